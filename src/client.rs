@@ -1,0 +1,298 @@
+//! What one MQTT client is, in the project's own words.
+//!
+//! The ground floor: it imports nothing of ours. EMQX's spelling of these facts stays in `emqx`, Prometheus'
+//! in `metrics` and people's in `table`. A fact the broker did not give is `None`, never a zero.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// A client that the configuration asks to watch on one broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedClient {
+    /// The name people gave it, unique on its broker.
+    pub alias: String,
+    /// The MQTT client ID it is asked for by, unique on its broker.
+    pub client_id: String,
+    /// How long it may be away before somebody should be told.
+    pub offline_after: Duration,
+}
+
+/// One MQTT client as its broker describes it.
+///
+/// The groups are boxed, so that a client of which only the state was asked for stays small.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Client {
+    /// The client ID the broker knows it by.
+    pub client_id: String,
+    /// The user name of its CONNECT packet; `None` when it sent none.
+    pub username: Option<String>,
+    /// Whether it is connected now. A broker that holds the session of a client that is away says `false`.
+    pub connected: bool,
+    /// [`Group::Session`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Box<Session>>,
+    /// [`Group::Queue`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Box<Queue>>,
+    /// [`Group::Traffic`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Box<Traffic>>,
+    /// [`Group::Process`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Box<Process>>,
+    /// [`Group::Address`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Box<Address>>,
+}
+
+/// The session and the connection that holds it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Session {
+    /// Name of the EMQX node that holds the connection, or held it last.
+    pub node: Option<String>,
+    /// Protocol name of the CONNECT packet, `MQTT` or `MQIsdp`.
+    pub protocol_name: Option<String>,
+    /// Protocol version: 3, 4 or 5.
+    pub protocol_version: Option<u64>,
+    /// Clean Session (MQTT 3) or Clean Start (MQTT 5) of the CONNECT packet.
+    pub clean_start: Option<bool>,
+    /// When the session began; survives reconnects of a persistent session.
+    pub created_at: Option<Timestamp>,
+    /// When the present or last connection began.
+    pub connected_at: Option<Timestamp>,
+    /// When the last connection ended; only of a client that is away.
+    pub disconnected_at: Option<Timestamp>,
+    /// Keepalive in seconds; 0 means none.
+    pub keepalive_seconds: Option<u64>,
+    /// How long the broker holds the session after a disconnect.
+    pub expiry_interval: Option<ExpiryInterval>,
+    /// Whether the session has expired and only waits to be collected (durable sessions of EMQX 5.7 to 5.10).
+    pub expired: Option<bool>,
+}
+
+/// What waits on the broker for the client, and how much may.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Queue {
+    /// Subscriptions of the session.
+    pub subscriptions: Option<u64>,
+    /// Most subscriptions the session may have.
+    pub subscriptions_limit: Option<Limit>,
+    /// `QoS` 1 and 2 messages sent and not yet acknowledged.
+    pub inflight: Option<u64>,
+    /// Most messages in flight.
+    pub inflight_limit: Option<Limit>,
+    /// Messages queued for the client.
+    pub mqueue: Option<u64>,
+    /// Most messages queued.
+    pub mqueue_limit: Option<Limit>,
+    /// `QoS` 2 messages received whose PUBREL is outstanding.
+    pub awaiting_pubrel: Option<u64>,
+    /// Most messages awaiting their PUBREL.
+    pub awaiting_pubrel_limit: Option<Limit>,
+    /// Messages the queue has dropped since the session began.
+    pub mqueue_dropped: Option<u64>,
+}
+
+/// What passed between client and broker since the connection began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Traffic {
+    /// PUBLISH packets the broker received from the client, by `QoS`.
+    pub received_messages: MessagesByQos,
+    /// Messages of the client that the broker dropped.
+    pub received_dropped: Option<u64>,
+    /// ... because their PUBREL did not come in time.
+    pub received_dropped_await_pubrel_timeout: Option<u64>,
+    /// Bytes the broker received from the client.
+    pub received_bytes: Option<u64>,
+    /// MQTT packets the broker received from the client.
+    pub received_packets: Option<u64>,
+    /// PUBLISH packets the broker sent to the client, by `QoS`.
+    pub sent_messages: MessagesByQos,
+    /// Messages for the client that the broker dropped.
+    pub sent_dropped: Option<u64>,
+    /// ... because they had expired.
+    pub sent_dropped_expired: Option<u64>,
+    /// ... because the queue was full.
+    pub sent_dropped_queue_full: Option<u64>,
+    /// ... because they were larger than the client accepts.
+    pub sent_dropped_too_large: Option<u64>,
+    /// Bytes the broker sent to the client.
+    pub sent_bytes: Option<u64>,
+    /// MQTT packets the broker sent to the client.
+    pub sent_packets: Option<u64>,
+}
+
+/// Messages counted apart by their quality of service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct MessagesByQos {
+    /// At most once.
+    pub qos0: Option<u64>,
+    /// At least once.
+    pub qos1: Option<u64>,
+    /// Exactly once.
+    pub qos2: Option<u64>,
+}
+
+impl MessagesByQos {
+    /// All messages; unknown when one of the counts is.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        Some(self.qos0?.saturating_add(self.qos1?).saturating_add(self.qos2?))
+    }
+}
+
+/// The broker's Erlang process of the connection.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Process {
+    /// Messages in its mailbox.
+    pub mailbox: Option<u64>,
+    /// Reductions, Erlang's measure of work, since the process began.
+    pub reductions: Option<u64>,
+}
+
+/// Where the client connects from, and to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Address {
+    /// The client's address as the broker sees it.
+    pub ip: Option<IpAddr>,
+    /// The client's port as the broker sees it.
+    pub port: Option<u64>,
+    /// Name of the EMQX node that holds the connection, or held it last.
+    pub node: Option<String>,
+    /// The number the configuration gives that node.
+    pub node_number: Option<u64>,
+}
+
+/// An upper bound, which may be none at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// At most so many.
+    AtMost(u64),
+    /// No bound.
+    Unlimited,
+}
+
+impl Serialize for Limit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::AtMost(most) => serializer.serialize_u64(*most),
+            Self::Unlimited => serializer.serialize_str("unlimited"),
+        }
+    }
+}
+
+/// How long a session outlives its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpiryInterval {
+    /// So many seconds; 0 means that it ends with the connection.
+    Seconds(u64),
+    /// The session never expires.
+    Never,
+}
+
+impl Serialize for ExpiryInterval {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Seconds(seconds) => serializer.serialize_u64(*seconds),
+            Self::Never => serializer.serialize_str("never"),
+        }
+    }
+}
+
+/// A set of facts about a client that is asked for and told together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Whether it is connected, and known at all. Always told.
+    State,
+    /// See [`Session`].
+    Session,
+    /// See [`Queue`].
+    Queue,
+    /// See [`Traffic`].
+    Traffic,
+    /// See [`Process`].
+    Process,
+    /// See [`Address`].
+    Address,
+}
+
+impl Group {
+    /// Every group, in the order they are told.
+    pub const ALL: [Self; 6] =
+        [Self::State, Self::Session, Self::Queue, Self::Traffic, Self::Process, Self::Address];
+
+    /// The name people write in the configuration and in `collect[]=`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Session => "session",
+            Self::Queue => "queue",
+            Self::Traffic => "traffic",
+            Self::Process => "process",
+            Self::Address => "address",
+        }
+    }
+}
+
+/// Not the name of a [`Group`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such metric group; there are state, session, queue, traffic, process and address")]
+pub struct UnknownGroup;
+
+impl FromStr for Group {
+    type Err = UnknownGroup;
+
+    fn from_str(name: &str) -> Result<Self, UnknownGroup> {
+        Self::ALL.into_iter().find(|group| group.name() == name).ok_or(UnknownGroup)
+    }
+}
+
+/// Which groups are wanted; [`Group::State`] always is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Groups(u8);
+
+impl Groups {
+    /// Only whether the client is connected, and known at all.
+    pub const STATE: Self = Self(1);
+
+    /// These groups and `group`.
+    #[must_use]
+    pub fn with(self, group: Group) -> Self {
+        Self(self.0 | 1 << group as u8)
+    }
+
+    /// The groups that are in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether `group` is wanted.
+    #[must_use]
+    pub fn contains(self, group: Group) -> bool {
+        self.0 & (1 << group as u8) != 0
+    }
+
+    /// The wanted groups, in the order they are told.
+    pub fn iter(self) -> impl Iterator<Item = Group> {
+        Group::ALL.into_iter().filter(move |group| self.contains(*group))
+    }
+}
+
+impl FromIterator<Group> for Groups {
+    fn from_iter<I: IntoIterator<Item = Group>>(groups: I) -> Self {
+        groups.into_iter().fold(Self::STATE, Self::with)
+    }
+}
+
+impl fmt::Debug for Groups {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.iter().map(Group::name)).finish()
+    }
+}

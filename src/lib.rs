@@ -1,0 +1,5 @@
+//! A stateless Prometheus exporter for the state of individual MQTT clients of EMQX brokers.
+
+pub mod client;
+pub mod config;
+pub mod tls;

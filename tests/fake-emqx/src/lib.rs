@@ -1,0 +1,1 @@
+//! An EMQX REST API for tests.
