@@ -33,6 +33,10 @@ pub struct Client {
     pub username: Option<String>,
     /// Whether it is connected now. A broker that holds the session of a client that is away says `false`.
     pub connected: bool,
+    /// Name of the EMQX node that holds the connection, or held it last; of [`Group::Session`] and
+    /// [`Group::Address`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// [`Group::Session`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Box<Session>>,
@@ -50,11 +54,21 @@ pub struct Client {
     pub address: Option<Box<Address>>,
 }
 
+impl Client {
+    /// The truer of two descriptions of one client, which a broker gives while a session moves from one
+    /// connection to another: the connected one, else the one that connected later.
+    #[must_use]
+    pub fn preferred(self, other: Self) -> Self {
+        let rank = |client: &Self| {
+            (client.connected, client.session.as_ref().and_then(|session| session.connected_at))
+        };
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+}
+
 /// The session and the connection that holds it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Session {
-    /// Name of the EMQX node that holds the connection, or held it last.
-    pub node: Option<String>,
     /// Protocol name of the CONNECT packet, `MQTT` or `MQIsdp`.
     pub protocol_name: Option<String>,
     /// Protocol version: 3, 4 or 5.
@@ -162,9 +176,7 @@ pub struct Address {
     pub ip: Option<IpAddr>,
     /// The client's port as the broker sees it.
     pub port: Option<u64>,
-    /// Name of the EMQX node that holds the connection, or held it last.
-    pub node: Option<String>,
-    /// The number the configuration gives that node.
+    /// The number the configuration gives the client's node.
     pub node_number: Option<u64>,
 }
 
