@@ -1,6 +1,102 @@
 //! A stateless Prometheus exporter for the state of individual MQTT clients of EMQX brokers.
+//!
+//! Prometheus asks `/probe?broker=ALIAS`; the exporter asks that broker's REST API there and then, and answers
+//! with what it heard. Data flows one way, and nothing knows who calls it:
+//!
+//! ```text
+//! main -> cli, logging -> server | check
+//! server/probe, check -> probe -> emqx -> emqx/http -> emqx/transport
+//!                        |        +-----> emqx/wire -> client
+//!                        +-> outcome -> client
+//!                        +-> config -> client, tls
+//! server/probe -> metrics/exposition -> metrics -> outcome, client
+//! check -> table -> humanize, outcome, client
+//! ```
 
+pub mod check;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod emqx;
+mod humanize;
+pub mod logging;
+pub mod metrics;
+pub mod outcome;
+pub mod probe;
+pub mod server;
+mod table;
 pub mod tls;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::rt::System;
+use tracing::warn;
+
+use cli::Task;
+use config::Config;
+use server::{Options, Server};
+
+/// Exit status of a configuration or usage error, and of anything else that keeps the program from its work.
+const FAILED: u8 = 1;
+
+/// Does what the command line asks for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let invocation = match cli::parse(arguments) {
+        Ok(invocation) => invocation,
+        Err(answer) => {
+            // Help and version come as errors too; printing fails only where nobody reads.
+            let _ = answer.print();
+            return if answer.use_stderr() { FAILED.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    logging::init(invocation.log_level, invocation.log_format);
+    let config = match Config::load(&invocation.config_file) {
+        Ok(config) => Arc::new(config),
+        Err(error) => return fail(&error),
+    };
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    match invocation.task {
+        Task::CheckConfig => ExitCode::SUCCESS,
+        Task::Check(task) => match System::new().block_on(check::check(&config, &task)) {
+            Ok(verdict) => verdict.into(),
+            Err(error) => fail(&error),
+        },
+        Task::Serve { listen, timeout_offset } => match serve(config, listen, timeout_offset) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
+    }
+}
+
+fn serve(
+    config: Arc<Config>,
+    listen: Vec<SocketAddr>,
+    timeout_offset: Duration,
+) -> Result<(), server::ServerError> {
+    let listen = if listen.is_empty() {
+        vec![SocketAddr::new(config.prometheus.address, config.prometheus.port)]
+    } else {
+        listen
+    };
+    System::new()
+        .block_on(async move { Server::bind(config, &Options { listen, timeout_offset })?.run().await })
+}
+
+/// Says why the program cannot do its work.
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    let _ = writeln!(anstream::stderr(), "{text}");
+    FAILED.into()
+}

@@ -33,14 +33,14 @@ pub(super) fn rows(reply: &Reply, groups: Groups) -> Result<Vec<Row>, AskError> 
 /// when it did (`decode`).
 fn whole<'de, S: DeserializeSeed<'de>>(reply: &'de Reply, seed: S) -> Result<S::Value, AskError> {
     let mut deserializer = serde_json::Deserializer::from_slice(reply.body());
-    seed.deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| match error.classify() {
+    seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
+        match error.classify() {
             serde_json::error::Category::Eof if !reply.is_whole() => {
                 AskError::Protocol { what: "the answer was cut short".to_owned(), source: None }
             }
             _ => AskError::decode(format!("no valid JSON at line {} column {}", error.line(), error.column())),
-        })
+        }
+    })
 }
 
 /// One row of an answer: a client, or what is wrong with it.

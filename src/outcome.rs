@@ -1,0 +1,273 @@
+//! What a probe found out: the state of each client it asked for, why it does not know the others, and what the
+//! asking cost. The series of the probe, the logs and the table of `--check` are all told from it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::client::{Client, Groups, WatchedClient};
+
+/// How many failures keep their text. The reasons of the others are still counted.
+const MAX_FAILURES_TOLD: usize = 8;
+
+/// What a probe of one broker found out.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Alias of the broker.
+    pub broker: String,
+    /// What was asked of each client.
+    pub groups: Groups,
+    /// What was found out about each asked-for client, in the order of the configuration.
+    pub clients: Vec<Told>,
+    /// Why something could not be found out.
+    pub failures: Failures,
+    /// What the asking cost.
+    pub account: Account,
+    /// How long the probe was allowed to take.
+    pub timeout: Duration,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl Outcome {
+    /// Whether every question was answered.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// How many of the asked-for clients are in `state`.
+    #[must_use]
+    pub fn count(&self, state: State) -> usize {
+        self.clients.iter().filter(|told| told.finding.state() == state).count()
+    }
+}
+
+/// What was found out about one client.
+#[derive(Debug)]
+pub struct Told {
+    /// Who was asked for.
+    pub watched: Arc<WatchedClient>,
+    /// What was found out.
+    pub finding: Finding,
+}
+
+/// What was found out about a client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// The broker knows it: it is connected, or its session is held.
+    Known(Client),
+    /// The broker does not know it.
+    Absent,
+    /// It could not be asked. Nothing may be claimed about it.
+    Unknown,
+}
+
+impl Finding {
+    /// The state this amounts to.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self {
+            Self::Known(client) if client.connected => State::Connected,
+            Self::Known(_) => State::Disconnected,
+            Self::Absent => State::Absent,
+            Self::Unknown => State::Unknown,
+        }
+    }
+
+    /// The broker's description of the client, if it gave one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Known(client) => Some(client),
+            Self::Absent | Self::Unknown => None,
+        }
+    }
+}
+
+/// The four honest states of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is connected.
+    Connected,
+    /// It is away and the broker holds its session.
+    Disconnected,
+    /// The broker does not know it.
+    Absent,
+    /// It could not be asked.
+    Unknown,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Connected, Self::Disconnected, Self::Absent, Self::Unknown];
+
+    /// Its name as a label value.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Absent => "absent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why something could not be found out: a closed set, which is the metric's label, the log's field and the word
+/// people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A secret or a TLS file could not be read.
+    Config,
+    /// The broker's name could not be resolved.
+    Dns,
+    /// No connection could be made.
+    Connect,
+    /// TLS could not be agreed on.
+    Tls,
+    /// No answer came in time.
+    Timeout,
+    /// The broker does not accept the credentials (401).
+    Unauthorized,
+    /// The broker does not allow these credentials to ask (403).
+    Forbidden,
+    /// Any other HTTP status that is no answer.
+    HttpStatus,
+    /// Broken HTTP, or a connection that was lost.
+    Protocol,
+    /// A whole answer that is not what EMQX says.
+    Decode,
+    /// An answer larger than any EMQX gives.
+    TooLarge,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::Config,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::HttpStatus,
+        Self::Protocol,
+        Self::Decode,
+        Self::TooLarge,
+    ];
+
+    /// Its name as a label value.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::HttpStatus => "http_status",
+            Self::Protocol => "protocol",
+            Self::Decode => "decode",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One thing that went wrong and could not be mended by asking again.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Its kind.
+    pub reason: Reason,
+    /// The whole chain of causes in one line, without secrets.
+    pub text: String,
+    /// How many clients are unknown because of it; 0 when nobody was asked for.
+    pub clients: usize,
+}
+
+/// All that went wrong. Failures of the same kind and text are told once.
+#[derive(Debug, Default)]
+pub struct Failures {
+    told: Vec<Failure>,
+    reasons: Vec<Reason>,
+}
+
+impl Failures {
+    /// Adds a failure that leaves `clients` unknown.
+    pub fn add(&mut self, reason: Reason, text: &str, clients: usize) {
+        if !self.has(reason) {
+            self.reasons.push(reason);
+            self.reasons.sort_unstable();
+        }
+        let same = self.told.iter_mut().find(|failure| failure.reason == reason && failure.text == text);
+        if let Some(failure) = same {
+            failure.clients += clients;
+        } else if self.told.len() < MAX_FAILURES_TOLD {
+            self.told.push(Failure { reason, text: text.to_owned(), clients });
+        }
+    }
+
+    /// Whether nothing went wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Whether something went wrong for this reason.
+    #[must_use]
+    pub fn has(&self, reason: Reason) -> bool {
+        self.reasons.contains(&reason)
+    }
+
+    /// The reasons, each once.
+    #[must_use]
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// The first few failures with their texts.
+    #[must_use]
+    pub fn told(&self) -> &[Failure] {
+        &self.told
+    }
+}
+
+/// What the asking cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Requests sent to the broker, or tried to, repeated ones included.
+    pub requests: u64,
+    /// How many of these repeated an earlier one.
+    pub retries: u64,
+    /// Bytes of the bodies the broker answered with.
+    pub response_bytes: u64,
+    /// Whether the broker answered at all.
+    pub answered: bool,
+    /// Status of the last answer that was an error.
+    pub last_error_status: Option<u16>,
+}
+
+impl Account {
+    /// Status of the last answer that was an error, else 200; 0 when there was no answer.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self.last_error_status {
+            Some(status) => status,
+            None if self.answered => 200,
+            None => 0,
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Who is asked when, and again: the order of the questions of one probe.
+//!
+//! Everyone is asked once before anyone is asked again. A question that stays silent gives its place to the next
+//! and is waited for beside the others, so that a hung node of a cluster blinds nobody but its own clients. It
+//! knows nothing of what is asked: a question is a number, and asking it gives a future.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::{AbortHandle, Abortable, Aborted};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep_until};
+
+use crate::emqx::{AskError, Asked, Consequence};
+use crate::outcome::Account;
+
+/// A question is silent when it takes this many times longer than those answered so far took on average...
+const SILENT_FACTOR: u32 = 4;
+
+/// ... but never before this time.
+const SILENT_AT_LEAST: Duration = Duration::from_millis(100);
+
+/// How many silent questions are waited for; of more, the longest silent one is given up.
+pub(super) const MAX_SILENT: usize = 64;
+
+/// The least number of repeated questions a probe may spend; a large one may spend a tenth of its questions.
+const MIN_RETRIES: usize = 16;
+
+/// The pause before a question is repeated; it doubles with each repetition.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// What bounds the asking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Questions under way at once, silent ones aside.
+    pub(super) concurrency: usize,
+    /// How often one question is asked, in all.
+    pub(super) attempts: u32,
+    /// When everything must be over.
+    pub(super) deadline: Instant,
+}
+
+/// What came of the questions.
+#[derive(Debug)]
+pub(super) struct Asking<T> {
+    /// The answer to each question; `None` where the asking ended before there was one.
+    pub(super) answers: Vec<Option<Result<T, AskError>>>,
+    /// Why the asking ended before everyone had answered.
+    pub(super) ended_by: Option<Ended>,
+    /// What it cost.
+    pub(super) account: Account,
+}
+
+/// Why the asking ended before everyone had answered.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The deadline.
+    Deadline,
+    /// Nobody can be asked.
+    Nobody(AskError),
+}
+
+/// Asks `questions` questions, `ask(n)` each of them, until all are answered or the bounds are reached.
+pub(super) async fn ask_all<T, F>(questions: usize, bounds: Bounds, ask: impl Fn(usize) -> F) -> Asking<T>
+where
+    F: Future<Output = Asked<T>>,
+{
+    let mut plan = Plan::new(questions, bounds);
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        let now = Instant::now();
+        if now >= plan.bounds.deadline {
+            plan.ended_by = Some(Ended::Deadline);
+        }
+        if plan.ended_by.is_some() {
+            break;
+        }
+        while let Some(question) = plan.next(now) {
+            let (abort, registration) = AbortHandle::new_pair();
+            plan.start(question, now, abort);
+            let asked = Abortable::new(ask(question), registration);
+            under_way.push(async move { (question, asked.await) });
+        }
+        let Some(wake) = plan.wake(now) else { break };
+        tokio::select! {
+            biased;
+            Some((question, asked)) = under_way.next(), if !under_way.is_empty() => {
+                match asked {
+                    Ok(asked) => plan.heard(question, asked),
+                    Err(Aborted) => plan.given_up(question),
+                }
+            }
+            () = sleep_until(wake) => {}
+        }
+    }
+    Asking { answers: plan.answers, ended_by: plan.ended_by, account: plan.account }
+}
+
+/// The state of the asking.
+struct Plan<T> {
+    bounds: Bounds,
+    /// Not asked yet.
+    fresh: VecDeque<usize>,
+    /// To be asked again, and not before when.
+    again: VecDeque<(Instant, usize)>,
+    /// Under way, oldest first.
+    under_way: VecDeque<UnderWay>,
+    /// How often each question that was asked more than once was asked.
+    attempts: BTreeMap<usize, u32>,
+    retries_left: usize,
+    /// How often in a row the broker could not be reached, and when that was last found out.
+    unreachable: u32,
+    unreachable_at: Option<Instant>,
+    /// Nothing is asked before this time.
+    pause_until: Option<Instant>,
+    answered: u32,
+    answered_in: Duration,
+    answers: Vec<Option<Result<T, AskError>>>,
+    ended_by: Option<Ended>,
+    account: Account,
+}
+
+struct UnderWay {
+    question: usize,
+    started: Instant,
+    abort: AbortHandle,
+}
+
+impl<T> Plan<T> {
+    fn new(questions: usize, bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            fresh: (0..questions).collect(),
+            again: VecDeque::new(),
+            under_way: VecDeque::new(),
+            attempts: BTreeMap::new(),
+            retries_left: MIN_RETRIES.max(questions / 10),
+            unreachable: 0,
+            unreachable_at: None,
+            pause_until: None,
+            answered: 0,
+            answered_in: Duration::ZERO,
+            answers: std::iter::repeat_with(|| None).take(questions).collect(),
+            ended_by: None,
+            account: Account::default(),
+        }
+    }
+
+    /// The question to ask now, if there is one and a place for it.
+    fn next(&mut self, now: Instant) -> Option<usize> {
+        if self.pause_until.is_some_and(|until| until > now) || !self.has_place(now) {
+            return None;
+        }
+        if let Some(question) = self.fresh.pop_front() {
+            return Some(question);
+        }
+        let due = self.again.iter().position(|(not_before, _)| *not_before <= now)?;
+        self.again.remove(due).map(|(_, question)| question)
+    }
+
+    /// Whether fewer than `concurrency` questions are under way that are not silent.
+    fn has_place(&self, now: Instant) -> bool {
+        let silent_since = self.silent_after();
+        let speaking = self.under_way.iter().rev().take_while(|one| one.started + silent_since > now);
+        speaking.take(self.bounds.concurrency).count() < self.bounds.concurrency
+    }
+
+    /// How long a question may take before it counts as silent.
+    fn silent_after(&self) -> Duration {
+        match self.answered_in.checked_div(self.answered) {
+            Some(average) => SILENT_AT_LEAST.max(average * SILENT_FACTOR),
+            None => SILENT_AT_LEAST,
+        }
+    }
+
+    /// Notes that a question is under way, and gives the longest silent one up where there are too many.
+    fn start(&mut self, question: usize, now: Instant, abort: AbortHandle) {
+        self.account.requests += 1;
+        self.under_way.push_back(UnderWay { question, started: now, abort });
+        let too_many = self.under_way.len() > self.bounds.concurrency + MAX_SILENT;
+        if too_many && let Some(longest) = self.under_way.front() {
+            longest.abort.abort();
+        }
+    }
+
+    /// When something is to be done even if nobody answers; `None` when there is nothing left to do.
+    fn wake(&self, now: Instant) -> Option<Instant> {
+        let waiting = !self.fresh.is_empty() || !self.again.is_empty();
+        if !waiting && self.under_way.is_empty() {
+            return None;
+        }
+        if !waiting {
+            return Some(self.bounds.deadline);
+        }
+        let silent_after = self.silent_after();
+        let silences = self.under_way.iter().map(|one| one.started + silent_after);
+        let repetitions = self.again.iter().map(|(not_before, _)| *not_before);
+        silences
+            .chain(repetitions)
+            .chain(self.pause_until)
+            .chain([self.bounds.deadline])
+            .filter(|at| *at > now)
+            .min()
+    }
+
+    /// Takes the end of a question in.
+    fn heard(&mut self, question: usize, asked: Asked<T>) {
+        let started = self.finished(question);
+        self.account.response_bytes += asked.exchange.body_bytes;
+        if let Some(status) = asked.exchange.status {
+            self.account.answered = true;
+            self.unreachable = 0;
+            if let Err(AskError::Status { .. }) = asked.answer {
+                self.account.last_error_status = Some(status);
+            }
+        }
+        match asked.answer {
+            Ok(answer) => {
+                self.answered += 1;
+                self.answered_in += asked.exchange.duration;
+                self.answers[question] = Some(Ok(answer));
+            }
+            Err(error) => match error.consequence() {
+                Consequence::Stays => self.answers[question] = Some(Err(error)),
+                Consequence::MayPass => self.ask_again(question, error),
+                Consequence::Nobody => self.ended_by = Some(Ended::Nobody(error)),
+                Consequence::NobodyNow => self.unreachable(question, started, error),
+            },
+        }
+    }
+
+    /// Takes in that a question was given up because too many others are silent too.
+    fn given_up(&mut self, question: usize) {
+        self.finished(question);
+        self.ask_again(question, AskError::Timeout);
+    }
+
+    /// Takes a question out of those under way, and says when it was asked.
+    fn finished(&mut self, question: usize) -> Option<Instant> {
+        let place = self.under_way.iter().position(|one| one.question == question)?;
+        let one = self.under_way.remove(place)?;
+        Some(one.started)
+    }
+
+    /// Puts a question back, if it may be asked again.
+    fn ask_again(&mut self, question: usize, error: AskError) {
+        let attempts = self.attempts.entry(question).or_insert(1);
+        if *attempts >= self.bounds.attempts || self.retries_left == 0 {
+            self.answers[question] = Some(Err(error));
+            return;
+        }
+        let pause = pause(*attempts);
+        *attempts += 1;
+        self.retries_left -= 1;
+        self.account.retries += 1;
+        // Kept as the answer, should there be no time left for another.
+        self.answers[question] = Some(Err(error));
+        self.again.push_back((Instant::now() + pause, question));
+    }
+
+    /// Takes in that the broker could not be reached, which says as much about all the others.
+    ///
+    /// Several questions that were under way together find the same thing out: that counts once.
+    fn unreachable(&mut self, question: usize, started: Option<Instant>, error: AskError) {
+        self.fresh.push_front(question);
+        if self.unreachable_at.is_some_and(|at| started.is_none_or(|started| started <= at)) {
+            return;
+        }
+        self.unreachable += 1;
+        self.unreachable_at = Some(Instant::now());
+        if self.unreachable >= self.bounds.attempts {
+            self.ended_by = Some(Ended::Nobody(error));
+            return;
+        }
+        self.account.retries += 1;
+        self.pause_until = Some(Instant::now() + pause(self.unreachable));
+    }
+}
+
+/// The pause before a question is asked for the next time, after it was asked `attempts` times. It is spread, so
+/// that the exporters of a fleet do not ask a struggling broker in step.
+fn pause(attempts: u32) -> Duration {
+    let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
+    pause.mul_f64(0.5 + fastrand::f64())
+}
