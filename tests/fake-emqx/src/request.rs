@@ -1,0 +1,140 @@
+//! What was asked.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use percent_encoding::percent_decode_str;
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method, as sent.
+    pub method: String,
+    /// Path and query, as sent.
+    pub target: String,
+    /// The path, as sent: not decoded, without the query.
+    pub path: String,
+    /// Names as sent and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// Which of the accepted connections it came over; the first is 1.
+    pub connection: u64,
+    /// When its head had been read.
+    pub at: Instant,
+    /// HTTP/1.0 or HTTP/1.1, by the minor number.
+    pub(crate) minor: u8,
+}
+
+impl Request {
+    /// The first header of this name, whatever its case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The client ID, when it is a lookup of one.
+    #[must_use]
+    pub fn client_id(&self) -> Option<String> {
+        match self.segments()?.as_slice() {
+            [api, v5, clients, id] if is_clients(api, v5, clients) => String::from_utf8(id.clone()).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a request of the list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        let segments = self.segments();
+        segments.is_some_and(|s| matches!(s.as_slice(), [api, v5, clients] if is_clients(api, v5, clients)))
+    }
+
+    /// The decoded query, in order; none when it is broken.
+    #[must_use]
+    pub fn query(&self) -> Option<Vec<(String, String)>> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(k, v)| Some((form(k)?, form(v)?)))
+            .collect()
+    }
+
+    /// The values of a query parameter.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Vec<String> {
+        let pairs = self.query().unwrap_or_default();
+        pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect()
+    }
+
+    /// The path like Cowboy reads it: split at each raw `/` (one at the end does not count), decoded, and only
+    /// then rid of dot segments. None for a broken escape.
+    pub(crate) fn segments(&self) -> Option<Vec<Vec<u8>>> {
+        let path = self.path.strip_prefix('/')?;
+        let mut parts: Vec<_> = path.split('/').collect();
+        if parts.last() == Some(&"") {
+            parts.pop();
+        }
+        let mut segments = Vec::new();
+        for part in parts {
+            match decoded(part)?.as_ref() {
+                b"." => {}
+                b".." => {
+                    segments.pop();
+                }
+                other => segments.push(other.to_vec()),
+            }
+        }
+        Some(segments)
+    }
+
+    /// Whether the connection is to end after the answer.
+    pub(crate) fn wants_close(&self) -> bool {
+        let asks = |what| self.header("connection").is_some_and(|c| c.to_ascii_lowercase().contains(what));
+        asks("close") || self.minor == 0 && !asks("keep-alive")
+    }
+}
+
+pub(crate) fn is_clients(api: &[u8], v5: &[u8], clients: &[u8]) -> bool {
+    api == b"api" && v5 == b"v5" && clients == b"clients"
+}
+
+fn decoded(part: &str) -> Option<Cow<'_, [u8]>> {
+    let bytes = part.as_bytes();
+    let whole = |at: usize| bytes.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    let mut escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
+    escapes.all(|(at, _)| whole(at)).then(|| percent_decode_str(part).into())
+}
+
+fn form(text: &str) -> Option<String> {
+    String::from_utf8(decoded(&text.replace('+', " "))?.into_owned()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(target: &str) -> Request {
+        let path = target.split('?').next().unwrap().to_owned();
+        let (method, target) = ("GET".into(), target.into());
+        Request { method, target, path, headers: Vec::new(), connection: 1, at: Instant::now(), minor: 1 }
+    }
+
+    #[test]
+    fn paths_are_read_like_cowboy_reads_them() {
+        assert_eq!(get("/api/v5/clients/a%2Fb+c%25").client_id().as_deref(), Some("a/b+c%"));
+        assert_eq!(get("/api/v5/clients/%2E").client_id(), None);
+        assert!(get("/api/v5/clients/%2E").is_list());
+        assert!(get("/api/v5/clients/?page=1").is_list());
+        assert_eq!(get("/api/v5/clients/%2E%2E").segments().unwrap(), [b"api".to_vec(), b"v5".to_vec()]);
+        assert!(!get("/api/v5//clients").is_list());
+        assert_eq!(get("/api/v5/clients/%zz").segments(), None);
+        assert_eq!(get("/api/v5/clients/%4").segments(), None);
+    }
+
+    #[test]
+    fn queries_are_forms() {
+        let request = get("/x?clientid=a+b&clientid=c%2Bd&page");
+        assert_eq!(request.parameter("clientid"), ["a b", "c+d"]);
+        assert_eq!(request.parameter("page"), [""]);
+        assert_eq!(get("/x?a=%").query(), None);
+    }
+}
