@@ -1,0 +1,169 @@
+//! The exporter's own HTTP side: what can be asked for, and what is refused.
+
+use std::io::Read as _;
+
+use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use flate2::read::GzDecoder;
+
+use crate::support::{Exporter, Families, config_of, watching};
+
+fn one_client() -> (FakeEmqx, Exporter) {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    let exporter = watching(&fake, &["plain-user-1"]);
+    (fake, exporter)
+}
+
+#[test]
+fn the_content_type_is_that_of_the_text_format() {
+    let (_fake, exporter) = one_client();
+    for path in ["/probe?broker=LocalEMQX", "/metrics"] {
+        let answer = exporter.get(path);
+        assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"), "{path}");
+        assert_eq!(answer.header("content-encoding"), None, "{path}");
+    }
+}
+
+#[test]
+fn gzip_is_sent_to_those_who_ask_for_it() {
+    let (_fake, exporter) = one_client();
+    let answer = exporter.request("GET", "/probe?broker=LocalEMQX", &[("accept-encoding", "gzip")]);
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    let mut text = String::new();
+    GzDecoder::new(answer.body.as_slice()).read_to_string(&mut text).expect("a gzip body");
+    assert!(Families::parse(&text).success());
+}
+
+#[test]
+fn target_is_a_synonym_of_broker_and_module_is_ignored() {
+    let (_fake, exporter) = one_client();
+    assert!(exporter.probe("target=LocalEMQX&module=http_2xx").success());
+}
+
+#[test]
+fn a_probe_can_be_narrowed_to_some_clients() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    let config = config_of(&fake, "", &[("Room 1", "plain-user-1"), ("Room 2", "plain-nouser-1"), ("Room 3", "a")]);
+    let exporter = Exporter::start(&config);
+    let families = exporter.probe("broker=LocalEMQX&client=Room+1&client=Room%203&client=Room+1");
+    assert!(families.success());
+    let told = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
+    assert_eq!([told("Room 1"), told("Room 2"), told("Room 3")], [Some("1"), None, Some("1")]);
+    assert_eq!(fake.request_count(), 2);
+}
+
+#[test]
+fn bad_requests_are_refused_with_what_would_be_right() {
+    let (fake, exporter) = one_client();
+    for (query, says) in [
+        ("", "broker=ALIAS"),
+        ("?broker=", "broker=ALIAS"),
+        ("?broker=Nope", "there is no broker \"Nope\" in the configuration; there is LocalEMQX"),
+        ("?broker=LocalEMQX&broker=LocalEMQX", "once"),
+        ("?broker=LocalEMQX&target=LocalEMQX", "once"),
+        ("?broker=LocalEMQX&client=Nope", "no watched client with the alias \"Nope\""),
+        ("?broker=LocalEMQX&collect[]=nope", "no metric group \"nope\""),
+        ("?broker=LocalEMQX&collect=session", "no parameter \"collect\""),
+        ("?broker=LocalEMQX&alias=x", "no parameter \"alias\""),
+    ] {
+        let answer = exporter.get(&format!("/probe{query}"));
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.text().contains(says), "{query}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"), "{query}");
+    }
+    assert_eq!(fake.connections(), 0, "a broker is never asked for a bad request");
+    let own = Families::parse(&exporter.get("/metrics").text());
+    let refused = |reason| own.value("emqx_client_monitor_probes_refused_total", &[("reason", reason)]);
+    assert_eq!([refused("no_broker"), refused("several_brokers")], [Some("2"), Some("2")]);
+}
+
+#[test]
+fn the_deadline_is_prometheus_timeout_less_the_offset() {
+    let (_fake, exporter) = one_client();
+    let timeout = |header| {
+        let families = exporter.probe_within("broker=LocalEMQX", header);
+        families.value("probe_timeout_seconds", &[]).expect("always told").to_owned()
+    };
+    assert_eq!(timeout("10.000000"), "9.5");
+    assert_eq!(timeout("0.6"), "0.1");
+    assert_eq!(timeout("1000"), "120");
+    assert_eq!(timeout("1e300"), "120");
+    let default = exporter.probe("broker=LocalEMQX");
+    assert_eq!(default.value("probe_timeout_seconds", &[]), Some("15"));
+}
+
+#[test]
+fn a_timeout_that_leaves_nothing_is_refused() {
+    let (_fake, exporter) = one_client();
+    for header in ["0.5", "0", "-1", "NaN", "ten", "", "-inf"] {
+        let headers = [("X-Prometheus-Scrape-Timeout-Seconds", header)];
+        let answer = exporter.request("GET", "/probe?broker=LocalEMQX", &headers);
+        assert_eq!(answer.status, 400, "{header:?}: {}", answer.text());
+    }
+}
+
+#[test]
+fn other_methods_are_not_allowed() {
+    let (_fake, exporter) = one_client();
+    for (method, path) in
+        [("POST", "/probe?broker=LocalEMQX"), ("DELETE", "/metrics"), ("HEAD", "/probe"), ("POST", "/-/healthy")]
+    {
+        let answer = exporter.request(method, path, &[]);
+        assert_eq!(answer.status, 405, "{method} {path}");
+        assert!(answer.header("allow").is_some_and(|allowed| allowed.starts_with("GET")), "{method} {path}");
+    }
+    assert_eq!(exporter.get("/nowhere").status, 404);
+}
+
+#[test]
+fn it_is_healthy_whatever_becomes_of_the_broker() {
+    let (fake, exporter) = one_client();
+    fake.stop();
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+    assert_eq!(exporter.request("HEAD", "/-/healthy", &[]).status, 200);
+    assert_eq!(exporter.probe("broker=LocalEMQX").reasons(), ["connect"]);
+}
+
+#[test]
+fn its_own_metrics_tell_of_itself_and_never_of_a_client() {
+    let (fake, exporter) = one_client();
+    exporter.probe("broker=LocalEMQX");
+    fake.trouble(When::Any, Trouble::status(400, "text/plain", ""));
+    exporter.probe("broker=LocalEMQX");
+    let own = Families::parse(&exporter.get("/metrics").text());
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    assert_eq!(own.value("emqx_client_monitor_build_info", &version), Some("1"));
+    let probes = |result| own.value("emqx_client_monitor_probes_total", &[("broker", "LocalEMQX"), ("result", result)]);
+    assert_eq!([probes("success"), probes("failure")], [Some("1"), Some("1")]);
+    let failures = own.value("emqx_client_monitor_probe_failures_total", &[("reason", "http_status")]);
+    assert_eq!(failures, Some("1"));
+    assert_eq!(own.value("emqx_client_monitor_probes_in_flight", &[]), Some("0"));
+    assert!(own.value("process_resident_memory_bytes", &[]).is_some());
+    assert!(own.samples.iter().all(|sample| !sample.name.starts_with("emqx_mqtt_")));
+}
+
+#[test]
+fn hostile_names_survive_the_exposition() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let hostile = "\"},x{y=\"\\\n# HELP";
+    fake.add(Row::like("plain-user-1").client_id(hostile).username(Some(hostile)).set("node", hostile));
+    let families = watching(&fake, &[hostile]).probe("broker=LocalEMQX");
+    let labels = [("client_id", hostile), ("alias", hostile), ("username", hostile), ("node", hostile)];
+    assert_eq!(families.value("emqx_mqtt_client_info", &labels), Some("1"));
+}
+
+#[test]
+fn a_large_answer_comes_whole_and_in_one_block_for_each_family() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.keep_requests(false);
+    let ids: Vec<_> = (0..300).map(|n| format!("device-{n}")).collect();
+    fake.add_all(ids.iter().map(|id| Row::like("plain-user-1").client_id(id)));
+    let refs: Vec<_> = ids.iter().map(String::as_str).collect();
+    let exporter = watching(&fake, &refs);
+    let answer = exporter.get("/probe?broker=LocalEMQX");
+    assert!(answer.body.len() > 512 * 1024, "it takes several pieces");
+    let families = Families::parse(&answer.text());
+    assert!(families.success());
+    assert_eq!(families.all("emqx_mqtt_client_sent_messages_total", &[("qos", "2")]).count(), 300);
+}

@@ -1,0 +1,264 @@
+//! How clients are asked for: which requests the broker sees, and what its answers are taken for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+
+use crate::support::{Exporter, config_of, watching};
+
+const ODD: &str = "odd id/slash \"quote\" ünï+&?#%<é";
+
+fn like(id: &str) -> Row {
+    Row::like("plain-user-1").client_id(id)
+}
+
+#[test]
+fn any_client_id_can_be_asked_for() {
+    for version in [Version::V5_8_9, Version::V5_0_26] {
+        let fake = FakeEmqx::start(version);
+        fake.add(Row::recorded(version, ODD));
+        let ids = ["a/b", "50%", "%2F", "a+b", "ünï", "\"'`", "a?b=c&d", "...", " ", "🛰", "a\nb", "\\"];
+        fake.add_all(ids.iter().map(|id| like(id)));
+        let families = watching(&fake, &[&[ODD], &ids[..]].concat()).probe("broker=LocalEMQX");
+        assert!(families.success(), "{:?}", families.reasons());
+        for id in ids.iter().chain([&ODD]) {
+            let labels = [("alias", *id), ("client_id", *id)];
+            assert_eq!(families.value("emqx_mqtt_client_connected", &labels), Some("1"), "{id:?}");
+        }
+    }
+}
+
+#[test]
+fn dot_ids_are_asked_for_by_the_filter_where_the_broker_has_one() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    fake.add(like("."));
+    let exporter = watching(&fake, &[".", ".."]);
+    let families = exporter.probe("broker=LocalEMQX");
+    assert!(families.success());
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &[("alias", ".")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &[("alias", "..")]), Some("0"));
+}
+
+#[test]
+fn a_broker_that_ignores_the_filter_proves_nothing_about_dot_ids() {
+    let fake = FakeEmqx::start(Version::V5_0_26);
+    fake.add_recorded_fleet();
+    let families = watching(&fake, &["."]).probe("broker=LocalEMQX");
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &[]), None);
+    assert_eq!(families.reasons(), ["decode"]);
+}
+
+#[test]
+fn of_two_rows_of_a_moving_session_the_connected_one_counts() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("persist-v5").client_id("."));
+    fake.add(like("."));
+    let families = watching(&fake, &["."]).probe("broker=LocalEMQX");
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[]), Some("1"));
+}
+
+#[test]
+fn another_clients_row_is_not_taken_for_the_one_asked_for() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(like("somebody-else").known_as("mine"));
+    let families = watching(&fake, &["mine"]).probe("broker=LocalEMQX");
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[]), None);
+    assert_eq!(families.reasons(), ["decode"]);
+}
+
+#[test]
+fn only_emqx_itself_can_say_that_a_client_is_absent() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    // As of EMQX 5.0.0 to 5.0.17.
+    let of_old = Trouble::status(404, "application/json", r#"{"code":"RESOURCE_NOT_FOUND","reason":"x"}"#);
+    fake.trouble(When::Lookup("of-old".into()), of_old);
+    let families = watching(&fake, &["of-old", "gone"]).probe("broker=LocalEMQX");
+    assert!(families.success());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("2"));
+    assert_eq!(families.value("emqx_probe_http_status_code", &[]), Some("200"));
+
+    fake.clear_troubles();
+    fake.trouble(When::Any, Trouble::booting_html_404());
+    let families = watching(&fake, &["of-old", "gone"]).probe("broker=LocalEMQX");
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &[]), None);
+    assert_eq!(families.reasons(), ["http_status"]);
+    assert_eq!(families.value("emqx_probe_http_status_code", &[]), Some("404"));
+}
+
+#[test]
+fn lookups_share_a_few_kept_connections() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.delay(Duration::from_millis(5));
+    let ids: Vec<_> = (0..60).map(|n| format!("device-{n}")).collect();
+    fake.add_all(ids.iter().map(|id| like(id)));
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let families = watching(&fake, &ids).probe("broker=LocalEMQX");
+    assert!(families.success());
+    assert_eq!(families.value("emqx_probe_api_requests", &[]), Some("60"));
+    assert_eq!(families.value("emqx_probe_api_retries", &[]), Some("0"));
+    assert_eq!(fake.request_count(), 60);
+    assert!(fake.max_in_flight() <= 4 && fake.connections() <= 4, "{} connections", fake.connections());
+}
+
+#[test]
+fn the_broker_is_asked_for_json_with_credentials_and_by_name() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    watching(&fake, &["plain-user-1"]).probe("broker=LocalEMQX");
+    let request = fake.requests().remove(0);
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/api/v5/clients/plain-user-1"));
+    assert_eq!(request.header("host").map(ToOwned::to_owned), Some(fake.address().to_string()));
+    assert_eq!(request.header("accept"), Some("application/json"));
+    assert!(request.header("user-agent").is_some_and(|agent| agent.starts_with("emqx-client-monitor/")));
+    assert!(request.header("authorization").is_some_and(|value| value.starts_with("Basic ")));
+    assert!(request.header("accept-encoding").is_none_or(|encoding| encoding == "identity"));
+}
+
+#[test]
+fn what_may_pass_is_asked_again() {
+    let troubles = [
+        Trouble::status(503, "text/plain", ""),
+        Trouble::status(429, "text/plain", ""),
+        Trouble::status(408, "text/plain", ""),
+        Trouble::node_down(),
+        Trouble::Reset,
+        Trouble::CloseBeforeAnswer,
+        Trouble::CutBody(fake_emqx::Cut::Length),
+        Trouble::CutBody(fake_emqx::Cut::WithinChunk),
+        Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n"),
+    ];
+    for trouble in troubles {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+        let name = format!("{trouble:?}");
+        fake.trouble(When::Any, trouble.times(1));
+        let families = watching(&fake, &["plain-user-1"]).probe("broker=LocalEMQX");
+        assert!(families.success(), "{name}: {:?}", families.reasons());
+        assert_eq!(families.value("emqx_probe_api_requests", &[]), Some("2"), "{name}");
+        assert_eq!(families.value("emqx_probe_api_retries", &[]), Some("1"), "{name}");
+        assert_eq!(families.value("emqx_mqtt_client_connected", &[]), Some("1"), "{name}");
+    }
+}
+
+#[test]
+fn what_stays_is_asked_once() {
+    for (status, reason) in
+        [(400, "http_status"), (401, "unauthorized"), (403, "forbidden"), (404, "http_status"), (414, "http_status")]
+    {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        fake.trouble(When::Any, Trouble::status(status, "text/plain", ""));
+        let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
+        assert_eq!(families.reasons(), [reason]);
+        assert_eq!(fake.request_count(), 1, "{status}");
+        assert_eq!(
+            families.value("emqx_probe_http_status_code", &[]).map(ToOwned::to_owned),
+            Some(status.to_string())
+        );
+    }
+}
+
+#[test]
+fn a_question_is_repeated_as_often_as_the_configuration_says() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.trouble(When::Any, Trouble::status(503, "text/plain", ""));
+    let config = config_of(&fake, "attempts: 2", &[("any", "any")]);
+    let families = Exporter::start(&config).probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["http_status"]);
+    assert_eq!(fake.request_count(), 2);
+}
+
+#[test]
+fn refused_credentials_end_the_probe() {
+    for status in [401, 403] {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        let ids: Vec<_> = (0..50).map(|n| format!("device-{n}")).collect();
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        fake.trouble(When::Any, Trouble::status(status, "text/plain", ""));
+        let families = watching(&fake, &ids).probe("broker=LocalEMQX");
+        assert!(!families.success());
+        assert!(fake.request_count() <= 4, "{} requests with {status}", fake.request_count());
+        assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("50"));
+        assert_eq!(families.all("emqx_mqtt_clients", &[]).count(), 1);
+    }
+}
+
+#[test]
+fn everyone_is_asked_before_anyone_is_asked_again() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let ids: Vec<_> = (0..30).map(|n| format!("device-{n}")).collect();
+    fake.add_all(ids.iter().map(|id| like(id)));
+    fake.trouble(When::Lookup("device-3".into()), Trouble::status(503, "text/plain", "").times(2));
+    let refs: Vec<_> = ids.iter().map(String::as_str).collect();
+    let families = watching(&fake, &refs).probe("broker=LocalEMQX");
+    assert!(families.success());
+    let asked: Vec<_> = fake.requests().iter().filter_map(|request| request.client_id()).collect();
+    let mut first_time = BTreeMap::new();
+    for (place, id) in asked.iter().enumerate() {
+        first_time.entry(id.clone()).or_insert(place);
+    }
+    assert_eq!(asked.len(), 32);
+    assert!(first_time.values().all(|place| *place < 30), "{asked:?}");
+}
+
+#[test]
+fn one_poisoned_client_leaves_the_others_alone() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all(["a", "b", "c"].map(like));
+    fake.trouble(When::Lookup("b".into()), Trouble::status(500, "text/plain", ""));
+    let families = watching(&fake, &["a", "b", "c"]).probe("broker=LocalEMQX");
+    let connected = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
+    assert_eq!([connected("a"), connected("b"), connected("c")], [Some("1"), None, Some("1")]);
+    assert_eq!(families.reasons(), ["http_status"]);
+    assert!(!families.success());
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let (fake, elsewhere) = (FakeEmqx::start(Version::V5_8_9), FakeEmqx::start(Version::V5_8_9));
+    fake.trouble(When::Any, Trouble::redirect(&format!("{}v5/clients/any", elsewhere.url())));
+    let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["http_status"]);
+    assert_eq!(families.value("emqx_probe_http_status_code", &[]), Some("302"));
+    assert_eq!((fake.request_count(), elsewhere.connections()), (1, 0));
+}
+
+#[test]
+fn answers_are_bounded_in_size() {
+    let too_large = [
+        Trouble::EndlessBody,
+        Trouble::body(vec![b' '; 2 << 20]),
+    ];
+    for trouble in too_large {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        fake.trouble(When::Any, trouble);
+        let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
+        assert_eq!(families.reasons(), ["too_large"]);
+        assert_eq!(fake.request_count(), 1);
+    }
+}
+
+#[test]
+fn answers_that_emqx_does_not_give_are_told_from_lost_ones() {
+    let nested = "[".repeat(200_000);
+    let bodies: [&[u8]; 7] = [
+        b"{not json",
+        b"null",
+        b"[]",
+        b"{}",
+        b"{\"clientid\":\"any\",\"connected\":true} trailing",
+        b"{\"clientid\":\"any\xff\",\"connected\":true}",
+        nested.as_bytes(),
+    ];
+    for body in bodies {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        fake.trouble(When::Any, Trouble::body(body));
+        let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
+        assert_eq!(families.reasons(), ["decode"], "{:?}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+        assert_eq!(fake.request_count(), 1, "asking again would bring the same");
+    }
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.trouble(When::Any, Trouble::encoded("gzip", b"\x1f\x8b"));
+    assert_eq!(watching(&fake, &["any"]).probe("broker=LocalEMQX").reasons(), ["decode"]);
+}

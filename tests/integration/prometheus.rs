@@ -1,0 +1,125 @@
+//! What the real Prometheus makes of it, with the scrape configuration of the examples.
+
+use std::io::Write as _;
+
+use fake_emqx::{FakeEmqx, Row, Version};
+
+use crate::support::{Exporter, Prometheus, Series, config_of, promtool, watching};
+
+const EXAMPLE: &str = include_str!("../../examples/prometheus/prometheus.yml");
+const ALL_GROUPS: &str = "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
+
+/// Two brokers under the aliases of the example.
+fn two_brokers(local: &FakeEmqx, factory: &FakeEmqx) -> String {
+    let broker = |alias: &str, fake: &FakeEmqx| {
+        format!(
+            "  - {{alias: {alias}, api_url: {:?}, api_key: {:?}, api_secret: {:?}}}\n",
+            fake.url(),
+            fake.api_key(),
+            fake.api_secret()
+        )
+    };
+    format!(
+        "emqx:\n{}{}monitored_clients:\n  \
+         - {{alias: Room 1, client_id: plain-user-1, brokers: \"*\"}}\n  \
+         - {{alias: Room 2, client_id: persist-v5, brokers: [FactoryEMQX]}}\n",
+        broker("LocalEMQX", local),
+        broker("FactoryEMQX", factory)
+    )
+}
+
+/// The example, pointed at this exporter and hurried: the test has no time for 15 s between scrapes.
+fn example_for(exporter: &Exporter) -> String {
+    assert!(EXAMPLE.contains("scrape_interval: 15s") && EXAMPLE.contains("scrape_timeout: 10s"));
+    EXAMPLE
+        .replace("127.0.0.1:9671", &exporter.address().to_string())
+        .replace("scrape_interval: 15s", "scrape_interval: 1s")
+        .replace("scrape_timeout: 10s", "scrape_timeout: 1s")
+}
+
+fn all_are<'a>(value: &'a str, count: usize) -> impl Fn(&[Series]) -> Option<()> + 'a {
+    move |series| (series.len() == count && series.iter().all(|one| one.value == value)).then_some(())
+}
+
+#[test]
+fn prometheus_scrapes_two_brokers_and_sees_one_of_them_die() {
+    let local = FakeEmqx::start(Version::V5_8_9);
+    let factory = FakeEmqx::start(Version::V5_0_26);
+    local.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    factory.add(Row::recorded(Version::V5_0_26, "plain-user-1"));
+    factory.add(Row::recorded(Version::V5_0_26, "persist-v5"));
+    let exporter = Exporter::start(&two_brokers(&local, &factory));
+    let prometheus = Prometheus::start(&example_for(&exporter));
+
+    prometheus.wait_for("up", all_are("1", 3));
+    prometheus.wait_for("probe_success{job=\"emqx-clients\"}", all_are("1", 2));
+    let room_1 = "emqx_mqtt_client_connected{alias=\"Room 1\"}";
+    prometheus.wait_for(room_1, |series| {
+        let mut instances: Vec<_> = series.iter().map(|one| (one.label("instance"), one.label("broker"))).collect();
+        instances.sort_unstable();
+        let each = |alias| (Some(alias), Some(alias));
+        (instances == [each("FactoryEMQX"), each("LocalEMQX")]).then_some(())
+    });
+    prometheus.wait_for("emqx_mqtt_client_keepalive_seconds{alias=\"Room 2\"}", |series| {
+        let [one] = series else { return None };
+        let labels = ["job", "instance", "broker", "alias", "client_id", "username", "exported_broker"];
+        let told: Vec<_> = labels.iter().map(|name| one.label(name)).collect();
+        let expected = [
+            Some("emqx-clients"),
+            Some("FactoryEMQX"),
+            Some("FactoryEMQX"),
+            Some("Room 2"),
+            Some("persist-v5"),
+            Some("pat"),
+            None,
+        ];
+        (told == expected && one.value == "60").then_some(())
+    });
+    prometheus.wait_for("emqx_client_monitor_build_info{job=\"emqx-client-monitor\"}", all_are("1", 1));
+
+    factory.stop();
+    prometheus.wait_for("probe_success{instance=\"FactoryEMQX\"}", all_are("0", 1));
+    prometheus.wait_for("up{instance=\"FactoryEMQX\"}", all_are("1", 1));
+    prometheus.wait_for("emqx_probe_failure_reason{instance=\"FactoryEMQX\"} == 1", |series| {
+        (series.len() == 1 && series[0].label("reason") == Some("connect")).then_some(())
+    });
+    // Gone, not merely old: what the broker said last is no longer claimed.
+    prometheus.wait_for("{__name__=~\"emqx_mqtt_client_.*\", broker=\"FactoryEMQX\"}", |series| {
+        let threshold = "emqx_mqtt_client_offline_threshold_seconds";
+        series.iter().all(|one| one.label("__name__") == Some(threshold)).then_some(())
+    });
+    prometheus.wait_for("emqx_mqtt_client_connected{broker=\"LocalEMQX\"}", all_are("1", 1));
+}
+
+#[test]
+fn promtool_finds_nothing_to_mend_in_what_is_exposed() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    let config = config_of(&fake, "nodes: {\"emqx@127.0.0.1\": 1}", &[
+        ("Room 1", "plain-user-1"),
+        ("Room 2", "persist-v5"),
+        ("Room 3", "nope"),
+    ]);
+    let exporter = Exporter::start(&config);
+    for path in [format!("/probe?broker=LocalEMQX&{ALL_GROUPS}"), "/metrics".to_owned()] {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(&exporter.get(&path).body).expect("a temporary file takes text");
+        assert_eq!(promtool(&["check", "metrics"], Some(file.path())), Ok(()), "{path}");
+    }
+}
+
+#[test]
+fn promtool_accepts_the_example() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus/prometheus.yml");
+    assert_eq!(promtool(&["check", "config", path], None), Ok(()));
+}
+
+#[test]
+fn a_broker_nobody_watches_clients_of_is_scraped_too() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let exporter = watching(&fake, &[]);
+    let prometheus = Prometheus::start(&example_for(&exporter));
+    prometheus.wait_for("probe_success{instance=\"LocalEMQX\"}", all_are("1", 1));
+    // The other broker of the example is not in this configuration: a refused probe is a failed scrape.
+    prometheus.wait_for("up{instance=\"FactoryEMQX\"}", all_are("0", 1));
+}

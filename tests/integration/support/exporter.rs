@@ -1,0 +1,149 @@
+//! The very application that ships, listening on a free port of the loopback interface.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::rt::System;
+use emqx_client_monitor::config::Config;
+use emqx_client_monitor::server::{Options, Server};
+use fake_emqx::FakeEmqx;
+
+use super::Families;
+
+/// The longest a request of a test may take: far more than any needs, and less than a hang.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+/// An exporter that runs until it is dropped.
+pub(crate) struct Exporter {
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What it answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Exporter {
+    /// Starts one with this configuration.
+    pub(crate) fn start(config: &str) -> Self {
+        let config = Config::parse(config, Path::new("test.yaml")).expect("the configuration is valid");
+        let options = Options {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            timeout_offset: Duration::from_millis(500),
+        };
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            System::new().block_on(async move {
+                let server = Server::bind(Arc::new(config), &options).expect("a free port");
+                sender.send((server.addresses()[0], server.handle())).expect("the test waits");
+                server.run().await.expect("the server runs");
+            });
+        });
+        let (address, handle) = receiver.recv().expect("the exporter starts");
+        Self { address, handle, thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks for a path.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[])
+    }
+
+    /// Asks for a path with another method and headers.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(AT_MOST))
+            .build()
+            .into();
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = agent.run(request.body(()).expect("a request")).expect("an answer");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.body_mut().with_config().limit(1 << 30).read_to_vec().expect("a whole body"),
+        }
+    }
+
+    /// Probes with this query and reads what it says.
+    pub(crate) fn probe(&self, query: &str) -> Families {
+        let answer = self.get(&format!("/probe?{query}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        Families::parse(&answer.text())
+    }
+
+    /// Probes with Prometheus' scrape timeout in seconds.
+    pub(crate) fn probe_within(&self, query: &str, scrape_timeout: &str) -> Families {
+        let header = ("X-Prometheus-Scrape-Timeout-Seconds", scrape_timeout);
+        let answer = self.request("GET", &format!("/probe?{query}"), &[header]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        Families::parse(&answer.text())
+    }
+}
+
+impl Answer {
+    /// The body.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("a body in UTF-8")
+    }
+
+    /// A header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a header in ASCII"))
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // Sent at once; the server is awaited by its own thread.
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A configuration of one broker, `LocalEMQX`, with `more` keys of it, that watches these (alias, client ID).
+pub(crate) fn config_of(fake: &FakeEmqx, more: &str, clients: &[(&str, &str)]) -> String {
+    let mut config = format!(
+        "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\n",
+        fake.url(),
+        fake.api_key(),
+        fake.api_secret()
+    );
+    for line in more.lines() {
+        let _ = writeln!(config, "  {}", line.trim_end());
+    }
+    config.push_str("monitored_clients:\n");
+    for (alias, client_id) in clients {
+        let [alias, client_id] = [alias, client_id].map(|text| serde_json::Value::from(*text));
+        let _ = writeln!(config, "  - {{alias: {alias}, client_id: {client_id}}}");
+    }
+    if clients.is_empty() {
+        config = config.replace("monitored_clients:\n", "monitored_clients: []\n");
+    }
+    config
+}
+
+/// An exporter that watches clients by their own IDs on this broker.
+pub(crate) fn watching(fake: &FakeEmqx, client_ids: &[&str]) -> Exporter {
+    let clients: Vec<_> = client_ids.iter().map(|id| (*id, *id)).collect();
+    Exporter::start(&config_of(fake, "", &clients))
+}

@@ -1,0 +1,12 @@
+//! What the tests share: an exporter that runs, the program that ships, the real Prometheus, and a reader of what
+//! they say.
+
+mod exporter;
+mod families;
+mod program;
+mod prometheus;
+
+pub(crate) use exporter::{Exporter, config_of, watching};
+pub(crate) use families::Families;
+pub(crate) use program::{Program, Run, bare_command};
+pub(crate) use prometheus::{Prometheus, Series, promtool};

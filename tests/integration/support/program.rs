@@ -1,0 +1,61 @@
+//! The program as people run it.
+
+use std::io::Write as _;
+use std::process::{Command, Output};
+
+use tempfile::NamedTempFile;
+
+/// A run of the program with a configuration file of its own.
+pub(crate) struct Program {
+    config: NamedTempFile,
+}
+
+/// How a run ended.
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Program {
+    /// Writes the configuration.
+    pub(crate) fn with_config(config: &str) -> Self {
+        let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
+        file.write_all(config.as_bytes()).expect("a temporary file takes text");
+        Self { config: file }
+    }
+
+    /// Where the configuration lies.
+    pub(crate) fn config_path(&self) -> &str {
+        self.config.path().to_str().expect("a path in UTF-8")
+    }
+
+    /// The program with `--cfg`, and nothing of this machine's settings.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = bare_command();
+        command.args(["--cfg", self.config_path()]);
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command().args(arguments).output().expect("the program starts"))
+    }
+}
+
+/// The program without any argument.
+pub(crate) fn bare_command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
+    command.env_remove("EMQX_CLIENT_MONITOR_CFG").env_remove("NO_COLOR");
+    command
+}
+
+impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code().expect("the program was not killed"),
+            stdout: String::from_utf8(output.stdout).expect("stdout in UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("stderr in UTF-8"),
+        }
+    }
+}

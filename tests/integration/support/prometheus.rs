@@ -1,0 +1,112 @@
+//! The real Prometheus, as Debian packages it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Far more than anything here takes, and less than a hang.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+/// A Prometheus that runs until it is dropped.
+pub(crate) struct Prometheus {
+    process: Child,
+    url: String,
+    _directory: TempDir,
+}
+
+impl Prometheus {
+    /// Starts one with this configuration.
+    pub(crate) fn start(config: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("prometheus.yml");
+        std::fs::write(&file, config).expect("a temporary directory takes files");
+        let address = free_address();
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=warn")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Prometheus is installed; tests/run does that");
+        Self { process, url: format!("http://{address}"), _directory: directory }
+    }
+
+    /// Asks for the present value of an expression until `wanted` accepts the answer, which it gives back.
+    pub(crate) fn wait_for<T>(&self, expression: &str, wanted: impl Fn(&[Series]) -> Option<T>) -> T {
+        let since = Instant::now();
+        let mut last = None;
+        while since.elapsed() < AT_MOST {
+            last = self.query(expression);
+            if let Some(found) = last.as_deref().and_then(&wanted) {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("Prometheus never said what was waited for of {expression}; last it said {last:?}");
+    }
+
+    /// The present value of an expression; `None` while Prometheus is not ready.
+    fn query(&self, expression: &str) -> Option<Vec<Series>> {
+        let answer = ureq::get(format!("{}/api/v1/query", self.url))
+            .query("query", expression)
+            .call()
+            .ok()?
+            .body_mut()
+            .read_to_vec()
+            .ok()?;
+        let answer: Value = serde_json::from_slice(&answer).ok()?;
+        let series = answer["data"]["result"].as_array()?.iter().map(|series| Series {
+            labels: series["metric"].clone(),
+            value: series["value"][1].as_str().unwrap_or_default().to_owned(),
+        });
+        Some(series.collect())
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One series of an answer.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) labels: Value,
+    pub(crate) value: String,
+}
+
+impl Series {
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels[name].as_str()
+    }
+}
+
+/// What `promtool` says of a text or a file.
+pub(crate) fn promtool(arguments: &[&str], input: Option<&Path>) -> Result<(), String> {
+    let stdin = match input {
+        Some(path) => Stdio::from(std::fs::File::open(path).expect("the input is there")),
+        None => Stdio::null(),
+    };
+    let output = Command::new("promtool")
+        .args(arguments)
+        .stdin(stdin)
+        .output()
+        .expect("promtool is installed; tests/run does that");
+    if output.status.success() && output.stderr.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").to_string()
+}
