@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::*;
+use crate::tls::{Identity, TlsSettings, Trust};
 
 /// A directory with a configuration file of this content.
 fn directory_with(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -153,11 +154,54 @@ fn unquoted_secrets_are_taken_as_they_are_written() {
     }
 }
 
+/// A broker asked by https, whose CA, certificate and key lie beside the configuration.
+fn https_broker(ssl: &str) -> (TempDir, PathBuf) {
+    let (directory, path) = directory_with(format!("{}  ssl: {ssl}\n", BROKER.replace("http:", "https:")));
+    let pair = rcgen::generate_simple_self_signed(vec!["emqx".to_owned()]).expect("a certificate");
+    fs::write(directory.path().join("cert.pem"), pair.cert.pem()).expect("a file");
+    fs::write(directory.path().join("key.pem"), pair.signing_key.serialize_pem()).expect("a file");
+    (directory, path)
+}
+
 #[test]
-fn a_ca_file_that_cannot_be_read_is_a_problem_of_ssl() {
-    let broker = BROKER.replace("http:", "https:");
-    let told = problem(&format!("{broker}  ssl: /no/such/ca.pem\n"));
-    assert!(told.starts_with("6:8: emqx.ssl: "), "{told}");
-    let told = problem(&format!("{broker}  ssl: {{ca_file: /no/such/ca.pem}}\n"));
-    assert!(told.starts_with("6:8: emqx.ssl: "), "{told}");
+fn https_is_set_up_as_ssl_says() {
+    let settings = |ssl: &str| {
+        let (directory, path) = https_broker(ssl);
+        let config = Config::load(&path).expect("a configuration");
+        (directory, config.brokers[0].tls.as_ref().expect("TLS").settings().clone())
+    };
+
+    assert_eq!(settings("false").1.trust, Trust::Anyone);
+    assert_eq!(settings("{insecure_skip_verify: true}").1.trust, Trust::Anyone);
+    let (directory, read) = settings("cert.pem");
+    assert_eq!(read.trust, Trust::CaFile(directory.path().join("cert.pem")));
+    let (directory, read) =
+        settings("{ca_file: cert.pem, cert_file: cert.pem, key_file: key.pem, server_name: broker.example}");
+    assert_eq!(
+        read,
+        TlsSettings {
+            trust: Trust::CaFile(directory.path().join("cert.pem")),
+            identity: Some(Identity {
+                cert_file: directory.path().join("cert.pem"),
+                key_file: directory.path().join("key.pem"),
+            }),
+            server_name: Some("broker.example".to_owned()),
+        }
+    );
+}
+
+#[test]
+fn files_that_are_no_use_for_tls_are_problems_of_ssl() {
+    let told = |ssl: &str| {
+        let (directory, path) = https_broker(ssl);
+        said_of(&path).replace(&format!("{}/", directory.path().display()), "")
+    };
+    assert_eq!(
+        told("no-such-ca.pem"),
+        "FILE:6:8: emqx.ssl: cannot read no-such-ca.pem: No such file or directory (os error 2)"
+    );
+    assert_eq!(
+        told("{ca_file: key.pem}"),
+        "FILE:6:8: emqx.ssl: key.pem holds no certificate; it must be a PEM file with at least one"
+    );
 }
