@@ -1,7 +1,8 @@
 //! The configuration file: which brokers to ask, which clients to watch, and what to tell Prometheus.
 //!
-//! A file is read into a tree (`document`), the tree is read section by section, and whatever is wrong is collected
-//! on the way (`findings`), so that all problems of a file are told at once, each with its line and column.
+//! A file is read into a tree (`document`), the tree is read section by section, and whatever is wrong is
+//! collected on the way (`findings`), so that all problems of a file are told at once, each with its line and
+//! column.
 
 mod api_url;
 mod broker;

@@ -1,9 +1,9 @@
-//! A YAML text as a tree that keeps what types of serde would lose: the order of the keys, keys that stand there
-//! twice, and scalars as they are written (`0x1F`, `1.10` and `1e3` may well be client IDs).
+//! A YAML text as a tree that keeps what types of serde would lose: the order of the keys, keys that stand
+//! there twice, and scalars as they are written (`0x1F`, `1.10` and `1e3` may well be client IDs).
 //!
-//! The text is read three times. First for its syntax alone: only there are `serde_yaml`'s own words shown, because
-//! only there they never quote a value, which might be a secret. Then for its shape, and then, guided by that
-//! shape, for the text of each scalar.
+//! The text is read three times. First for its syntax alone: only there are `serde_yaml`'s own words shown,
+//! because only there they never quote a value, which might be a secret. Then for its shape, and then, guided
+//! by that shape, for the text of each scalar.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,8 +16,8 @@ use serde::de::{
 
 use super::location::{Location, SyntaxError};
 
-/// How large a document may be when its aliases are written out, which `serde_yaml` bounds but loosely: the bytes
-/// of its texts, and [`NODE_SIZE`] for each node.
+/// How large a document may be when its aliases are written out, which `serde_yaml` bounds but loosely:
+/// the bytes of its texts, and [`NODE_SIZE`] for each node.
 const SIZE_LIMIT: usize = 128 << 20;
 const NODE_SIZE: usize = 64;
 

@@ -1,7 +1,8 @@
 //! Where in a text something stands.
 //!
-//! `serde_yaml` tells positions only in its errors. So a place is found by reading the text once more, walking to
-//! that place and failing there. That costs a reading each, which is why only the problems that are told are located.
+//! `serde_yaml` tells positions only in its errors. So a place is found by reading the text once more,
+//! walking to that place and failing there. That costs a reading each, which is why only the problems that
+//! are told are located.
 
 use std::fmt;
 

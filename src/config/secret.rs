@@ -1,5 +1,5 @@
-//! Secrets: written in the configuration, or read from a file or the environment at each use, so that a rotated
-//! one works at once.
+//! Secrets: written in the configuration, or read from a file or the environment at each use, so that a
+//! rotated one works at once.
 
 use std::env::{self, VarError};
 use std::io;

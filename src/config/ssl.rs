@@ -7,8 +7,8 @@ use super::section::Section;
 use super::value::Value;
 use crate::tls::{Identity, Tls, TlsSettings, Trust};
 
-const RIGHT: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, server_name \
-                     and insecure_skip_verify";
+const RIGHT: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, \
+                     server_name and insecure_skip_verify";
 
 /// What holds when nothing is said.
 pub(super) fn default() -> TlsSettings {

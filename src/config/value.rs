@@ -1,4 +1,5 @@
-//! A value of the configuration file together with its place in it, so that whoever reads it can say what is wrong.
+//! A value of the configuration file together with its place in it, so that whoever reads it can say what is
+//! wrong.
 //!
 //! Messages never show values, which may be secrets.
 
