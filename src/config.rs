@@ -1,58 +1,92 @@
-//! placeholder
-use crate::client::*;
-use crate::tls::Tls;
-use secrecy::SecretString;
-use std::collections::BTreeMap;
+//! The configuration file: which brokers to ask, which clients to watch, and what to tell Prometheus.
+//!
+//! A file is read into a tree (`document`), the tree is read section by section, and whatever is wrong is
+//! collected on the way (`findings`), so that all problems of a file are told at once, each with its line and
+//! column.
+
+mod api_url;
+mod broker;
+mod clients;
+mod document;
+mod duration;
+mod error;
+mod file;
+mod findings;
+mod location;
+mod prometheus;
+mod secret;
+mod section;
+mod ssl;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use url::Url;
+
+pub use self::broker::Broker;
+pub use self::error::{ConfigError, Problems};
+pub use self::prometheus::PrometheusSettings;
+pub use self::secret::{Fault, Secret, SecretError};
+
+use self::findings::Findings;
+use self::section::Section;
+use self::value::Value;
+
+/// A configuration without problems.
 #[derive(Debug)]
-pub struct Broker {
-    pub alias: String,
-    pub api_url: Url,
-    pub api_key: Secret,
-    pub api_secret: Secret,
-    pub tls: Option<Tls>,
-    pub timeout: Duration,
-    pub attempts: u32,
-    pub concurrency: usize,
-    pub nodes: BTreeMap<String, u64>,
-    pub clients: Vec<Arc<WatchedClient>>,
+pub struct Config {
+    /// The brokers, in the order of the file.
+    pub brokers: Vec<Arc<Broker>>,
+    /// Where to serve, and what.
+    pub prometheus: PrometheusSettings,
+    /// What is odd but does not keep the configuration from being used, a sentence each.
+    pub warnings: Vec<String>,
 }
-#[derive(Debug)]
-pub enum Secret {
-    Text(SecretString),
-}
-impl Secret {
-    pub fn read(&self) -> Result<SecretString, std::io::Error> {
-        match self {
-            Self::Text(t) => Ok(t.clone()),
-        }
+
+impl Config {
+    /// Reads the configuration in the file at `path`. Reads the TLS files it names, too.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no configuration; then the error tells all its problems.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&file::read_configuration(path)?, path)
+    }
+
+    /// Reads a configuration out of `text`; files it names count from the directory of `path`.
+    ///
+    /// # Errors
+    /// All problems of the text.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let root = document::read(text).map_err(|error| ConfigError::syntax(path, &error))?;
+        let findings = Findings::new(path);
+        let config = read(&Value::root(&root, &findings));
+        let warnings = findings.conclude(path, text)?;
+        Ok(Self { warnings, ..config })
+    }
+
+    /// The broker of this alias.
+    #[must_use]
+    pub fn broker(&self, alias: &str) -> Option<&Arc<Broker>> {
+        self.brokers.iter().find(|broker| broker.alias == alias)
     }
 }
 
-impl Broker {
-    pub fn default_timeout(&self) -> Duration {
-        self.timeout * self.attempts
+/// What can be read of a configuration; what cannot has been reported.
+fn read(root: &Value<'_>) -> Config {
+    const RIGHT: &str = "a mapping of emqx, monitored_clients and prometheus";
+    let Some(mut section) = Section::open(root, RIGHT) else {
+        return Config { brokers: Vec::new(), prometheus: PrometheusSettings::default(), warnings: Vec::new() };
+    };
+    let emqx = section.required("emqx", "the broker to ask, or a list of brokers");
+    let monitored_clients = section.optional("monitored_clients");
+    let (prometheus, offline_after) = prometheus::read(section.optional("prometheus"));
+    section.finish();
+
+    let mut brokers = emqx.map(|emqx| broker::read_all(&emqx)).unwrap_or_default();
+    if let Some(list) = monitored_clients {
+        clients::hand_out(&list, offline_after, &mut brokers);
     }
-}
-#[derive(Debug)]
-pub struct Config {
-    pub brokers: Vec<Arc<Broker>>,
-    pub prometheus: PrometheusSettings,
-    pub warnings: Vec<String>,
-}
-#[derive(Debug)]
-pub struct PrometheusSettings {
-    pub address: std::net::IpAddr,
-    pub port: u16,
-    pub collect: Groups,
-}
-impl Config {
-    pub fn load(_: &std::path::Path) -> Result<Self, std::io::Error> {
-        Err(std::io::Error::other("x"))
-    }
-    pub fn broker(&self, alias: &str) -> Option<&Arc<Broker>> {
-        self.brokers.iter().find(|b| b.alias == alias)
-    }
+    let brokers = brokers.into_iter().filter_map(|listed| listed.broker).map(Arc::new).collect();
+    Config { brokers, prometheus, warnings: Vec::new() }
 }

@@ -1,0 +1,48 @@
+//! The URL of a broker's REST API.
+
+use url::Url;
+
+use super::value::Value;
+
+/// What an `api_url` must be.
+pub(super) const RIGHT: &str = "an http or https URL whose path ends in /api, such as http://emqx:18083/api";
+
+/// The base of the REST API without a last slash: its path ends in `/api`.
+///
+/// No message shows the URL, since it may hold a password.
+pub(super) fn read(value: &Value<'_>) -> Option<Url> {
+    let Some(url) = value.text(RIGHT)?.parse::<Url>().ok().filter(is_http) else {
+        return value.must_be(RIGHT);
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return value.must_be("without a user name and password; write them as api_key and api_secret");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return value.must_be("without a query (?) and a fragment (#)");
+    }
+    with_base_path(url).or_else(|| value.must_be(RIGHT))
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
+fn with_base_path(mut url: Url) -> Option<Url> {
+    let path = url.path();
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let path = path.strip_suffix("/v5").unwrap_or(path);
+    let base = path.ends_with("/api").then(|| path.to_owned())?;
+    url.set_path(&base);
+    Some(url)
+}
+
+/// How long the request line of a lookup of `client_id` is, in bytes, less its end of line.
+pub(super) fn lookup_line_length(api_url: &Url, client_id: &str) -> usize {
+    let encoded: usize = client_id.bytes().map(|byte| if is_unreserved(byte) { 1 } else { "%00".len() }).sum();
+    "GET ".len() + api_url.path().len() + "/v5/clients/".len() + encoded + " HTTP/1.1".len()
+}
+
+/// Whether RFC 3986 lets a byte stand in a path as it is, whatever its meaning.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}

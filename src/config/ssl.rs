@@ -1,0 +1,86 @@
+//! The `ssl` of a broker: whom to trust, and what to show.
+
+use rustls::pki_types::ServerName;
+
+use super::document::Kind;
+use super::section::Section;
+use super::value::Value;
+use crate::tls::{Identity, Tls, TlsSettings, Trust};
+
+const RIGHT: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, \
+                     server_name and insecure_skip_verify";
+
+/// What holds when nothing is said.
+pub(super) fn default() -> TlsSettings {
+    trusting(Trust::System)
+}
+
+/// The settings in any of their forms.
+pub(super) fn read(value: &Value<'_>) -> Option<TlsSettings> {
+    if value.is_mapping() {
+        return read_mapping(value);
+    }
+    match value.kind() {
+        Some(Kind::Bool(true)) => Some(trusting(Trust::System)),
+        Some(Kind::Bool(false)) => Some(trusting(Trust::Anyone)),
+        Some(Kind::Text) => value.file().map(|path| trusting(Trust::CaFile(path))),
+        _ => value.must_be(RIGHT),
+    }
+}
+
+/// Reads the files; what is wrong with them is a problem of the setting at `value`.
+pub(super) fn load(settings: TlsSettings, value: &Value<'_>) -> Option<Tls> {
+    Tls::load(settings).map_err(|error| value.reject(format_args!("{:#}", anyhow::Error::new(error)))).ok()
+}
+
+/// Says that settings other than `true` and `false` are in vain without TLS.
+pub(super) fn warn_without_tls(value: &Value<'_>) {
+    if !matches!(value.kind(), Some(Kind::Bool(_))) {
+        value.findings().warning(format!("{} has no effect: api_url is http", value.name()));
+    }
+}
+
+fn trusting(trust: Trust) -> TlsSettings {
+    TlsSettings { trust, identity: None, server_name: None }
+}
+
+fn read_mapping(value: &Value<'_>) -> Option<TlsSettings> {
+    let mut section = Section::open(value, RIGHT)?;
+    let trust = read_trust(&mut section);
+    let identity = read_identity(&mut section, value);
+    let server_name = section.optional("server_name").and_then(|name| read_server_name(&name));
+    section.finish();
+    Some(TlsSettings { trust, identity, server_name })
+}
+
+fn read_trust(section: &mut Section<'_>) -> Trust {
+    let ca_file = section.optional("ca_file");
+    let skips_verification = section.bool_or("insecure_skip_verify", false);
+    match ca_file {
+        Some(ca_file) if skips_verification => {
+            ca_file.reject("contradicts insecure_skip_verify, which trusts anyone; keep one of them");
+            Trust::Anyone
+        }
+        Some(ca_file) => ca_file.file().map_or(Trust::System, Trust::CaFile),
+        None if skips_verification => Trust::Anyone,
+        None => Trust::System,
+    }
+}
+
+fn read_identity(section: &mut Section<'_>, whole: &Value<'_>) -> Option<Identity> {
+    match (section.optional("cert_file"), section.optional("key_file")) {
+        (Some(cert_file), Some(key_file)) => {
+            let (cert_file, key_file) = (cert_file.file(), key_file.file());
+            Some(Identity { cert_file: cert_file?, key_file: key_file? })
+        }
+        (None, None) => None,
+        (Some(_), None) => whole.must_be("given key_file as well: cert_file needs it"),
+        (None, Some(_)) => whole.must_be("given cert_file as well: key_file needs it"),
+    }
+}
+
+fn read_server_name(value: &Value<'_>) -> Option<String> {
+    const RIGHT: &str = "a DNS name or an IP address";
+    let name = value.line(RIGHT)?;
+    if ServerName::try_from(name).is_err() { value.must_be(RIGHT) } else { Some(name.to_owned()) }
+}

@@ -1,0 +1,207 @@
+//! What a configuration takes from files and the environment.
+
+use std::fs;
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+
+use super::*;
+use crate::tls::{Identity, TlsSettings, Trust};
+
+/// A directory with a configuration file of this content.
+fn directory_with(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("config.yaml");
+    fs::write(&path, content).expect("a file");
+    (directory, path)
+}
+
+fn said_of(path: &Path) -> String {
+    let error = Config::load(path).expect_err("a problem");
+    error.to_string().replace(&path.display().to_string(), "FILE")
+}
+
+/// What a secret file of this content is read as.
+fn secret_of(content: &[u8]) -> Result<String, String> {
+    let (_directory, path) = directory_with(content);
+    let secret = Secret::File(path.clone()).read();
+    secret
+        .map(|secret| secret.expose_secret().to_owned())
+        .map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
+}
+
+#[test]
+fn a_file_is_loaded() {
+    let (_directory, path) = directory_with(OF_EXISTING_USERS);
+    assert_eq!(Config::load(&path).expect("a configuration").brokers[0].clients.len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let (directory, path) = directory_with("");
+    let advice = "name another one with --cfg FILE, or start from the commented example config/config.yaml";
+    let missing = directory.path().join("missing.yaml");
+    assert_eq!(
+        said_of(&missing),
+        format!("cannot read the configuration file FILE: No such file or directory (os error 2); {advice}")
+    );
+    assert_eq!(
+        said_of(directory.path()),
+        format!("cannot read the configuration file FILE: not a regular file; {advice}")
+    );
+    let file = fs::File::create(&path).expect("a file");
+    file.set_len((64 << 20) + 1).expect("a sparse file");
+    assert_eq!(
+        said_of(&path),
+        format!("cannot read the configuration file FILE: larger than 67108864 bytes; {advice}")
+    );
+}
+
+#[test]
+fn a_file_is_utf_8() {
+    let (_directory, path) = directory_with(b"emqx:\n  alias: \xc3\xa9\xff\n");
+    assert_eq!(said_of(&path), "FILE:2:11: is not UTF-8 text");
+}
+
+#[test]
+fn secret_files_lose_one_final_newline() {
+    for (content, secret) in [
+        ("secret", "secret"),
+        ("secret\n", "secret"),
+        ("secret\r\n", "secret"),
+        (" se cret ", " se cret "),
+        ("é", "é"),
+    ] {
+        assert_eq!(secret_of(content.as_bytes()).as_deref(), Ok(secret));
+    }
+    let told = |content: &[u8]| secret_of(content).expect_err("it is no secret");
+    assert_eq!(told(b""), "the secret file FILE is empty");
+    assert_eq!(told(b"\n"), "the secret file FILE is empty");
+    assert_eq!(told(b"secret\n\n"), "the secret file FILE holds control characters");
+    assert_eq!(told(b"secret\r"), "the secret file FILE holds control characters");
+    assert_eq!(told(b"sec\xffret"), "the secret file FILE is not UTF-8 text");
+    assert!(secret_of(&vec![b'x'; 64 << 10]).is_ok());
+    assert_eq!(told(&vec![b'x'; (64 << 10) + 1]), "cannot read the secret file FILE");
+}
+
+#[test]
+fn secrets_come_from_where_they_are_said_to_be() {
+    let (directory, path) = directory_with(
+        BROKER
+            .replace("api_key: key", "api_key: {file: key.txt}")
+            .replace("api_secret: secret", "api_secret: {env: CARGO_MANIFEST_DIR}"),
+    );
+    fs::write(directory.path().join("key.txt"), "first\n").expect("a file");
+    let config = Config::load(&path).expect("a configuration");
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let broker = &config.brokers[0];
+    assert!(broker.api_key.needs_file() && !broker.api_secret.needs_file());
+
+    let key = || broker.api_key.read().expect("a key").expose_secret().to_owned();
+    assert_eq!(key(), "first");
+    fs::write(directory.path().join("key.txt"), "rotated").expect("a file");
+    assert_eq!(key(), "rotated");
+    let secret = broker.api_secret.read().expect("a secret");
+    assert_eq!(secret.expose_secret(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_worth_a_warning() {
+    let config = good(
+        &BROKER
+            .replace("api_key: key", "api_key: {file: /no/such/file}")
+            .replace("api_secret: secret", "api_secret: {env: NO_SUCH_VARIABLE}"),
+    );
+    assert_eq!(
+        config.warnings,
+        [
+            "emqx.api_key: cannot read the secret file /no/such/file: No such file or directory (os error 2); probes will \
+         fail until it can be read",
+            "emqx.api_secret: the environment variable NO_SUCH_VARIABLE is not set; probes will fail until it can be read",
+        ]
+    );
+}
+
+#[test]
+fn secrets_are_texts_files_or_variables() {
+    let right = "must be a text, {file: PATH} or {env: NAME}";
+    let told = |secret: &str| problem(&BROKER.replace("api_secret: secret", &format!("api_secret: {secret}")));
+    for wrong in ["[x]", "{}", "{file: a, env: b}", "{flie: a}", "{file}: x}", "{[a]: x}", "!x y", "''"] {
+        let told = problems(&BROKER.replace("api_secret: secret", &format!("api_secret: {wrong}")));
+        assert!(told[0].ends_with(right) || wrong == "{file}: x}", "{wrong} {told:?}");
+    }
+    assert_eq!(told("{file: [x]}"), "5:22: emqx.api_secret.file: must be the name of a file");
+    assert_eq!(told("{file: ''}"), "5:22: emqx.api_secret.file: must be the name of a file");
+    assert_eq!(told("{env: ''}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
+    assert_eq!(told("{env: A=B}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
+    assert_eq!(told("\"a\\nb\""), "5:15: emqx.api_secret: must not hold control characters");
+    assert_eq!(
+        problem(&BROKER.replace("api_key: key", "api_key: a:b")),
+        "4:12: emqx.api_key: must be without a colon (:); the secret behind it belongs into api_secret"
+    );
+    good(&BROKER.replace("api_secret: secret", "api_secret: a:b"));
+}
+
+#[test]
+fn unquoted_secrets_are_taken_as_they_are_written() {
+    for secret in
+        ["0123456", "1.10", "1e3", "0x1F", "true", "12345678901234567890123456789012345678901234567890"]
+    {
+        let config = good(&BROKER.replace("api_secret: secret", &format!("api_secret: {secret}")));
+        let read = config.brokers[0].api_secret.read().expect("a secret");
+        assert_eq!(read.expose_secret(), secret);
+    }
+}
+
+/// A broker asked by https, whose CA, certificate and key lie beside the configuration.
+fn https_broker(ssl: &str) -> (TempDir, PathBuf) {
+    let (directory, path) = directory_with(format!("{}  ssl: {ssl}\n", BROKER.replace("http:", "https:")));
+    let pair = rcgen::generate_simple_self_signed(vec!["emqx".to_owned()]).expect("a certificate");
+    fs::write(directory.path().join("cert.pem"), pair.cert.pem()).expect("a file");
+    fs::write(directory.path().join("key.pem"), pair.signing_key.serialize_pem()).expect("a file");
+    (directory, path)
+}
+
+#[test]
+fn https_is_set_up_as_ssl_says() {
+    let settings = |ssl: &str| {
+        let (directory, path) = https_broker(ssl);
+        let config = Config::load(&path).expect("a configuration");
+        (directory, config.brokers[0].tls.as_ref().expect("TLS").settings().clone())
+    };
+
+    assert_eq!(settings("false").1.trust, Trust::Anyone);
+    assert_eq!(settings("{insecure_skip_verify: true}").1.trust, Trust::Anyone);
+    let (directory, read) = settings("cert.pem");
+    assert_eq!(read.trust, Trust::CaFile(directory.path().join("cert.pem")));
+    let (directory, read) =
+        settings("{ca_file: cert.pem, cert_file: cert.pem, key_file: key.pem, server_name: broker.example}");
+    assert_eq!(
+        read,
+        TlsSettings {
+            trust: Trust::CaFile(directory.path().join("cert.pem")),
+            identity: Some(Identity {
+                cert_file: directory.path().join("cert.pem"),
+                key_file: directory.path().join("key.pem"),
+            }),
+            server_name: Some("broker.example".to_owned()),
+        }
+    );
+}
+
+#[test]
+fn files_that_are_no_use_for_tls_are_problems_of_ssl() {
+    let told = |ssl: &str| {
+        let (directory, path) = https_broker(ssl);
+        said_of(&path).replace(&format!("{}/", directory.path().display()), "")
+    };
+    assert_eq!(
+        told("no-such-ca.pem"),
+        "FILE:6:8: emqx.ssl: cannot read no-such-ca.pem: No such file or directory (os error 2)"
+    );
+    assert_eq!(
+        told("{ca_file: key.pem}"),
+        "FILE:6:8: emqx.ssl: key.pem holds no certificate; it must be a PEM file with at least one"
+    );
+}

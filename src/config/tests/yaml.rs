@@ -1,0 +1,135 @@
+//! Texts that are no YAML, or YAML of an odd kind.
+
+use super::*;
+
+#[test]
+fn bad_syntax_has_a_line_and_a_column() {
+    for (text, told) in [
+        (
+            "emqx:\n  alias: [A\n  api_url: x\n",
+            "3:10: did not find expected ',' or ']', while parsing a flow sequence at line 2 column 10",
+        ),
+        (
+            "emqx: 'x\n",
+            "2:1: found unexpected end of stream, while scanning a quoted scalar at line 1 column 7",
+        ),
+        ("@", "1:1: found character that cannot start any token, while scanning for the next token"),
+        ("emqx: *x\n", "1:7: unknown anchor"),
+        ("emqx: x: y\n", "1:8: mapping values are not allowed in this context"),
+        ("é: é\nemqx: é\u{1}\n", "2:8: control characters are not allowed"),
+    ] {
+        assert_eq!(problem(text), told);
+    }
+}
+
+#[test]
+fn a_file_is_one_document() {
+    let told = "holds more than one YAML document; there must be only one";
+    assert_eq!(problem(&format!("{BROKER}---\nb: 1\n")), told);
+    assert_eq!(problem(&format!("{BROKER}---\n'")), told);
+    good(&format!("# comment\n---\n{BROKER}...\n"));
+    good(&format!("\u{feff}{}", BROKER.replace('\n', "\r\n")));
+}
+
+#[test]
+fn values_fit_their_tags() {
+    for tag in ["!!int", "!!bool", "!!float", "!!null", "!<tag:yaml.org,2002:int>"] {
+        assert_eq!(
+            broker_problem(&format!("  attempts: {tag} CANARY\n")),
+            "6:13: a value does not fit the tag before it (such as !!int)"
+        );
+    }
+    assert_eq!(good(&format!("{BROKER}  attempts: !!int 7\n")).brokers[0].attempts, 7);
+}
+
+#[test]
+fn tags_of_somebodys_own_mean_nothing() {
+    for value in ["!include file", "!x [1, {a: b}]", "!x {a: [b]}", "! x", "!a"] {
+        assert_eq!(
+            broker_problem(&format!("  attempts: {value}\n")),
+            "6:13: emqx.attempts: must be a whole number from 1 to 10"
+        );
+    }
+}
+
+#[test]
+fn aliases_stand_for_what_they_repeat() {
+    let config = good(
+        "emqx:
+- alias: &name A
+  api_url: http://a/api
+  api_key: &key 0123
+  api_secret: &secret {env: PATH}
+- alias: B
+  api_url: http://b/api
+  api_key: *key
+  api_secret: *secret
+monitored_clients:
+- {alias: a, client_id: &id 1.10, brokers: &brokers [*name]}
+- {alias: *id, client_id: b, brokers: *brokers}
+",
+    );
+    assert_eq!(config.brokers[0].clients[0].client_id, "1.10");
+    assert_eq!(config.brokers[0].clients[1].alias, "1.10");
+    assert_eq!(config.brokers[1].clients.len(), 0);
+}
+
+#[test]
+fn a_problem_of_an_alias_is_where_its_value_is_written() {
+    let text = TWO_BROKERS.replace("secret\n- alias: B", "&a secret\n  attempts: &wrong 0\n- alias: B");
+    assert_eq!(
+        problems(&format!("{text}  attempts: *wrong\n  api_key: *wrong\n")),
+        [
+            "6:13: emqx[0].attempts: must be a whole number from 1 to 10",
+            "6:13: emqx[1].attempts: must be a whole number from 1 to 10",
+            "12:3: emqx[1].api_key: stands here twice; keep one of them",
+        ]
+    );
+}
+
+#[test]
+fn bombs_do_not_explode() {
+    let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(problem(&nested(200)), "1:129: is nested too deeply");
+    assert_eq!(problem(&nested(2_000)), "1:129: is nested too deeply");
+    assert_eq!(problem("emqx: &a [*a]"), "1:7: is nested too deeply");
+    assert_eq!(problem("&a x: &b {*b : *b}"), "1:7: is nested too deeply");
+
+    let mut laughs = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned()];
+    for level in 1..10 {
+        let last = format!("*a{}, ", level - 1).repeat(9);
+        laughs.push(format!("a{level}: &a{level} [{last}]\n"));
+    }
+    assert!(problem(&laughs.concat()).ends_with("its aliases (*name) repeat too much"));
+
+    let too_large = "is too large, with its aliases (*name) written out";
+    // These texts would be 10 GB ...
+    let long_text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(10_000));
+    assert!(problem(&long_text).ends_with(too_large));
+    // ... and these a billion nodes.
+    let long_list = format!("a: &a [{}]\nb: [{}]\n", "x, ".repeat(100_000), "*a, ".repeat(10_000));
+    assert!(problem(&long_list).ends_with(too_large));
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let seeds = [
+        OF_EXISTING_USERS,
+        TWO_BROKERS,
+        "emqx: &a {b: *a, ? [x] : !t y, 'q': \"\\u00e9\"}\n--- |\n x\n... # c\n- - !!int 5\n",
+    ];
+    let pieces = [
+        ":", "- ", "*a", "&a ", "!t ", "\n", "\"", "'", "[", "]", "{", "}", "|", "? ", "<<", "\t", "é", "#",
+        "---\n", "~", "\u{0}", "\u{feff}", "%",
+    ];
+    let mut random = fastrand::Rng::with_seed(1883);
+    for _ in 0..3000 {
+        let mut text: Vec<char> = random.choice(seeds).unwrap_or_default().chars().collect();
+        for _ in 0..random.usize(1..6) {
+            let start = random.usize(..text.len());
+            let end = random.usize(start..text.len().min(start + 8));
+            text.splice(start..end, random.choice(pieces).unwrap_or_default().chars());
+        }
+        let _ = parse(&text.iter().collect::<String>());
+    }
+}
