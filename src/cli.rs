@@ -105,7 +105,7 @@ struct Arguments {
     #[arg(long)]
     strict: bool,
 
-    /// With check: how long the whole query may take [default: timeout_seconds x attempts of the broker]
+    /// With check: how long the whole query may take [default: `timeout_seconds` x `attempts`]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 

@@ -4,7 +4,7 @@
 ///
 /// The wording is that of Python's `humanize.naturaldelta` (4.9), which the tables of this program's forerunner
 /// used: months have 30.5 days, years 365.
-pub fn time_ago(seconds: u64) -> String {
+pub(crate) fn time_ago(seconds: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
@@ -29,18 +29,25 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 }
 
 /// A setting in seconds, exactly and briefly: `10s`, `2m`, `1m30s`, `1h`. None at all is `off`.
-pub fn interval(seconds: u64) -> String {
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let told: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    if told.is_empty() { "off".to_owned() } else { told }
+pub(crate) fn interval(seconds: u64) -> String {
+    if seconds == 0 {
+        return "off".to_owned();
+    }
+    let mut told = String::new();
+    for (count, unit) in [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')] {
+        if count > 0 {
+            told.push_str(&count.to_string());
+            told.push(unit);
+        }
+    }
+    told
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Made with `humanize.naturaldelta(timedelta(seconds=...))` of humanize 4.9.0 from PyPI.
+    /// Made with `humanize.naturaldelta(timedelta(seconds=...))` of humanize 4.9.0 from `PyPI`.
     const NATURALDELTA: &[(u64, &str)] = &[
         (0, "a moment"),
         (1, "a second"),

@@ -8,7 +8,7 @@
 //! server/probe, check -> probe -> emqx -> emqx/http -> emqx/transport
 //!                        |        +-----> emqx/wire -> client
 //!                        +-> outcome -> client
-//!                        +-> config -> client, tls
+//!                        +-> config -> emqx (what can be asked for), client, tls
 //! server/probe -> metrics/exposition -> metrics -> outcome, client
 //! check -> table -> humanize, outcome, client
 //! ```

@@ -81,14 +81,17 @@ struct ClientMetric {
     samples: Samples,
 }
 
+/// Where something told of a client comes from.
+type Fact<T> = fn(&Client) -> Option<T>;
+
 /// What such a family says of one client, besides who it is.
 enum Samples {
     /// One sample.
-    One(fn(&Client) -> Option<Value>),
+    One(Fact<Value>),
     /// A sample for each value of one label.
-    Each(&'static str, &'static [(&'static str, fn(&Client) -> Option<Value>)]),
+    Each(&'static str, &'static [(&'static str, Fact<Value>)]),
     /// A sample of value 1 whose labels are what is told. A label that is not known is empty.
-    Info(&'static [(&'static str, fn(&Client) -> Option<String>)]),
+    Info(&'static [(&'static str, Fact<String>)]),
 }
 
 /// The value of a sample.

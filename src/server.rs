@@ -124,13 +124,13 @@ fn routes(service: &mut ServiceConfig) {
             web::resource("/-/healthy")
                 .route(web::get().to(healthy))
                 .route(web::head().to(healthy))
-                .default_service(web::to(|| method_not_allowed("GET, HEAD"))),
+                .default_service(web::to(async || method_not_allowed("GET, HEAD"))),
         )
         .default_service(web::to(not_found));
 }
 
 fn only_get(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    web::resource(path).route(route).default_service(web::to(|| method_not_allowed("GET")))
+    web::resource(path).route(route).default_service(web::to(async || method_not_allowed("GET")))
 }
 
 async fn metrics(state: Data<State>) -> actix_web::Result<impl Responder> {
@@ -150,7 +150,7 @@ async fn not_found() -> impl Responder {
     )
 }
 
-async fn method_not_allowed(allowed: &'static str) -> impl Responder {
+fn method_not_allowed(allowed: &'static str) -> HttpResponse {
     let mut answer = HttpResponse::MethodNotAllowed();
     answer.insert_header((header::ALLOW, allowed));
     text(answer, "This can only be asked for with GET.\n")

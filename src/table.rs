@@ -9,13 +9,13 @@ use crate::humanize;
 use crate::outcome::{State, Told};
 
 /// A column of the table.
-pub struct Column {
+pub(crate) struct Column {
     /// Its heading, in two lines.
-    pub heading: [&'static str; 2],
+    pub(crate) heading: [&'static str; 2],
     /// How its cells are set.
-    pub alignment: Alignment,
+    pub(crate) alignment: Alignment,
     /// The group its cells come from.
-    pub group: Group,
+    pub(crate) group: Group,
     /// What its cells say.
     cell: Content,
 }
@@ -31,7 +31,7 @@ enum Content {
 impl Column {
     /// The cell of one client in a table that is made `now`.
     #[must_use]
-    pub fn cell(&self, told: &Told, now: Timestamp) -> Cell {
+    pub(crate) fn cell(&self, told: &Told, now: Timestamp) -> Cell {
         match self.cell {
             Content::Count(count) => {
                 Cell::known(told.finding.client().and_then(count).map(|count| count.to_string()))
@@ -43,7 +43,7 @@ impl Column {
 
 /// How the cells of a column are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alignment {
+pub(crate) enum Alignment {
     /// Words.
     Left,
     /// Durations: to the right, and broken between words where there is little room.
@@ -54,7 +54,7 @@ pub enum Alignment {
 
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// A value; empty where there is none.
     Plain(String),
     /// Something to look after.
@@ -68,7 +68,7 @@ impl Cell {
 }
 
 /// Every column, from left to right.
-pub const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[Column] = &[
     Column {
         heading: ["", "Alias"],
         alignment: Alignment::Left,
@@ -107,7 +107,7 @@ pub const COLUMNS: &[Column] = &[
 
 /// The groups that fill the table.
 #[must_use]
-pub fn groups() -> Groups {
+pub(crate) fn groups() -> Groups {
     COLUMNS.iter().map(|column| column.group).collect()
 }
 

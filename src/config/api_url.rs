@@ -35,14 +35,3 @@ fn with_base_path(mut url: Url) -> Option<Url> {
     url.set_path(&base);
     Some(url)
 }
-
-/// How long the request line of a lookup of `client_id` is, in bytes, less its end of line.
-pub(super) fn lookup_line_length(api_url: &Url, client_id: &str) -> usize {
-    let encoded: usize = client_id.bytes().map(|byte| if is_unreserved(byte) { 1 } else { "%00".len() }).sum();
-    "GET ".len() + api_url.path().len() + "/v5/clients/".len() + encoded + " HTTP/1.1".len()
-}
-
-/// Whether RFC 3986 lets a byte stand in a path as it is, whatever its meaning.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}

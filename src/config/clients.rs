@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api_url;
 use super::broker::ListedBroker;
 use super::duration;
 use super::findings::shown;
 use super::section::Section;
 use super::value::Value;
 use crate::client::WatchedClient;
+use crate::emqx::request_line_bytes;
 
 const ALIAS: &str = "a name for this client, of your own choice";
 const CLIENT_ID: &str = "the MQTT client ID";
@@ -154,7 +154,7 @@ impl<'b> Desk<'b> {
         let Some(broker) = &self.brokers[number].broker else {
             return;
         };
-        let length = api_url::lookup_line_length(&broker.api_url, client_id);
+        let length = request_line_bytes(&broker.api_url, client_id);
         if length > LONGEST_REQUEST_LINE {
             value.reject(format_args!(
                 "must be shorter: to look it up on {} takes a request line of {length} bytes, \

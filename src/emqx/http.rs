@@ -1,6 +1,7 @@
 //! One HTTP GET to the broker, bounded in time and size and checked for completeness.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -169,7 +170,7 @@ impl Http {
 }
 
 fn is_tls_error(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
 }
 
 /// Host and port as the HTTP library keys its connections by.

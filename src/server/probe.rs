@@ -73,7 +73,7 @@ pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResp
     drop(under_way);
     state.telemetry.probe_ended(&outcome);
     log(&outcome);
-    tell(outcome).await
+    tell(outcome)
 }
 
 fn question(request: &HttpRequest, state: &State) -> Result<Question, Refusal> {
@@ -151,13 +151,14 @@ impl Parameters {
 /// How long the probe may take: what Prometheus allows, less the offset for the way back.
 fn timeout(headers: &HeaderMap, offset: Duration, broker: &Broker) -> Result<Duration, Refusal> {
     let Some(header) = headers.get(SCRAPE_TIMEOUT) else {
-        return Ok(broker.default_timeout());
+        return Ok(broker.default_timeout().min(MAX_TIMEOUT));
     };
     header
         .to_str()
         .ok()
         .and_then(|seconds| seconds.trim().parse().ok())
-        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds.min(MAX_TIMEOUT.as_secs_f64() * 2.0)).ok())
+        .filter(|seconds: &f64| seconds.is_finite())
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds.min(MAX_TIMEOUT.as_secs_f64() * 2.0)).ok())
         .and_then(|allowed| allowed.checked_sub(offset))
         .filter(|left| !left.is_zero())
         .map(|left| left.min(MAX_TIMEOUT))
@@ -190,7 +191,7 @@ fn log(outcome: &Outcome) {
 
 /// Tells the outcome. A large one goes out in pieces, each made only when the one before is under way, on a
 /// thread where nobody else waits.
-async fn tell(outcome: Outcome) -> HttpResponse {
+fn tell(outcome: Outcome) -> HttpResponse {
     let mut exposition = Exposition::new(outcome);
     let first = exposition.next().unwrap_or_default();
     let Some(second) = exposition.next() else {

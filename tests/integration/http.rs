@@ -44,7 +44,8 @@ fn target_is_a_synonym_of_broker_and_module_is_ignored() {
 fn a_probe_can_be_narrowed_to_some_clients() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_fleet();
-    let config = config_of(&fake, "", &[("Room 1", "plain-user-1"), ("Room 2", "plain-nouser-1"), ("Room 3", "a")]);
+    let config =
+        config_of(&fake, "", &[("Room 1", "plain-user-1"), ("Room 2", "plain-nouser-1"), ("Room 3", "a")]);
     let exporter = Exporter::start(&config);
     let families = exporter.probe("broker=LocalEMQX&client=Room+1&client=Room%203&client=Room+1");
     assert!(families.success());
@@ -96,7 +97,7 @@ fn the_deadline_is_prometheus_timeout_less_the_offset() {
 #[test]
 fn a_timeout_that_leaves_nothing_is_refused() {
     let (_fake, exporter) = one_client();
-    for header in ["0.5", "0", "-1", "NaN", "ten", "", "-inf"] {
+    for header in ["0.5", "0", "-1", "NaN", "ten", "", "inf", "-inf"] {
         let headers = [("X-Prometheus-Scrape-Timeout-Seconds", header)];
         let answer = exporter.request("GET", "/probe?broker=LocalEMQX", &headers);
         assert_eq!(answer.status, 400, "{header:?}: {}", answer.text());
@@ -106,9 +107,12 @@ fn a_timeout_that_leaves_nothing_is_refused() {
 #[test]
 fn other_methods_are_not_allowed() {
     let (_fake, exporter) = one_client();
-    for (method, path) in
-        [("POST", "/probe?broker=LocalEMQX"), ("DELETE", "/metrics"), ("HEAD", "/probe"), ("POST", "/-/healthy")]
-    {
+    for (method, path) in [
+        ("POST", "/probe?broker=LocalEMQX"),
+        ("DELETE", "/metrics"),
+        ("HEAD", "/probe"),
+        ("POST", "/-/healthy"),
+    ] {
         let answer = exporter.request(method, path, &[]);
         assert_eq!(answer.status, 405, "{method} {path}");
         assert!(answer.header("allow").is_some_and(|allowed| allowed.starts_with("GET")), "{method} {path}");
@@ -134,7 +138,8 @@ fn its_own_metrics_tell_of_itself_and_never_of_a_client() {
     let own = Families::parse(&exporter.get("/metrics").text());
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     assert_eq!(own.value("emqx_client_monitor_build_info", &version), Some("1"));
-    let probes = |result| own.value("emqx_client_monitor_probes_total", &[("broker", "LocalEMQX"), ("result", result)]);
+    let probes =
+        |result| own.value("emqx_client_monitor_probes_total", &[("broker", "LocalEMQX"), ("result", result)]);
     assert_eq!([probes("success"), probes("failure")], [Some("1"), Some("1")]);
     let failures = own.value("emqx_client_monitor_probe_failures_total", &[("reason", "http_status")]);
     assert_eq!(failures, Some("1"));
@@ -148,8 +153,9 @@ fn hostile_names_survive_the_exposition() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let hostile = "\"},x{y=\"\\\n# HELP";
     fake.add(Row::like("plain-user-1").client_id(hostile).username(Some(hostile)).set("node", hostile));
-    let families = watching(&fake, &[hostile]).probe("broker=LocalEMQX");
-    let labels = [("client_id", hostile), ("alias", hostile), ("username", hostile), ("node", hostile)];
+    let alias = "\"},x{y=\"\\";
+    let families = Exporter::start(&config_of(&fake, "", &[(alias, hostile)])).probe("broker=LocalEMQX");
+    let labels = [("client_id", hostile), ("alias", alias), ("username", hostile), ("node", hostile)];
     assert_eq!(families.value("emqx_mqtt_client_info", &labels), Some("1"));
 }
 
@@ -165,5 +171,5 @@ fn a_large_answer_comes_whole_and_in_one_block_for_each_family() {
     assert!(answer.body.len() > 512 * 1024, "it takes several pieces");
     let families = Families::parse(&answer.text());
     assert!(families.success());
-    assert_eq!(families.all("emqx_mqtt_client_sent_messages_total", &[("qos", "2")]).count(), 300);
+    assert_eq!(families.all("emqx_mqtt_client_sent_messages_total", &[("qos", "2")]).len(), 300);
 }

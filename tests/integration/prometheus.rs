@@ -7,7 +7,8 @@ use fake_emqx::{FakeEmqx, Row, Version};
 use crate::support::{Exporter, Prometheus, Series, config_of, promtool, watching};
 
 const EXAMPLE: &str = include_str!("../../examples/prometheus/prometheus.yml");
-const ALL_GROUPS: &str = "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
+const ALL_GROUPS: &str =
+    "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
 
 /// Two brokers under the aliases of the example.
 fn two_brokers(local: &FakeEmqx, factory: &FakeEmqx) -> String {
@@ -55,7 +56,8 @@ fn prometheus_scrapes_two_brokers_and_sees_one_of_them_die() {
     prometheus.wait_for("probe_success{job=\"emqx-clients\"}", all_are("1", 2));
     let room_1 = "emqx_mqtt_client_connected{alias=\"Room 1\"}";
     prometheus.wait_for(room_1, |series| {
-        let mut instances: Vec<_> = series.iter().map(|one| (one.label("instance"), one.label("broker"))).collect();
+        let mut instances: Vec<_> =
+            series.iter().map(|one| (one.label("instance"), one.label("broker"))).collect();
         instances.sort_unstable();
         let each = |alias| (Some(alias), Some(alias));
         (instances == [each("FactoryEMQX"), each("LocalEMQX")]).then_some(())
@@ -95,11 +97,11 @@ fn prometheus_scrapes_two_brokers_and_sees_one_of_them_die() {
 fn promtool_finds_nothing_to_mend_in_what_is_exposed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_fleet();
-    let config = config_of(&fake, "nodes: {\"emqx@127.0.0.1\": 1}", &[
-        ("Room 1", "plain-user-1"),
-        ("Room 2", "persist-v5"),
-        ("Room 3", "nope"),
-    ]);
+    let config = config_of(
+        &fake,
+        "nodes: {\"emqx@127.0.0.1\": 1}",
+        &[("Room 1", "plain-user-1"), ("Room 2", "persist-v5"), ("Room 3", "nope")],
+    );
     let exporter = Exporter::start(&config);
     for path in [format!("/probe?broker=LocalEMQX&{ALL_GROUPS}"), "/metrics".to_owned()] {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");

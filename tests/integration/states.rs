@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::support::{Exporter, Families, config_of, watching};
 
 const VERSIONS: [Version; 2] = [Version::V5_8_9, Version::V5_0_26];
-const ALL_GROUPS: &str = "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
+const ALL_GROUPS: &str =
+    "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
 
 /// What the series of a group is made of: its name after the prefix, its extra label, and EMQX's field.
 const FACTS: &[(&str, Option<(&str, &str)>, &str)] = &[
@@ -47,7 +48,12 @@ const FACTS: &[(&str, Option<(&str, &str)>, &str)] = &[
     ("port", None, "port"),
 ];
 
-fn client_value<'a>(families: &'a Families, alias: &str, name: &str, label: Option<(&str, &str)>) -> Option<&'a str> {
+fn client_value<'a>(
+    families: &'a Families,
+    alias: &str,
+    name: &str,
+    label: Option<(&str, &str)>,
+) -> Option<&'a str> {
     let mut labels = vec![("alias", alias)];
     labels.extend(label);
     families.value(&format!("emqx_mqtt_client_{name}"), &labels)
@@ -112,10 +118,14 @@ fn the_four_states_are_told_apart() {
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
     fake.trouble(When::Lookup("poisoned".into()), Trouble::body("null"));
-    let families = watching(&fake, &["plain-user-1", "persist-v5", "nope", "poisoned"]).probe("broker=LocalEMQX");
+    let families =
+        watching(&fake, &["plain-user-1", "persist-v5", "nope", "poisoned"]).probe("broker=LocalEMQX");
 
     let state = |alias| {
-        (client_value(&families, alias, "connected", None), client_value(&families, alias, "session_present", None))
+        (
+            client_value(&families, alias, "connected", None),
+            client_value(&families, alias, "session_present", None),
+        )
     };
     assert_eq!(state("plain-user-1"), (Some("1"), Some("1")));
     assert_eq!(state("persist-v5"), (Some("0"), Some("1")));
@@ -124,8 +134,8 @@ fn the_four_states_are_told_apart() {
 
     let threshold = "emqx_mqtt_client_offline_threshold_seconds";
     assert_eq!(families.told_of("poisoned").into_iter().collect::<Vec<_>>(), [threshold]);
-    assert_eq!(families.all(threshold, &[]).count(), 4);
-    assert!(families.all(threshold, &[]).all(|sample| sample.value == "900"));
+    assert_eq!(families.all(threshold, &[]).len(), 4);
+    assert!(families.all(threshold, &[]).iter().all(|sample| sample.value == "900"));
     for (state, count) in [("connected", "1"), ("disconnected", "1"), ("absent", "1"), ("unknown", "1")] {
         let labels = [("broker", "LocalEMQX"), ("state", state)];
         assert_eq!(families.value("emqx_mqtt_clients", &labels), Some(count), "{state}");
@@ -150,7 +160,9 @@ fn a_client_is_identified_by_its_labels_and_by_nothing_that_moves() {
             "emqx_mqtt_client_info" => {
                 &["alias", "broker", "clean_start", "client_id", "node", "proto_name", "proto_ver", "username"]
             }
-            name if name.ends_with("_by_reason_total") => &["alias", "broker", "client_id", "reason", "username"],
+            name if name.ends_with("_by_reason_total") => {
+                &["alias", "broker", "client_id", "reason", "username"]
+            }
             "emqx_mqtt_client_received_messages_total" | "emqx_mqtt_client_sent_messages_total" => {
                 &["alias", "broker", "client_id", "qos", "username"]
             }
@@ -159,8 +171,12 @@ fn a_client_is_identified_by_its_labels_and_by_nothing_that_moves() {
         assert_eq!(labels, identity, "{}", sample.name);
     }
     let of = |alias| {
-        let sample = families.all("emqx_mqtt_client_keepalive_seconds", &[("alias", alias)]).next().expect("told");
-        (sample.labels["broker"].as_str(), sample.labels["client_id"].as_str(), sample.labels["username"].as_str())
+        let sample = families.all("emqx_mqtt_client_keepalive_seconds", &[("alias", alias)])[0];
+        (
+            sample.labels["broker"].as_str(),
+            sample.labels["client_id"].as_str(),
+            sample.labels["username"].as_str(),
+        )
     };
     assert_eq!(of("Room 1"), ("LocalEMQX", "plain-user-1", "alice"));
     assert_eq!(of("Room 2"), ("LocalEMQX", "plain-nouser-1", ""));
@@ -188,7 +204,9 @@ fn missing_and_null_and_new_fields_leave_the_rest_alone() {
 #[test]
 fn numbers_at_their_edges_are_told_rightly_or_not_at_all() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    let row = |id: &str, field: &str, raw: &str| fake.add(Row::like("plain-user-1").client_id(id).set_raw(field, raw));
+    let row = |id: &str, field: &str, raw: &str| {
+        fake.add(Row::like("plain-user-1").client_id(id).set_raw(field, raw))
+    };
     row("largest", "recv_oct", "18446744073709551615");
     row("never", "expiry_interval", "4294967295");
     row("unlimited", "mqueue_max", "0");
@@ -247,7 +265,8 @@ fn only_the_groups_that_are_asked_for_are_told() {
         assert_eq!(has(defaults, name), told, "{name} by default");
     }
     let only_queue = "broker=LocalEMQX&collect[]=queue";
-    for (name, told) in [("connected", true), ("info", false), ("subscriptions", true), ("received_bytes_total", false)]
+    for (name, told) in
+        [("connected", true), ("info", false), ("subscriptions", true), ("received_bytes_total", false)]
     {
         assert_eq!(has(only_queue, name), told, "{name} with queue");
     }
@@ -258,7 +277,9 @@ fn only_the_groups_that_are_asked_for_are_told() {
 fn addresses_and_nodes_are_told_as_numbers() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("plain-user-1").client_id("v4").set("ip_address", "192.168.1.2"));
-    fake.add(Row::like("plain-user-1").client_id("v6").set("ip_address", "fe80::1").set("node", "elsewhere@host"));
+    fake.add(
+        Row::like("plain-user-1").client_id("v6").set("ip_address", "fe80::1").set("node", "elsewhere@host"),
+    );
     let config = config_of(&fake, "nodes: {\"emqx@127.0.0.1\": 7}", &[("v4", "v4"), ("v6", "v6")]);
     let families = Exporter::start(&config).probe("broker=LocalEMQX&collect[]=address");
     let told = |alias, name| client_value(&families, alias, name, None);
@@ -277,7 +298,7 @@ fn with_nobody_to_ask_the_broker_itself_is_asked() {
     assert!(families.success());
     assert_eq!(families.value("emqx_probe_http_status_code", &[]), Some("200"));
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("0"));
-    assert_eq!(families.all("emqx_mqtt_clients", &[]).count(), 1);
+    assert_eq!(families.all("emqx_mqtt_clients", &[]).len(), 1);
     assert_eq!(fake.requests()[0].target, "/api/v5/clients?limit=1");
 
     fake.set_credentials("another", "pair");

@@ -51,7 +51,10 @@ impl Families {
                 assert!(!ended.contains(&family), "{family} comes in two places");
                 current = family;
             }
-            assert!(series.insert((sample.name.clone(), sample.labels.clone())), "a series comes twice: {line}");
+            assert!(
+                series.insert((sample.name.clone(), sample.labels.clone())),
+                "a series comes twice: {line}"
+            );
             families.samples.push(sample);
         }
         families
@@ -68,19 +71,18 @@ impl Families {
     }
 
     /// The samples of a name that bear these labels, among others.
-    pub(crate) fn all<'a>(&'a self, name: &'a str, labels: &'a [(&str, &str)]) -> impl Iterator<Item = &'a Sample> {
-        self.samples.iter().filter(move |sample| {
-            let bears = |(label, value): &(&str, &str)| sample.labels.get(*label).is_some_and(|of| of == value);
-            sample.name == name && labels.iter().all(bears)
-        })
+    pub(crate) fn all(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
+        let bears = |sample: &Sample| {
+            labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|of| of == value))
+        };
+        self.samples.iter().filter(|sample| sample.name == name && bears(sample)).collect()
     }
 
     /// The value of the only such sample, as it was written; `None` when there is none.
     pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<&str> {
-        let mut found = self.all(name, labels);
-        let value = found.next().map(|sample| sample.value.as_str());
-        assert!(found.next().is_none(), "{name}{labels:?} is more than one series");
-        value
+        let found = self.all(name, labels);
+        assert!(found.len() < 2, "{name}{labels:?} is more than one series");
+        found.first().map(|sample| sample.value.as_str())
     }
 
     /// The reasons for which the probe failed.
@@ -112,7 +114,10 @@ impl Sample {
     fn parse(line: &str) -> Self {
         let name_end = line.find(['{', ' ']).unwrap_or_else(|| panic!("no sample: {line}"));
         let (name, rest) = line.split_at(name_end);
-        assert!(!name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':'), "{line}");
+        assert!(
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':'),
+            "{line}"
+        );
         let (labels, rest) = match rest.strip_prefix('{') {
             Some(labels) => parse_labels(labels, line),
             None => (Labels::new(), rest),
@@ -164,5 +169,7 @@ fn a_series_that_comes_twice_is_found() {
 #[test]
 #[should_panic(expected = "a comes in two places")]
 fn a_family_in_two_places_is_found() {
-    Families::parse("# HELP a b\n# TYPE a gauge\n# HELP b b\n# TYPE b gauge\na{x=\"1\"} 1\nb 1\na{x=\"2\"} 1\n");
+    Families::parse(
+        "# HELP a b\n# TYPE a gauge\n# HELP b b\n# TYPE b gauge\na{x=\"1\"} 1\nb 1\na{x=\"2\"} 1\n",
+    );
 }
