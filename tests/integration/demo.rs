@@ -20,8 +20,11 @@ impl Drop for Demo {
 fn the_demo_says_what_to_try_and_that_works() {
     let program = Path::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
     let demo = program.with_file_name("examples").join("demo");
-    let mut demo =
-        Command::new(demo).stdout(Stdio::piped()).spawn().map(Demo).expect("the demo is built by a whole `cargo test`");
+    let mut demo = Command::new(demo)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(Demo)
+        .expect("the demo is built by a whole `cargo test`");
     let stdout = BufReader::new(demo.0.stdout.take().expect("a pipe"));
     let hints: Vec<_> =
         stdout.lines().map_while(Result::ok).take_while(|line| !line.contains("Ctrl-C")).collect();

@@ -5,5 +5,6 @@ mod demo;
 mod http;
 mod lookups;
 mod prometheus;
+mod readme;
 mod states;
 mod support;
