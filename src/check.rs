@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::cli::{CheckTask, Output};
 use crate::config::{Broker, Config};
 use crate::outcome::{Outcome, State};
-use crate::probe::{Question, probe};
+use crate::probe::{Of, Question, probe};
 use crate::table;
 
 /// How many brokers are asked at once.
@@ -68,7 +68,7 @@ pub async fn check(config: &Config, task: &CheckTask) -> Result<Verdict, CheckEr
         Output::Json => table::groups().union(config.prometheus.collect),
     };
     let questions = brokers.into_iter().map(|broker| Question {
-        clients: broker.clients.clone(),
+        of: Of::Watched(broker.clients.clone()),
         groups,
         timeout: task.timeout.unwrap_or_else(|| broker.default_timeout()),
         broker,

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,32 +26,26 @@ pub struct WatchedClient {
 /// One MQTT client as its broker describes it.
 ///
 /// The groups are boxed, so that a client of which only the state was asked for stays small.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Client {
     /// The client ID the broker knows it by.
-    pub client_id: String,
+    pub client_id: Arc<str>,
     /// The user name of its CONNECT packet; `None` when it sent none.
     pub username: Option<String>,
     /// Whether it is connected now. A broker that holds the session of a client that is away says `false`.
     pub connected: bool,
     /// Name of the EMQX node that holds the connection, or held it last; of [`Group::Session`] and
     /// [`Group::Address`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// [`Group::Session`]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Box<Session>>,
     /// [`Group::Queue`]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<Box<Queue>>,
     /// [`Group::Traffic`]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Box<Traffic>>,
     /// [`Group::Process`]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Box<Process>>,
     /// [`Group::Address`]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Box<Address>>,
 }
 

@@ -7,7 +7,7 @@ mod error;
 mod http;
 mod transport;
 mod url;
-mod wire;
+pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use std::time::Duration;
 use ::url::Url;
 use rustls::ClientConfig;
 use secrecy::SecretString;
+use tokio::task::spawn_blocking;
 
 use crate::client::{Client, Groups};
 use http::{Http, Reply};
+use wire::Page;
 
 pub use error::{AskError, Consequence};
 pub use http::Exchange;
@@ -25,6 +27,9 @@ pub use url::request_line_bytes;
 
 /// The most that is read of the answer to a lookup. A client is about 1 kB; its user name may have 64 kB.
 const MAX_LOOKUP_BYTES: usize = 1024 * 1024;
+
+/// The most that is read of a page. 10 000 clients with all they have are 12 MB.
+const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is needed to ask a broker.
 #[derive(Debug)]
@@ -52,9 +57,34 @@ pub struct Asked<T> {
     pub exchange: Exchange,
 }
 
+/// How a version of EMQX wants to be asked for its list. A version refuses what is younger than itself with a 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// Rows on a page: at most 10 000 since EMQX 5.5, and 1 000 before.
+    pub limit: usize,
+    /// Whether fields may be asked for that are younger than EMQX 5.6.
+    pub has_young_fields: bool,
+}
+
+impl Dialect {
+    /// That of the newest versions.
+    pub const NEWEST: Self = Self { limit: 10_000, has_young_fields: true };
+
+    /// The dialect to try when this one was refused.
+    #[must_use]
+    pub fn older(self) -> Option<Self> {
+        match self {
+            Self { has_young_fields: true, .. } => Some(Self { has_young_fields: false, ..self }),
+            Self { limit: 10_000, .. } => Some(Self { limit: 1_000, ..self }),
+            _ => None,
+        }
+    }
+}
+
 /// One broker, with the connections of one probe.
 pub struct Emqx {
     http: Http,
+    request_timeout: Duration,
 }
 
 impl Emqx {
@@ -63,7 +93,7 @@ impl Emqx {
     /// # Errors
     /// [`AskError::Connect`] when the URL cannot be asked at all, which a validated configuration excludes.
     pub fn new(access: &Access) -> Result<Self, AskError> {
-        Ok(Self { http: Http::new(access)? })
+        Ok(Self { http: Http::new(access)?, request_timeout: access.request_timeout })
     }
 
     /// Looks one client up by its ID. `None` says that the broker does not know it.
@@ -72,25 +102,48 @@ impl Emqx {
     /// Every [`AskError`]; a row that is not this client's is [`AskError::Decode`].
     pub async fn lookup(&self, client_id: &str, groups: Groups) -> Asked<Option<Client>> {
         let by_path = url::lookup_path(client_id);
-        let target = by_path.clone().unwrap_or_else(|| url::filter_path(client_id));
-        let (exchange, reply) = self.http.get(&target, MAX_LOOKUP_BYTES).await;
-        let answer = reply.and_then(|reply| match by_path {
-            Some(_) => looked_up(&reply, client_id, groups),
-            None => filtered(&reply, client_id, groups),
+        let is_by_path = by_path.is_some();
+        let target = by_path.unwrap_or_else(|| url::filter_path(client_id));
+        let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
+        let answer = reply.and_then(|reply| {
+            if is_by_path { looked_up(&reply, client_id, groups) } else { filtered(&reply, client_id, groups) }
         });
         Asked { answer, exchange }
     }
 
-    /// Asks for one client, any, to learn whether the broker answers at all.
+    /// Asks how many clients the broker has, which shows at the same time whether it answers at all. `None` says
+    /// that it does not count.
     ///
     /// # Errors
     /// Every [`AskError`].
-    pub async fn check(&self) -> Asked<()> {
-        let (exchange, reply) = self.http.get(url::ONE_CLIENT, MAX_LOOKUP_BYTES).await;
+    pub async fn count(&self) -> Asked<Option<u64>> {
+        let target = url::ONE_CLIENT.to_owned();
+        let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
         let answer = reply.and_then(|reply| {
             reply.expect_ok()?;
-            wire::rows(&reply, Groups::STATE).map(drop)
+            Ok(wire::page(reply.json(), Groups::STATE)?.count)
         });
+        Asked { answer, exchange }
+    }
+
+    /// Asks for a page of the list of clients. It may take as long as it takes.
+    ///
+    /// # Errors
+    /// Every [`AskError`] but [`AskError::Timeout`].
+    pub async fn page(&self, number: u64, dialect: Dialect, groups: Groups) -> Asked<Page> {
+        let fields = wire::field_names(groups, dialect.has_young_fields);
+        let target = url::page_path(number, dialect.limit, &fields);
+        let (exchange, reply) = self.http.get(target, MAX_PAGE_BYTES, Duration::MAX).await;
+        let answer = match reply {
+            // Thousands of clients take a while to read, in which nobody else of this thread should have to wait.
+            Ok(reply) => spawn_blocking(move || {
+                reply.expect_ok()?;
+                wire::page(reply.json(), groups)
+            })
+            .await
+            .unwrap_or_else(|_| Err(AskError::decode("a page that cannot be read"))),
+            Err(error) => Err(error),
+        };
         Asked { answer, exchange }
     }
 
@@ -108,8 +161,8 @@ fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Cl
         return Ok(None);
     }
     reply.expect_ok()?;
-    let client = wire::row(reply, groups)?;
-    if client.client_id != client_id {
+    let client = wire::row(reply.json(), groups)?;
+    if *client.client_id != *client_id {
         return Err(AskError::decode("the answer is about another client than the one asked for"));
     }
     Ok(Some(client))
@@ -119,7 +172,7 @@ fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Cl
 /// fill with strangers. Their presence proves nothing about the client that was asked for.
 fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, AskError> {
     reply.expect_ok()?;
-    let rows = wire::rows(reply, groups)?;
+    let rows = wire::page(reply.json(), groups)?.rows;
     let strangers = rows.iter().any(|row| row.client_id() != Some(client_id));
     let mut found = Vec::new();
     for row in rows.into_iter().filter(|row| row.client_id() == Some(client_id)) {

@@ -9,6 +9,12 @@ use serde::Serialize;
 
 use crate::client::{Client, Groups, WatchedClient};
 
+/// How many requests are told one by one.
+const MAX_REQUESTS_TOLD: usize = 200;
+
+/// How many decisions are told.
+const MAX_DECISIONS_TOLD: usize = 20;
+
 /// How many failures keep their text. The reasons of the others are still counted.
 const MAX_FAILURES_TOLD: usize = 8;
 
@@ -21,6 +27,9 @@ pub struct Outcome {
     pub groups: Groups,
     /// What was found out about each asked-for client, in the order of the configuration.
     pub clients: Vec<Told>,
+    /// Whether `clients` are all that were asked for. They are not when the broker's whole list was, and could not
+    /// be read to its end.
+    pub is_whole: bool,
     /// Why something could not be found out.
     pub failures: Failures,
     /// What the asking cost.
@@ -48,10 +57,48 @@ impl Outcome {
 /// What was found out about one client.
 #[derive(Debug)]
 pub struct Told {
-    /// Who was asked for.
-    pub watched: Arc<WatchedClient>,
+    /// Whom it is about.
+    pub subject: Subject,
     /// What was found out.
     pub finding: Finding,
+}
+
+/// Whom something was found out about.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// A client of the configuration.
+    Watched(Arc<WatchedClient>),
+    /// A client, by its ID, that the broker told of because all of its clients were asked for.
+    Listed(Arc<str>),
+}
+
+impl Told {
+    /// What people call the client; its ID where the configuration has no name for it.
+    #[must_use]
+    pub fn alias(&self) -> &str {
+        match &self.subject {
+            Subject::Watched(watched) => &watched.alias,
+            Subject::Listed(client_id) => client_id,
+        }
+    }
+
+    /// The MQTT client ID.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        match &self.subject {
+            Subject::Watched(watched) => &watched.client_id,
+            Subject::Listed(client_id) => client_id,
+        }
+    }
+
+    /// How long the client may be away, if the configuration knows it.
+    #[must_use]
+    pub fn offline_after(&self) -> Option<Duration> {
+        match &self.subject {
+            Subject::Watched(watched) => Some(watched.offline_after),
+            Subject::Listed(_) => None,
+        }
+    }
 }
 
 /// What was found out about a client.
@@ -245,8 +292,8 @@ impl Failures {
     }
 }
 
-/// What the asking cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What the asking cost, and how it went.
+#[derive(Debug, Clone, Default)]
 pub struct Account {
     /// Requests sent to the broker, or tried to, repeated ones included.
     pub requests: u64,
@@ -258,9 +305,62 @@ pub struct Account {
     pub answered: bool,
     /// Status of the last answer that was an error.
     pub last_error_status: Option<u16>,
+    /// What was decided on the way, and why, a sentence each.
+    pub decisions: Vec<String>,
+    /// The first requests that came to an end, in the order they did.
+    pub ended: Vec<EndedRequest>,
+}
+
+/// A request that came to an end.
+#[derive(Debug, Clone)]
+pub struct EndedRequest {
+    /// What was asked for, below the base of the API.
+    pub target: String,
+    /// Status of the answer, if one began to come.
+    pub status: Option<u16>,
+    /// Bytes of the answer's body.
+    pub body_bytes: u64,
+    /// How long it took.
+    pub duration: Duration,
+    /// What was wrong with it.
+    pub error: Option<String>,
 }
 
 impl Account {
+    /// Takes an ended request in.
+    pub fn note(&mut self, request: EndedRequest, is_error_status: bool) {
+        self.response_bytes += request.body_bytes;
+        if let Some(status) = request.status {
+            self.answered = true;
+            if is_error_status {
+                self.last_error_status = Some(status);
+            }
+        }
+        if self.ended.len() < MAX_REQUESTS_TOLD {
+            self.ended.push(request);
+        }
+    }
+
+    /// Takes in what was decided, and why.
+    pub fn decide(&mut self, what: impl Into<String>) {
+        if self.decisions.len() < MAX_DECISIONS_TOLD {
+            self.decisions.push(what.into());
+        }
+    }
+
+    /// Adds what another part of the same probe cost.
+    pub fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.retries += other.retries;
+        self.response_bytes += other.response_bytes;
+        self.answered |= other.answered;
+        self.last_error_status = other.last_error_status.or(self.last_error_status);
+        self.decisions.extend(other.decisions);
+        self.ended.extend(other.ended);
+        self.decisions.truncate(MAX_DECISIONS_TOLD);
+        self.ended.truncate(MAX_REQUESTS_TOLD);
+    }
+
     /// Status of the last answer that was an error, else 200; 0 when there was no answer.
     #[must_use]
     pub fn http_status(&self) -> u16 {

@@ -4,6 +4,8 @@
 //! outcome, not in how it is found.
 
 mod asking;
+mod inquiry;
+mod walk;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,11 +14,12 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Client, Groups, WatchedClient};
+use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
-use crate::emqx::{Access, AskError, Emqx};
-use crate::outcome::{Account, Failures, Finding, Outcome, Reason, Told};
-use asking::{Asking, Bounds, Ended, MAX_SILENT, ask_all};
+use crate::emqx::{Access, AskError, Emqx, Exchange};
+use crate::outcome::{Account, EndedRequest, Failures, Finding, Outcome, Reason, Subject, Told};
+use asking::MAX_SILENT;
+use inquiry::Inquiry;
 
 /// The longest a probe may take, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
@@ -27,35 +30,60 @@ pub struct Question {
     /// The broker to ask.
     pub broker: Arc<Broker>,
     /// Whom to ask for.
-    pub clients: Vec<Arc<WatchedClient>>,
+    pub of: Of,
     /// What to ask of them.
     pub groups: Groups,
     /// How long it may take.
     pub timeout: Duration,
 }
 
+/// Whom a probe asks for.
+#[derive(Debug)]
+pub enum Of {
+    /// These clients of the configuration.
+    Watched(Vec<Arc<WatchedClient>>),
+    /// Every client of the broker.
+    Everyone,
+}
+
 /// Asks a broker. Whatever goes wrong on its side is part of the outcome, never an error.
 pub async fn probe(question: Question) -> Outcome {
     let started = Instant::now();
+    let Question { broker, of, groups, timeout } = question;
+    let deadline = started + timeout;
     let mut outcome = Outcome {
-        broker: question.broker.alias.clone(),
-        groups: question.groups,
+        broker: broker.alias.clone(),
+        groups,
         clients: Vec::new(),
+        is_whole: true,
         failures: Failures::default(),
         account: Account::default(),
-        timeout: question.timeout,
+        timeout,
         duration: Duration::ZERO,
     };
-    let deadline = started + question.timeout;
-    match prepare(&question.broker, deadline).await {
-        Ok(emqx) => ask(&emqx, &question, deadline, &mut outcome).await,
-        Err((reason, text)) => {
-            outcome.failures.add(reason, &text, question.clients.len());
-            outcome.clients = told(&question.clients, std::iter::repeat(Finding::Unknown));
+    match prepare(&broker, deadline).await {
+        Ok(emqx) => {
+            let inquiry = Inquiry { emqx, broker, groups, deadline };
+            inquiry.ask(of, &mut outcome).await;
         }
+        Err((reason, text)) => give_up(of, reason, &text, &mut outcome),
     }
     outcome.duration = started.elapsed();
     outcome
+}
+
+/// Nobody can be asked.
+fn give_up(of: Of, reason: Reason, text: &str, outcome: &mut Outcome) {
+    match of {
+        Of::Watched(clients) => {
+            outcome.failures.add(reason, text, clients.len());
+            outcome.clients = told(clients, std::iter::repeat(Finding::Unknown));
+        }
+        Of::Everyone => {
+            outcome.failures.add(reason, text, 0);
+            outcome.is_whole = false;
+        }
+    }
 }
 
 /// Reads the secrets and the files of TLS, and makes ready to ask.
@@ -87,66 +115,17 @@ fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
     })
 }
 
-async fn ask(emqx: &Emqx, question: &Question, deadline: Instant, outcome: &mut Outcome) {
-    let broker = &question.broker;
-    let bounds = Bounds { concurrency: broker.concurrency, attempts: broker.attempts, deadline };
-    if question.clients.is_empty() {
-        // Success is never given for no question.
-        let asking = ask_all(1, bounds, |_| emqx.check()).await;
-        settle(asking, emqx, outcome);
-        return;
-    }
-    let asking = ask_all(question.clients.len(), bounds, |index| {
-        emqx.lookup(&question.clients[index].client_id, question.groups)
-    })
-    .await;
-    let findings = settle(asking, emqx, outcome).into_iter().map(|answer| match answer {
-        Some(Some(client)) => Finding::Known(numbered(client, broker)),
-        Some(None) => Finding::Absent,
-        None => Finding::Unknown,
-    });
-    outcome.clients = told(&question.clients, findings);
+/// Takes a request that came to its end into the account.
+fn note(account: &mut Account, exchange: Exchange, error: Option<&AskError>) {
+    let Exchange { target, status, body_bytes, duration } = exchange;
+    let error_text = error.map(|error| chain(error));
+    let request = EndedRequest { target, status, body_bytes, duration, error: error_text };
+    account.note(request, matches!(error, Some(AskError::Status { .. })));
 }
 
-/// Takes the answers apart: what was said, and why the rest was not.
-fn settle<T>(asking: Asking<T>, emqx: &Emqx, outcome: &mut Outcome) -> Vec<Option<T>> {
-    let Asking { answers, ended_by, account } = asking;
-    outcome.account = account;
-    let unanswered = answers.iter().filter(|answer| answer.is_none()).count();
-    let ended_by = match ended_by {
-        Some(Ended::Nobody(error)) => Some(error),
-        Some(Ended::Deadline) => Some(emqx.overdue()),
-        None => None,
-    };
-    if let Some(error) = ended_by {
-        outcome.failures.add(reason(&error), &chain(&error), unanswered);
-    }
-    answers
-        .into_iter()
-        .map(|answer| match answer? {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                outcome.failures.add(reason(&error), &chain(&error), 1);
-                None
-            }
-        })
-        .collect()
-}
-
-fn told(clients: &[Arc<WatchedClient>], findings: impl Iterator<Item = Finding>) -> Vec<Told> {
-    clients
-        .iter()
-        .zip(findings)
-        .map(|(watched, finding)| Told { watched: Arc::clone(watched), finding })
-        .collect()
-}
-
-/// Gives the client the number that the configuration has for its node.
-fn numbered(mut client: Client, broker: &Broker) -> Client {
-    if let (Some(address), Some(node)) = (client.address.as_deref_mut(), client.node.as_deref()) {
-        address.node_number = broker.nodes.get(node).copied();
-    }
-    client
+fn told(clients: Vec<Arc<WatchedClient>>, findings: impl Iterator<Item = Finding>) -> Vec<Told> {
+    let subjects = clients.into_iter().map(Subject::Watched);
+    subjects.zip(findings).map(|(subject, finding)| Told { subject, finding }).collect()
 }
 
 fn reason(error: &AskError) -> Reason {

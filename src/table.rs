@@ -73,7 +73,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         heading: ["", "Alias"],
         alignment: Alignment::Left,
         group: Group::State,
-        cell: Content::Words(|told, _| Cell::Plain(told.watched.alias.clone())),
+        cell: Content::Words(|told, _| Cell::Plain(told.alias().to_owned())),
     },
     Column {
         heading: ["Created", "(time ago)"],

@@ -71,8 +71,8 @@ impl<'a> From<&'a Told> for ClientAnswer<'a> {
     fn from(told: &'a Told) -> Self {
         let client: Option<&Client> = told.finding.client();
         Self {
-            alias: &told.watched.alias,
-            client_id: &told.watched.client_id,
+            alias: told.alias(),
+            client_id: told.client_id(),
             state: told.finding.state(),
             username: client.and_then(|client| client.username.as_deref()),
             node: client.and_then(|client| client.node.as_deref()),

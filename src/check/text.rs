@@ -27,7 +27,7 @@ pub(super) fn print(outcomes: &[Outcome], now: Timestamp) -> io::Result<()> {
 fn draw(outcomes: &[Outcome], now: Timestamp) -> Table {
     let mut rows: Vec<(&Told, &Outcome)> =
         outcomes.iter().flat_map(|outcome| outcome.clients.iter().map(move |told| (told, outcome))).collect();
-    rows.sort_by_key(|(told, outcome)| (&told.watched.alias, &outcome.broker));
+    rows.sort_by_key(|(told, outcome)| (told.alias(), &outcome.broker));
     let several_brokers = outcomes.len() > 1;
 
     let mut table = Table::new();

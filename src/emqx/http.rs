@@ -22,6 +22,7 @@ use url::{Position, Url};
 use super::Access;
 use super::error::AskError;
 use super::transport::{NoConnection, Stage, Transport};
+use super::wire::Json;
 
 /// Sent with every request, so that the operators of a broker can tell who asks.
 const USER_AGENT: &str = concat!("emqx-client-monitor/", env!("CARGO_PKG_VERSION"));
@@ -30,8 +31,10 @@ const USER_AGENT: &str = concat!("emqx-client-monitor/", env!("CARGO_PKG_VERSION
 const UNKNOWN_CLIENT: [&str; 2] = ["CLIENTID_NOT_FOUND", "RESOURCE_NOT_FOUND"];
 
 /// A request as it went over the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
+    /// What was asked for, below the base of the API.
+    pub target: String,
     /// Status of the answer, if one began to come.
     pub status: Option<u16>,
     /// Bytes of the answer's body.
@@ -50,7 +53,6 @@ pub(super) struct Http {
     host: HeaderValue,
     authorization: HeaderValue,
     address: String,
-    request_timeout: Duration,
     /// Whether the broker has answered anything at all.
     heard: Cell<bool>,
 }
@@ -81,16 +83,20 @@ impl Http {
             host,
             authorization: basic_authorization(access)?,
             address,
-            request_timeout: access.request_timeout,
             heard: Cell::new(false),
         })
     }
 
-    /// Asks for `target`, a path below the API's base, and reads at most `limit` bytes of the answer.
-    pub(super) async fn get(&self, target: &str, limit: usize) -> (Exchange, Result<Reply, AskError>) {
+    /// Asks for `target`, a path below the API's base, for a time, and reads at most `limit` bytes of the answer.
+    pub(super) async fn get(
+        &self,
+        target: String,
+        limit: usize,
+        at_most: Duration,
+    ) -> (Exchange, Result<Reply, AskError>) {
         let started = Instant::now();
-        let mut exchange = Exchange { status: None, body_bytes: 0, duration: Duration::ZERO };
-        let reply = match timeout(self.request_timeout, self.fetch(target, limit, &mut exchange)).await {
+        let mut exchange = Exchange { target, status: None, body_bytes: 0, duration: Duration::ZERO };
+        let reply = match timeout(at_most, self.fetch(limit, &mut exchange)).await {
             Ok(reply) => reply,
             Err(_) => Err(self.overdue()),
         };
@@ -107,10 +113,10 @@ impl Http {
         }
     }
 
-    async fn fetch(&self, target: &str, limit: usize, exchange: &mut Exchange) -> Result<Reply, AskError> {
+    async fn fetch(&self, limit: usize, exchange: &mut Exchange) -> Result<Reply, AskError> {
         let response = self
             .client
-            .get(format!("{}{target}", self.base))
+            .get(format!("{}{}", self.base, exchange.target))
             .insert_header((header::HOST, self.host.clone()))
             .insert_header((header::AUTHORIZATION, self.authorization.clone()))
             .insert_header((header::ACCEPT, "application/json"))
@@ -209,7 +215,7 @@ where
         return Err(AskError::TooLarge { limit });
     }
 
-    let mut body = BytesMut::new();
+    let mut body = BytesMut::with_capacity(promised.unwrap_or_default());
     while let Some(chunk) = response.next().await {
         let chunk = chunk.map_err(|error| AskError::Protocol {
             what: "the connection broke in the middle of an answer".to_owned(),
@@ -234,18 +240,14 @@ where
 pub(super) struct Reply {
     status: StatusCode,
     body: Bytes,
+    /// Whether the body is known to have come whole, because its length was promised.
     whole: bool,
 }
 
 impl Reply {
-    /// The body.
-    pub(super) fn body(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// Whether the body is known to have come whole, because its length was promised.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
+    /// The body, as JSON.
+    pub(super) fn json(&self) -> Json<'_> {
+        Json { body: &self.body, is_whole: self.whole }
     }
 
     /// Passes a 200 and makes an error of anything else.

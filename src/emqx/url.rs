@@ -21,6 +21,11 @@ pub(super) fn filter_path(client_id: &str) -> String {
     format!("/v5/clients?limit=10&clientid={}", utf8_percent_encode(client_id, ESCAPED))
 }
 
+/// A page of the list of clients, the first being 1, with these fields of each (since EMQX 5.6).
+pub(super) fn page_path(page: u64, limit: usize, fields: &str) -> String {
+    format!("/v5/clients?page={page}&limit={limit}&fields={fields}")
+}
+
 /// How many bytes the request line of a lookup takes. EMQX's HTTP server refuses more than 8 000 with a 414.
 #[must_use]
 pub fn request_line_bytes(api_url: &Url, client_id: &str) -> usize {

@@ -3,39 +3,60 @@
 //! Only the facts of the wanted groups are read, whatever else a version sends. A fact that is missing or `null`
 //! stays unknown; one of a wrong type spoils its row, never its neighbours.
 
+mod fact;
+mod fields;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::AskError;
-use super::http::Reply;
-use crate::client::{Client, ExpiryInterval, Group, Groups, Limit};
+use crate::client::{Client, Groups, Limit};
+use fact::store;
+use fields::{prepared, take, wants_node};
 
-/// The expiry interval by which MQTT 5 says "never" (section 3.1.2.11.2).
-const EXPIRY_NEVER: u64 = 0xFFFF_FFFF;
+pub(super) use fields::names as field_names;
 
-/// Reads the answer to a lookup.
-pub(super) fn row(reply: &Reply, groups: Groups) -> Result<Client, AskError> {
-    whole(reply, RowSeed(groups))?.into_client()
+/// The JSON of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<'a> {
+    /// The body, as far as it came.
+    pub body: &'a [u8],
+    /// Whether it is known to have come whole.
+    pub is_whole: bool,
 }
 
-/// Reads the rows of a list.
-pub(super) fn rows(reply: &Reply, groups: Groups) -> Result<Vec<Row>, AskError> {
-    whole(reply, PageSeed(groups))?.ok_or_else(|| AskError::decode("a list of clients without `data`"))
+/// Reads the answer to a lookup.
+///
+/// # Errors
+/// [`AskError::Protocol`] for one that was cut short, [`AskError::Decode`] for anything else that is no client.
+pub fn row(json: Json<'_>, groups: Groups) -> Result<Client, AskError> {
+    read(json, RowSeed(groups))?.into_client()
+}
+
+/// Reads the answer to a list request.
+///
+/// # Errors
+/// [`AskError::Protocol`] for one that was cut short, [`AskError::Decode`] for anything else that is no list. A row
+/// that is no client is an error of its own, not of the list.
+pub fn page(json: Json<'_>, groups: Groups) -> Result<Page, AskError> {
+    let Contents { rows, count } = read(json, PageSeed(groups))?;
+    let rows = rows.ok_or_else(|| AskError::decode("a list of clients without `data`"))?;
+    Ok(Page { rows, count })
 }
 
 /// Reads one JSON value, which must be the whole body.
 ///
 /// An early end is the connection's fault when nothing shows that the body came whole (`protocol`), and EMQX's
 /// when it did (`decode`).
-fn whole<'de, S: DeserializeSeed<'de>>(reply: &'de Reply, seed: S) -> Result<S::Value, AskError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(reply.body());
+fn read<'de, S: DeserializeSeed<'de>>(json: Json<'de>, seed: S) -> Result<S::Value, AskError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json.body);
     seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
         match error.classify() {
-            serde_json::error::Category::Eof if !reply.is_whole() => {
+            serde_json::error::Category::Eof if !json.is_whole => {
                 AskError::Protocol { what: "the answer was cut short".to_owned(), source: None }
             }
             _ => AskError::decode(format!("no valid JSON at line {} column {}", error.line(), error.column())),
@@ -43,203 +64,43 @@ fn whole<'de, S: DeserializeSeed<'de>>(reply: &'de Reply, seed: S) -> Result<S::
     })
 }
 
+/// A page of the list of clients.
+#[derive(Debug)]
+pub struct Page {
+    /// Its rows, in the broker's order.
+    pub rows: Vec<Row>,
+    /// How many clients the broker has, if it says so.
+    pub count: Option<u64>,
+}
+
 /// One row of an answer: a client, or what is wrong with it.
 #[derive(Debug)]
-pub(super) struct Row(Result<Client, BadRow>);
+pub struct Row(Result<Client, BadRow>);
 
 /// A row that cannot be told.
 #[derive(Debug)]
 struct BadRow {
-    client_id: Option<String>,
+    client_id: Option<Arc<str>>,
     what: String,
 }
 
 impl Row {
     /// Whose row it is, if it says so.
-    pub(super) fn client_id(&self) -> Option<&str> {
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
         match &self.0 {
             Ok(client) => Some(&client.client_id),
             Err(bad) => bad.client_id.as_deref(),
         }
     }
 
-    /// The client, or [`AskError::Decode`].
-    pub(super) fn into_client(self) -> Result<Client, AskError> {
+    /// The client.
+    ///
+    /// # Errors
+    /// [`AskError::Decode`] says what is wrong with the row.
+    pub fn into_client(self) -> Result<Client, AskError> {
         self.0.map_err(|bad| AskError::decode(bad.what))
     }
-}
-
-/// A JSON value, as far as a fact can be one.
-enum Value<'de> {
-    Null,
-    Flag(bool),
-    Count(u64),
-    Text(Cow<'de, str>),
-    /// A negative or fractional number, a list or an object.
-    Other,
-}
-
-/// What a JSON value may be read as.
-trait Fact: Sized {
-    /// Ends the sentence "... must be ...".
-    const WANTED: &'static str;
-    fn read(value: Value<'_>) -> Option<Self>;
-}
-
-impl Fact for bool {
-    const WANTED: &'static str = "true or false";
-    fn read(value: Value<'_>) -> Option<Self> {
-        if let Value::Flag(flag) = value { Some(flag) } else { None }
-    }
-}
-
-impl Fact for u64 {
-    const WANTED: &'static str = "a count";
-    fn read(value: Value<'_>) -> Option<Self> {
-        if let Value::Count(count) = value { Some(count) } else { None }
-    }
-}
-
-impl Fact for String {
-    const WANTED: &'static str = "a text";
-    fn read(value: Value<'_>) -> Option<Self> {
-        if let Value::Text(text) = value { Some(text.into_owned()) } else { None }
-    }
-}
-
-impl Fact for Timestamp {
-    const WANTED: &'static str = "a time as of RFC 3339";
-    fn read(value: Value<'_>) -> Option<Self> {
-        if let Value::Text(text) = value { text.parse().ok() } else { None }
-    }
-}
-
-impl Fact for IpAddr {
-    const WANTED: &'static str = "an IP address";
-    fn read(value: Value<'_>) -> Option<Self> {
-        if let Value::Text(text) = value { text.parse().ok() } else { None }
-    }
-}
-
-impl Fact for Limit {
-    const WANTED: &'static str = "a count or \"infinity\"";
-    fn read(value: Value<'_>) -> Option<Self> {
-        match value {
-            Value::Count(most) => Some(Self::AtMost(most)),
-            Value::Text(text) if text == "infinity" => Some(Self::Unlimited),
-            _ => None,
-        }
-    }
-}
-
-impl Fact for ExpiryInterval {
-    const WANTED: &'static str = "a count of seconds";
-    fn read(value: Value<'_>) -> Option<Self> {
-        match u64::read(value)? {
-            EXPIRY_NEVER => Some(Self::Never),
-            seconds => Some(Self::Seconds(seconds)),
-        }
-    }
-}
-
-/// Where each of EMQX's fields goes: the group that wants it, and the fact of that group that it is.
-macro_rules! fields {
-    ($($group:ident: $variant:ident { $($field:literal => $($fact:ident).+,)+ })+) => {
-        /// A client with a place for each wanted group.
-        fn prepared(groups: Groups) -> Client {
-            let mut client = Client::default();
-            $(if groups.contains(Group::$variant) {
-                client.$group = Some(Box::default());
-            })+
-            client
-        }
-
-        /// Takes one field of a wanted group in, and passes any other over.
-        fn take<'de, A: MapAccess<'de>>(
-            client: &mut Client,
-            field: &str,
-            map: &mut A,
-        ) -> Result<Taken, A::Error> {
-            match field {
-                $($($field => {
-                    if let Some(facts) = client.$group.as_deref_mut() {
-                        return store(&mut facts.$($fact).+, $field, map);
-                    }
-                })+)+
-                _ => {}
-            }
-            map.next_value::<IgnoredAny>().map(|_| Ok(()))
-        }
-    };
-}
-
-fields! {
-    session: Session {
-        "proto_name" => protocol_name,
-        "proto_ver" => protocol_version,
-        "clean_start" => clean_start,
-        "created_at" => created_at,
-        "connected_at" => connected_at,
-        "disconnected_at" => disconnected_at,
-        "keepalive" => keepalive_seconds,
-        "expiry_interval" => expiry_interval,
-        "is_expired" => expired,
-    }
-    queue: Queue {
-        "subscriptions_cnt" => subscriptions,
-        "subscriptions_max" => subscriptions_limit,
-        "inflight_cnt" => inflight,
-        "inflight_max" => inflight_limit,
-        "mqueue_len" => mqueue,
-        "mqueue_max" => mqueue_limit,
-        "awaiting_rel_cnt" => awaiting_pubrel,
-        "awaiting_rel_max" => awaiting_pubrel_limit,
-        "mqueue_dropped" => mqueue_dropped,
-    }
-    traffic: Traffic {
-        "recv_msg.qos0" => received_messages.qos0,
-        "recv_msg.qos1" => received_messages.qos1,
-        "recv_msg.qos2" => received_messages.qos2,
-        "recv_msg.dropped" => received_dropped,
-        "recv_msg.dropped.await_pubrel_timeout" => received_dropped_await_pubrel_timeout,
-        "recv_oct" => received_bytes,
-        "recv_pkt" => received_packets,
-        "send_msg.qos0" => sent_messages.qos0,
-        "send_msg.qos1" => sent_messages.qos1,
-        "send_msg.qos2" => sent_messages.qos2,
-        "send_msg.dropped" => sent_dropped,
-        "send_msg.dropped.expired" => sent_dropped_expired,
-        "send_msg.dropped.queue_full" => sent_dropped_queue_full,
-        "send_msg.dropped.too_large" => sent_dropped_too_large,
-        "send_oct" => sent_bytes,
-        "send_pkt" => sent_packets,
-    }
-    process: Process {
-        "mailbox_len" => mailbox,
-        "reductions" => reductions,
-    }
-    address: Address {
-        "ip_address" => ip,
-        "port" => port,
-    }
-}
-
-/// Whether a field was of the right type; if not, what is wrong with it.
-type Taken = Result<(), String>;
-
-fn store<'de, T: Fact, A: MapAccess<'de>>(
-    fact: &mut Option<T>,
-    field: &'static str,
-    map: &mut A,
-) -> Result<Taken, A::Error> {
-    *fact = match map.next_value()? {
-        Value::Null => None,
-        value => match T::read(value) {
-            Some(value) => Some(value),
-            None => return Ok(Err(format!("`{field}` must be {}", T::WANTED))),
-        },
-    };
-    Ok(Ok(()))
 }
 
 /// Reads one row of the wanted groups.
@@ -263,7 +124,7 @@ impl<'de> Visitor<'de> for RowSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
         let mut client = prepared(self.0);
-        let wants_node = self.0.contains(Group::Session) || self.0.contains(Group::Address);
+        let wants_node = wants_node(self.0);
         let (mut client_id, mut connected, mut wrong) = (None, None, None);
         while let Some(field) = map.next_key::<Cow<'de, str>>()? {
             let taken = match field.as_ref() {
@@ -319,7 +180,7 @@ impl Row {
 /// The client that a row tells of, if the row tells enough.
 fn finished(
     mut client: Client,
-    client_id: Option<String>,
+    client_id: Option<Arc<str>>,
     connected: Option<bool>,
     wrong: Option<String>,
 ) -> Result<Client, BadRow> {
@@ -343,36 +204,51 @@ fn finished(
     }
 }
 
-/// Reads `{"data": [row, ...], "meta": ...}`; `None` when there is no `data`.
+/// What a page holds, each part if it is there.
+struct Contents {
+    rows: Option<Vec<Row>>,
+    count: Option<u64>,
+}
+
+/// Reads `{"data": [row, ...], "meta": {"count": ...}}`.
 #[derive(Clone, Copy)]
 struct PageSeed(Groups);
 
 impl<'de> DeserializeSeed<'de> for PageSeed {
-    type Value = Option<Vec<Row>>;
+    type Value = Contents;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Contents, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for PageSeed {
-    type Value = Option<Vec<Row>>;
+    type Value = Contents;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of clients")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut data = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Contents, A::Error> {
+        let mut contents = Contents { rows: None, count: None };
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if key == "data" {
-                data = Some(map.next_value_seed(DataSeed(self.0))?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match key.as_ref() {
+                "data" => contents.rows = Some(map.next_value_seed(DataSeed(self.0))?),
+                "meta" => contents.count = map.next_value::<Meta>()?.count,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        Ok(data)
+        Ok(contents)
     }
+}
+
+/// What a page says about the list.
+#[derive(Deserialize)]
+struct Meta {
+    /// Missing where EMQX does not count.
+    count: Option<u64>,
 }
 
 /// Reads the rows of a page.
@@ -399,59 +275,5 @@ impl<'de> Visitor<'de> for DataSeed {
             rows.push(row);
         }
         Ok(rows)
-    }
-}
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Flag(flag))
-    }
-
-    fn visit_u64<E>(self, count: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Count(count))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
     }
 }

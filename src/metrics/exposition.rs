@@ -170,9 +170,9 @@ impl Identity {
         let mut labels = String::new();
         push_label("broker", broker, &mut labels);
         labels.push(',');
-        push_label("alias", &told.watched.alias, &mut labels);
+        push_label("alias", told.alias(), &mut labels);
         labels.push(',');
-        push_label("client_id", &told.watched.client_id, &mut labels);
+        push_label("client_id", told.client_id(), &mut labels);
         let without_username = labels.len();
         if let Some(client) = told.finding.client() {
             labels.push(',');

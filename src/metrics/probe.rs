@@ -55,12 +55,14 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Outcome) -> Va
     OutcomeMetric { heading: Heading { name, help, kind: Kind::Gauge }, samples: OutcomeSamples::One(value) }
 }
 
-/// Without a single answer, 0 connected clients would be a claim about clients nobody could ask.
+/// Without a single answer, 0 connected clients would be a claim about clients nobody could ask; and the part of a
+/// list that could be read says nothing of the number of all.
 fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, Value)> {
-    let nobody_answered = outcome.count(State::Unknown) == outcome.clients.len();
+    let unknown = outcome.count(State::Unknown);
+    let is_counted = outcome.is_whole && unknown < outcome.clients.len();
     State::ALL
         .into_iter()
-        .filter(|state| *state == State::Unknown || !nobody_answered)
+        .filter(|state| *state == State::Unknown || is_counted)
         .map(|state| (state.name(), (outcome.count(state) as u64).into()))
         .collect()
 }
@@ -98,6 +100,6 @@ pub(super) const TOLD_METRICS: &[ToldMetric] = &[
             help: "How long the client may be away, in seconds: offline_after of this exporter's configuration.",
             kind: Kind::Gauge,
         },
-        value: |told| Some(Value::Measured(told.watched.offline_after.as_secs_f64())),
+        value: |told| Some(Value::Measured(told.offline_after()?.as_secs_f64())),
     },
 ];

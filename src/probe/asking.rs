@@ -13,6 +13,7 @@ use futures_util::future::{AbortHandle, Abortable, Aborted};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
+use super::note;
 use crate::emqx::{AskError, Asked, Consequence};
 use crate::outcome::Account;
 
@@ -208,18 +209,15 @@ impl<T> Plan<T> {
     /// Takes the end of a question in.
     fn heard(&mut self, question: usize, asked: Asked<T>) {
         let started = self.finished(question);
-        self.account.response_bytes += asked.exchange.body_bytes;
-        if let Some(status) = asked.exchange.status {
-            self.account.answered = true;
+        if asked.exchange.status.is_some() {
             self.unreachable = 0;
-            if let Err(AskError::Status { .. }) = asked.answer {
-                self.account.last_error_status = Some(status);
-            }
         }
+        let took = asked.exchange.duration;
+        note(&mut self.account, asked.exchange, asked.answer.as_ref().err());
         match asked.answer {
             Ok(answer) => {
                 self.answered += 1;
-                self.answered_in += asked.exchange.duration;
+                self.answered_in += took;
                 self.answers[question] = Some(Ok(answer));
             }
             Err(error) => match error.consequence() {
@@ -281,7 +279,7 @@ impl<T> Plan<T> {
 
 /// The pause before a question is asked for the next time, after it was asked `attempts` times. It is spread, so
 /// that the exporters of a fleet do not ask a struggling broker in step.
-fn pause(attempts: u32) -> Duration {
+pub(super) fn pause(attempts: u32) -> Duration {
     let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
     pause.mul_f64(0.5 + fastrand::f64())
 }

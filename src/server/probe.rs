@@ -18,7 +18,7 @@ use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
 use crate::outcome::Outcome;
-use crate::probe::{MAX_TIMEOUT, Question, probe};
+use crate::probe::{MAX_TIMEOUT, Of, Question, probe};
 
 /// How long Prometheus waits for the answer, in seconds. It sends this with every scrape.
 const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";
@@ -80,7 +80,7 @@ fn question(request: &HttpRequest, state: &State) -> Result<Question, Refusal> {
     let asked = Parameters::parse(request.query_string())?;
     let broker = asked.broker(&state.config)?;
     Ok(Question {
-        clients: asked.clients(&broker)?,
+        of: Of::Watched(asked.clients(&broker)?),
         groups: asked.groups.unwrap_or(state.config.prometheus.collect),
         timeout: timeout(request.headers(), state.timeout_offset, &broker)?,
         broker,

@@ -1,0 +1,137 @@
+//! Walking the list of a broker's clients, page by page.
+//!
+//! The list moves while it is walked: clients come twice, and clients that are there do not come at all. So what
+//! a walk found is true, and what it did not find is unknown.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::asking::pause;
+use super::note;
+use crate::client::{Client, Groups};
+use crate::emqx::wire::{Page, Row};
+use crate::emqx::{AskError, Asked, Consequence, Dialect, Emqx};
+use crate::outcome::Account;
+
+/// The most pages that are walked: more clients than any broker holds, and an end to a list that never ends.
+const MAX_PAGES: u64 = 10_000;
+
+/// What a walk is to find, and what bounds it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walk {
+    /// What to ask of each client.
+    pub(super) groups: Groups,
+    /// How often one page is asked for, in all. After a time-out it is not asked for again: a page costs the broker
+    /// far more than it costs us to wait.
+    pub(super) attempts: u32,
+    /// When it must be over.
+    pub(super) deadline: Instant,
+}
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Each client once, in the order they came.
+    pub(super) clients: Vec<Client>,
+    /// The place of each client among those above.
+    places: HashMap<Arc<str>, usize>,
+    /// Rows that are no clients: whose they are, where they say so, and what is wrong with them.
+    pub(super) bad_rows: Vec<(Option<Arc<str>>, AskError)>,
+}
+
+impl Found {
+    /// Takes a row in, if it is that of a client who is looked for.
+    fn take(&mut self, row: Row, is_wanted: &impl Fn(&str) -> bool) {
+        if row.client_id().is_some_and(|client_id| !is_wanted(client_id)) {
+            return;
+        }
+        let client_id = row.client_id().map(Arc::from);
+        match row.into_client() {
+            Ok(client) => self.take_client(client),
+            Err(error) => self.bad_rows.push((client_id, error)),
+        }
+    }
+
+    /// Takes a client in, who may have come before: on an earlier page, or twice while its session moves.
+    fn take_client(&mut self, client: Client) {
+        if let Some(place) = self.places.get(&client.client_id) {
+            let known = &mut self.clients[*place];
+            *known = std::mem::take(known).preferred(client);
+        } else {
+            self.places.insert(Arc::clone(&client.client_id), self.clients.len());
+            self.clients.push(client);
+        }
+    }
+}
+
+impl Walk {
+    /// Walks the whole list and keeps whom `is_wanted` wants; an error says why it ended early.
+    pub(super) async fn find(
+        self,
+        emqx: &Emqx,
+        account: &mut Account,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> (Found, Result<(), AskError>) {
+        let mut found = Found::default();
+        let mut dialect = Dialect::NEWEST;
+        let mut number = 1;
+        while number <= MAX_PAGES {
+            let page = match self.page(emqx, account, number, dialect).await {
+                Ok(page) => page,
+                // Only the first page can be refused for how it is asked for.
+                Err(AskError::Status { status: 400, code }) if number == 1 => match dialect.older() {
+                    Some(older) => {
+                        account
+                            .decide(format!("the broker refused {dialect:?}: asking as older versions want"));
+                        dialect = older;
+                        continue;
+                    }
+                    None => return (found, Err(AskError::Status { status: 400, code })),
+                },
+                Err(error) => return (found, Err(error)),
+            };
+            // `hasnext` is not reliable, and the count moves.
+            let is_last = page.rows.len() < dialect.limit;
+            for row in page.rows {
+                found.take(row, &is_wanted);
+            }
+            if is_last {
+                break;
+            }
+            number += 1;
+        }
+        (found, Ok(()))
+    }
+
+    async fn page(
+        self,
+        emqx: &Emqx,
+        account: &mut Account,
+        number: u64,
+        dialect: Dialect,
+    ) -> Result<Page, AskError> {
+        let mut attempt = 1;
+        loop {
+            account.requests += 1;
+            let Ok(Asked { answer, exchange }) =
+                timeout_at(self.deadline, emqx.page(number, dialect, self.groups)).await
+            else {
+                return Err(emqx.overdue());
+            };
+            note(account, exchange, answer.as_ref().err());
+            let error = match answer {
+                Ok(page) => return Ok(page),
+                Err(error) => error,
+            };
+            let may_pass = matches!(error.consequence(), Consequence::MayPass | Consequence::NobodyNow);
+            if !may_pass || attempt >= self.attempts || Instant::now() + pause(attempt) >= self.deadline {
+                return Err(error);
+            }
+            account.retries += 1;
+            sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+    }
+}
