@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "it talks to the person who runs it")]
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -89,10 +90,11 @@ fn time_of(at: Timestamp) -> String {
 }
 
 fn configuration(fake: &FakeEmqx) -> String {
-    let clients = FLEET.iter().map(|device| (device.0, device.1)).chain([NEVER_SEEN]);
-    let clients: String = clients
-        .map(|(alias, client_id)| format!("  - {{alias: {alias:?}, client_id: {client_id:?}}}\n"))
-        .collect();
+    let mut clients = String::new();
+    for (alias, client_id) in FLEET.iter().map(|device| (device.0, device.1)).chain([NEVER_SEEN]) {
+        // Writing to memory does not fail.
+        let _ = writeln!(clients, "  - {{alias: \"{alias}\", client_id: \"{client_id}\"}}");
+    }
     format!(
         "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\n\
          monitored_clients:\n{clients}",
@@ -103,8 +105,11 @@ fn configuration(fake: &FakeEmqx) -> String {
 }
 
 fn bind(config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {
-    let options =
-        |address: SocketAddr| Options { listen: vec![address], timeout_offset: Duration::from_millis(500) };
+    let options = |address: SocketAddr| Options {
+        listen: vec![address],
+        timeout_offset: Duration::from_millis(500),
+        max_probes: 64,
+    };
     let preferred = Server::bind(Arc::clone(config), &options(SocketAddr::from(PREFERRED)));
     Ok(match preferred {
         Ok(server) => server,

@@ -27,16 +27,22 @@ pub struct Invocation {
 #[derive(Debug)]
 pub enum Task {
     /// Answer Prometheus until told to stop.
-    Serve {
-        /// Where to listen instead of where the configuration says; empty for the latter.
-        listen: Vec<SocketAddr>,
-        /// What is taken off Prometheus' scrape timeout.
-        timeout_offset: Duration,
-    },
+    Serve(ServeTask),
     /// Ask every broker once and print what it says.
     Check(CheckTask),
     /// Say what is wrong with the configuration.
     CheckConfig,
+}
+
+/// How Prometheus is to be answered.
+#[derive(Debug)]
+pub struct ServeTask {
+    /// Where to listen instead of where the configuration says; empty for the latter.
+    pub listen: Vec<SocketAddr>,
+    /// What is taken off Prometheus' scrape timeout.
+    pub timeout_offset: Duration,
+    /// How many probes may be under way at once.
+    pub max_probes: usize,
 }
 
 /// What `--check` is to print.
@@ -117,6 +123,10 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none)]
     timeout_offset: Option<Duration>,
 
+    /// How many probes may be under way at once; more are answered with a 503 [default: 64]
+    #[arg(long = "web.max-probes", value_name = "N", value_parser = max_probes)]
+    max_probes: Option<usize>,
+
     /// The least important level that is logged
     #[arg(long = "log.level", value_enum, value_name = "LEVEL", default_value = "info")]
     log_level: Level,
@@ -159,6 +169,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     let of_serving = [
         ("--web.listen-address", !arguments.listen.is_empty()),
         ("--timeout-offset", arguments.timeout_offset.is_some()),
+        ("--web.max-probes", arguments.max_probes.is_some()),
     ];
     let first =
         |options: &[(&'static str, bool)]| options.iter().find(|(_, given)| *given).map(|(option, _)| *option);
@@ -182,10 +193,11 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
             timeout: arguments.timeout,
         }));
     }
-    Ok(Task::Serve {
+    Ok(Task::Serve(ServeTask {
         listen: arguments.listen,
         timeout_offset: arguments.timeout_offset.unwrap_or(Duration::from_millis(500)),
-    })
+        max_probes: arguments.max_probes.unwrap_or(64),
+    }))
 }
 
 fn conflict(what: &str) -> clap::Error {
@@ -215,6 +227,11 @@ fn seconds_or_none(text: &str) -> Result<Duration, String> {
         return Err("must be at most 86400 seconds, a day".to_owned());
     }
     Duration::try_from_secs_f64(number).map_err(|_| wanted())
+}
+
+fn max_probes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| "must be a number from 1 to 10000".to_owned())
 }
 
 /// `:9671` listens on all IPv4 addresses.

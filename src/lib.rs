@@ -32,12 +32,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::rt::System;
 use tracing::warn;
 
-use cli::Task;
+use cli::{ServeTask, Task};
 use config::Config;
 use server::{Options, Server};
 
@@ -68,25 +67,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(verdict) => verdict.into(),
             Err(error) => fail(&error),
         },
-        Task::Serve { listen, timeout_offset } => match serve(config, listen, timeout_offset) {
+        Task::Serve(task) => match serve(config, task) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
         },
     }
 }
 
-fn serve(
-    config: Arc<Config>,
-    listen: Vec<SocketAddr>,
-    timeout_offset: Duration,
-) -> Result<(), server::ServerError> {
-    let listen = if listen.is_empty() {
-        vec![SocketAddr::new(config.prometheus.address, config.prometheus.port)]
-    } else {
-        listen
-    };
-    System::new()
-        .block_on(async move { Server::bind(config, &Options { listen, timeout_offset })?.run().await })
+fn serve(config: Arc<Config>, task: ServeTask) -> Result<(), server::ServerError> {
+    let ServeTask { mut listen, timeout_offset, max_probes } = task;
+    if listen.is_empty() {
+        listen.push(SocketAddr::new(config.prometheus.address, config.prometheus.port));
+    }
+    let options = Options { listen, timeout_offset, max_probes };
+    System::new().block_on(async move { Server::bind(config, &options)?.run().await })
 }
 
 /// Says why the program cannot do its work.

@@ -1,6 +1,8 @@
 //! The exporter's own HTTP side: every route is in one list.
 
+mod debug_view;
 mod probe;
+pub mod query;
 mod telemetry;
 
 use std::io;
@@ -15,6 +17,7 @@ use actix_web::http::header;
 use actix_web::middleware::Compress;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Responder};
+use tokio::sync::Semaphore;
 use tracing::info;
 
 use crate::config::Config;
@@ -33,6 +36,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// What is taken off Prometheus' scrape timeout.
     pub timeout_offset: Duration,
+    /// How many probes may be under way at once.
+    pub max_probes: usize,
 }
 
 /// Why the exporter could not be started, or stopped running.
@@ -59,6 +64,8 @@ struct State {
     config: Arc<Config>,
     timeout_offset: Duration,
     telemetry: Telemetry,
+    /// One for each probe that may be under way.
+    places: Arc<Semaphore>,
 }
 
 /// An exporter that listens.
@@ -74,7 +81,12 @@ impl Server {
     /// An address that cannot be listened on.
     pub fn bind(config: Arc<Config>, options: &Options) -> Result<Self, ServerError> {
         let telemetry = Telemetry::new()?;
-        let state = Data::new(State { config, timeout_offset: options.timeout_offset, telemetry });
+        let state = Data::new(State {
+            config,
+            timeout_offset: options.timeout_offset,
+            telemetry,
+            places: Arc::new(Semaphore::new(options.max_probes)),
+        });
         let mut server = HttpServer::new(move || {
             App::new().app_data(state.clone()).wrap(Compress::default()).configure(routes)
         })

@@ -72,17 +72,18 @@ impl Inquiry {
         let count = match timeout_at(by, self.emqx.count()).await {
             Ok(Asked { answer, exchange }) => {
                 note(&mut outcome.account, exchange, answer.as_ref().err());
-                answer.ok().flatten()
+                answer.map_err(|error| chain(&error))
             }
-            Err(_) => None,
+            Err(_) => Err(format!("no answer within {COUNT_TIMEOUT:?}")),
         };
         let (is_cheaper, why) = match count {
-            Some(count) => {
+            Ok(Some(count)) => {
                 let is_cheaper = count < LISTED_FOR_ONE_LOOKUP * watched as u64;
                 let compared = if is_cheaper { "fewer than" } else { "at least" };
                 (is_cheaper, format!("the broker has {count} clients, {compared} three times as many"))
             }
-            None => (false, "the broker did not say in time how many it has".to_owned()),
+            Ok(None) => (false, "the broker does not say how many it has".to_owned()),
+            Err(error) => (false, format!("the broker did not say how many it has ({error})")),
         };
         let how = if is_cheaper { "listing them all" } else { "looking each up" };
         outcome.account.decide(format!("{watched} clients to ask for, and {why}: {how}"));

@@ -105,7 +105,7 @@ fn lookups(clients: usize, probes: u32, gzip: bool) {
     for _ in 0..probes {
         bytes = probe();
     }
-    let (wall, processor) = (began.elapsed() / probes, (exporter.processor_time() - used) / probes);
+    let (wall, processor) = (began.elapsed() / probes, exporter.processor_time().saturating_sub(used) / probes);
     let (memory, peak) = exporter.memory();
     println!(
         "{clients:>6} lookups{}  {:>9.3} ms processor  {:>9.3} ms wall  {bytes:>9} bytes  {memory:>6.1} MB, peak {peak:.1} MB",

@@ -1,7 +1,9 @@
 //! What a user can observe: the application that ships, against a broker that answers with recorded bytes and can
 //! be made to misbehave, and against the real Prometheus.
+#![allow(clippy::expect_used, clippy::panic, reason = "what a test relies on and does not find fails it")]
 
 mod demo;
+mod fleets;
 mod http;
 mod lookups;
 mod prometheus;

@@ -35,10 +35,16 @@ pub(crate) struct Answer {
 impl Exporter {
     /// Starts one with this configuration.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_with(config, 64)
+    }
+
+    /// Starts one that has room for so many probes at once.
+    pub(crate) fn start_with(config: &str, max_probes: usize) -> Self {
         let config = Config::parse(config, Path::new("test.yaml")).expect("the configuration is valid");
         let options = Options {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             timeout_offset: Duration::from_millis(500),
+            max_probes,
         };
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {

@@ -1,0 +1,368 @@
+//! Every size of fleet: the list walk, what it costs, and what it is taken for.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fake_emqx::{FakeEmqx, Request, Row, Trouble, Version, When};
+
+use crate::support::{Exporter, Families, config_of, watching};
+
+const EVERYONE: &str = "broker=LocalEMQX&all=true";
+
+fn fleet(fake: &FakeEmqx, ids: impl IntoIterator<Item = String>) {
+    fake.add_all(ids.into_iter().map(|id| Row::like("plain-user-1").client_id(&id)));
+}
+
+fn device(number: usize) -> String {
+    format!("device-{number:06}")
+}
+
+/// An exporter that watches the first `count` devices.
+fn watching_devices(fake: &FakeEmqx, count: usize) -> Exporter {
+    let ids: Vec<_> = (0..count).map(device).collect();
+    watching(fake, &ids.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn lists(fake: &FakeEmqx) -> Vec<Request> {
+    fake.requests().into_iter().filter(Request::is_list).collect()
+}
+
+fn raw_query(request: &Request) -> &str {
+    request.target.split_once('?').map_or("", |(_, query)| query)
+}
+
+fn clients(families: &Families, state: &str) -> Option<String> {
+    families.value("emqx_mqtt_clients", &[("state", state)]).map(ToOwned::to_owned)
+}
+
+#[test]
+fn all_true_tells_every_client_of_the_broker_by_its_id() {
+    for version in [Version::V5_8_9, Version::V5_0_26] {
+        let fake = FakeEmqx::start(version);
+        fake.add_recorded_fleet();
+        let config = config_of(&fake, "", &[("Room 1", "plain-user-1"), ("Room 2", "never-seen")]);
+        let families = Exporter::start(&config).probe(EVERYONE);
+        assert!(families.success(), "{version:?}: {:?}", families.reasons());
+        let told = families.all("emqx_mqtt_client_connected", &[]);
+        assert_eq!(told.len(), fake.len());
+        assert!(told.iter().all(|sample| sample.labels["alias"] == sample.labels["client_id"]));
+        let persistent = [("client_id", "persist-v5")];
+        assert_eq!(families.value("emqx_mqtt_client_connected", &persistent), Some("0"));
+        assert_eq!(families.value("emqx_mqtt_client_session_present", &persistent), Some("1"));
+        assert_eq!(clients(&families, "absent").as_deref(), Some("0"));
+        assert!(families.all("emqx_mqtt_client_offline_threshold_seconds", &[]).is_empty());
+        assert!(families.all("emqx_mqtt_client_info", &[]).is_empty(), "only the state, unless asked for more");
+    }
+}
+
+#[test]
+fn a_list_is_asked_for_exactly_what_the_groups_need() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    let exporter = watching(&fake, &[]);
+    exporter.probe(EVERYONE);
+    let families = exporter.probe(&format!("{EVERYONE}&collect[]=queue"));
+    assert_eq!(families.all("emqx_mqtt_client_mqueue_messages_limit", &[]).len(), fake.len());
+    let asked: Vec<_> = lists(&fake).iter().map(|request| raw_query(request).to_owned()).collect();
+    assert_eq!(asked[0], "page=1&limit=10000&fields=clientid,connected,username");
+    assert_eq!(
+        asked[1],
+        "page=1&limit=10000&fields=clientid,connected,username,subscriptions_cnt,subscriptions_max,inflight_cnt,\
+         inflight_max,mqueue_len,mqueue_max,awaiting_rel_cnt,awaiting_rel_max,mqueue_dropped"
+    );
+}
+
+#[test]
+fn older_versions_are_asked_as_they_want() {
+    // 5.6 knows `fields` but not `is_expired`.
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    let names_young = |request: &Request| raw_query(request).contains("is_expired");
+    fake.trouble(
+        When::matching(names_young),
+        Trouble::status(400, "application/json", "{\"code\":\"BAD_REQUEST\"}"),
+    );
+    let exporter = watching(&fake, &[]);
+    let families = exporter.probe(&format!("{EVERYONE}&collect[]=session"));
+    assert!(families.success());
+    assert_eq!(families.all("emqx_mqtt_client_keepalive_seconds", &[]).len(), fake.len());
+    assert_eq!(lists(&fake).len(), 2);
+
+    // 5.0 knows neither `fields` nor a limit above 1 000.
+    let fake = FakeEmqx::start(Version::V5_0_26);
+    fleet(&fake, (0..2500).map(device));
+    let families = watching(&fake, &[]).probe(EVERYONE);
+    assert!(families.success());
+    assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 2500);
+    let limits: Vec<_> = lists(&fake).iter().flat_map(|request| request.parameter("limit")).collect();
+    assert_eq!(limits, ["10000", "10000", "1000", "1000", "1000"]);
+}
+
+#[test]
+fn a_walk_goes_over_all_pages_and_ends() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..20_000).map(device));
+    let families = watching(&fake, &[]).probe(EVERYONE);
+    assert!(families.success());
+    assert_eq!(clients(&families, "connected").as_deref(), Some("20000"));
+    // The last page is full, so that only an empty one after it shows that it was the last.
+    assert_eq!(lists(&fake).len(), 3);
+    assert_eq!(fake.connections(), 1);
+}
+
+#[test]
+fn a_client_that_comes_twice_is_told_once_and_as_connected() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    fake.add_recorded_duplicate();
+    fake.add(Row::like("persist-v5").client_id("moving"));
+    fake.add(Row::like("plain-user-1").client_id("moving"));
+    let families = watching(&fake, &[]).probe(EVERYONE);
+    assert!(families.success());
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[("client_id", "moving")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[("client_id", "flap-clean")]), Some("1"));
+}
+
+#[test]
+fn a_row_that_is_no_client_leaves_the_others_alone() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    fake.add(Row::like("plain-user-1").client_id("odd").set("connected", "yes"));
+    let families = watching(&fake, &[]).probe(EVERYONE);
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[("client_id", "odd")]), None);
+    assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), fake.len() - 1);
+    assert_eq!(clients(&families, "unknown").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_list_that_cannot_be_read_to_its_end_counts_nobody() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..10_500).map(device));
+    fake.trouble(When::Page(2), Trouble::status(500, "text/plain", ""));
+    let families = watching(&fake, &[]).probe(EVERYONE);
+    assert_eq!(families.reasons(), ["http_status"]);
+    assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 10_000, "what was read is true");
+    assert_eq!(clients(&families, "unknown").as_deref(), Some("0"));
+    assert_eq!(clients(&families, "connected"), None, "how many there are is not known");
+    assert_eq!(lists(&fake).len(), 4, "the second page was asked for three times");
+}
+
+#[test]
+fn up_to_a_thousand_watched_clients_are_looked_up() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..1000).map(device));
+    assert!(watching_devices(&fake, 1000).probe("broker=LocalEMQX").success());
+    assert_eq!((fake.request_count(), lists(&fake).len()), (1000, 0));
+}
+
+#[test]
+fn more_are_listed_where_they_are_more_than_a_third_of_the_brokers_clients() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..3002).map(device));
+    let families = watching_devices(&fake, 1001).probe("broker=LocalEMQX&collect[]=state");
+    assert!(families.success());
+    assert_eq!(clients(&families, "connected").as_deref(), Some("1001"));
+    assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 1001, "strangers are not told");
+    assert_eq!((fake.request_count(), lists(&fake).len()), (2, 2), "the count and one page");
+
+    fake.forget();
+    fleet(&fake, (3002..3003).map(device));
+    let families = watching_devices(&fake, 1001).probe("broker=LocalEMQX&collect[]=state");
+    assert_eq!(clients(&families, "connected").as_deref(), Some("1001"));
+    assert_eq!((fake.request_count(), lists(&fake).len()), (1002, 1), "the count and 1001 lookups");
+}
+
+#[test]
+fn a_watched_client_the_list_missed_is_looked_up_before_it_is_called_absent() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..1100).filter(|n| n % 100 != 0).map(device));
+    // Not in the list, as if it had moved while the list was read; and one lookup fails for good.
+    fake.add(Row::like("plain-user-1").client_id("moved").known_as(&device(100)).set("clientid", device(100)));
+    fake.trouble(When::Lookup(device(200)), Trouble::status(500, "text/plain", ""));
+    let hidden = device(100);
+    fake.trouble(When::Page(1), Trouble::body(list_without(&fake, &hidden)));
+    let families = watching_devices(&fake, 1100).probe("broker=LocalEMQX&collect[]=state");
+    let connected = |number| families.value("emqx_mqtt_client_connected", &[("alias", &device(number))]);
+    assert_eq!([connected(1), connected(100), connected(200)], [Some("1"), Some("1"), None]);
+    assert_eq!(clients(&families, "absent").as_deref(), Some("9"));
+    assert_eq!(clients(&families, "unknown").as_deref(), Some("1"));
+    assert_eq!(families.reasons(), ["http_status"]);
+}
+
+/// The list as the broker would give it, less one client.
+fn list_without(fake: &FakeEmqx, hidden: &str) -> Vec<u8> {
+    let rows: Vec<_> = (0..1100)
+        .filter(|n| n % 100 != 0)
+        .map(device)
+        .filter(|id| id != hidden)
+        .map(|id| format!("{{\"clientid\":{id:?},\"connected\":true}}"))
+        .collect();
+    format!("{{\"data\":[{}],\"meta\":{{\"count\":{}}}}}", rows.join(","), fake.len()).into_bytes()
+}
+
+#[test]
+fn where_the_count_or_a_page_fails_lookups_take_over() {
+    let counts = |request: &Request| raw_query(request) == "limit=1";
+    let pages = |request: &Request| raw_query(request).starts_with("page=");
+    let troubles: [(When, Trouble); 5] = [
+        (When::matching(counts), Trouble::Silent),
+        (When::matching(counts), Trouble::node_down()),
+        (When::matching(pages), Trouble::node_down()),
+        (When::matching(pages), Trouble::body("[]")),
+        (When::matching(pages), Trouble::Reset),
+    ];
+    for (when, trouble) in troubles {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        fleet(&fake, (0..1100).map(device));
+        let name = format!("{trouble:?}");
+        fake.trouble(when, trouble);
+        let families = watching_devices(&fake, 1100).probe("broker=LocalEMQX&collect[]=state");
+        assert!(families.success(), "{name}: {:?}", families.reasons());
+        assert_eq!(clients(&families, "connected").as_deref(), Some("1100"), "{name}");
+    }
+}
+
+#[test]
+fn a_list_that_grows_while_it_is_walked_ends_with_the_deadline_at_the_latest() {
+    let fake = FakeEmqx::start(Version::V5_0_26);
+    fake.keep_requests(false);
+    let page: Vec<_> = (0..1000).map(|n| format!("{{\"clientid\":\"c{n}\",\"connected\":true}}")).collect();
+    let full = format!("{{\"data\":[{}],\"meta\":{{\"count\":1}}}}", page.join(","));
+    let is_page_of_1000 = |request: &Request| raw_query(request).contains("limit=1000&");
+    fake.trouble(When::matching(is_page_of_1000), Trouble::body(full));
+    let families = watching(&fake, &[]).probe_within(EVERYONE, "1.5");
+    assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 1000, "each client once");
+    assert_eq!(families.reasons(), ["timeout"]);
+}
+
+#[test]
+fn client_and_all_exclude_each_other() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let exporter = watching(&fake, &["a"]);
+    for (query, says) in
+        [("&all=true&client=a", "exclude each other"), ("&all=yes", "all must be true or false")]
+    {
+        let answer = exporter.get(&format!("/probe?broker=LocalEMQX{query}"));
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains(says), "{}", answer.text());
+    }
+    assert_eq!(exporter.get("/probe?broker=LocalEMQX&all=false&client=a").status, 200);
+}
+
+#[test]
+fn a_probe_too_many_is_told_to_come_back() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.trouble(When::Any, Trouble::Silent);
+    let exporter = Arc::new(Exporter::start_with(&config_of(&fake, "", &[("a", "a")]), 2));
+    let waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let exporter = Arc::clone(&exporter);
+            std::thread::spawn(move || exporter.probe_within("broker=LocalEMQX", "3"))
+        })
+        .collect();
+    assert!(fake.wait_for_requests(2, Duration::from_secs(10)), "both probes are under way");
+    let answer = exporter.get("/probe?broker=LocalEMQX");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+    for probe in waiting {
+        assert_eq!(probe.join().expect("it is answered").reasons(), ["timeout"]);
+    }
+    fake.clear_troubles();
+    assert!(exporter.probe("broker=LocalEMQX").success(), "there is room again");
+    let own = Families::parse(&exporter.get("/metrics").text());
+    assert_eq!(own.value("emqx_client_monitor_probes_refused_total", &[("reason", "busy")]), Some("1"));
+}
+
+#[test]
+fn two_hundred_brokers_are_an_ordinary_day() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.keep_requests(false);
+    fleet(&fake, (0..8).map(device));
+    let mut config = "emqx:\n".to_owned();
+    for number in 0..200 {
+        let (url, key, secret) = (fake.url(), fake.api_key(), fake.api_secret());
+        let _ = writeln!(
+            config,
+            "  - {{alias: Broker{number}, api_url: {url:?}, api_key: {key:?}, api_secret: {secret:?}}}"
+        );
+    }
+    config += "monitored_clients:\n";
+    for number in 0..8 {
+        let _ =
+            writeln!(config, "  - {{alias: Device{number}, client_id: {}, brokers: \"*\"}}", device(number));
+    }
+    let exporter = Arc::new(Exporter::start(&config));
+    let scrapers: Vec<_> = (0..8)
+        .map(|scraper| {
+            let exporter = Arc::clone(&exporter);
+            std::thread::spawn(move || {
+                (scraper..200)
+                    .step_by(8)
+                    .filter(|number| exporter.probe(&format!("broker=Broker{number}")).success())
+                    .count()
+            })
+        })
+        .collect();
+    let succeeded: usize = scrapers.into_iter().map(|scraper| scraper.join().expect("it scrapes")).sum();
+    assert_eq!(succeeded, 200);
+}
+
+#[test]
+fn the_debug_view_tells_what_was_asked_and_why_and_no_secret() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..1100).map(device));
+    let pages = |request: &Request| raw_query(request).starts_with("page=");
+    fake.trouble(When::matching(pages), Trouble::node_down());
+    fake.trouble(When::Lookup(device(7)), Trouble::body("null"));
+    let exporter = watching_devices(&fake, 1100);
+    let answer = exporter.get("/probe?broker=LocalEMQX&collect[]=state&debug=true");
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+    let text = answer.text();
+    let says = [
+        "The probe of LocalEMQX at http://127.0.0.1:",
+        "failed after",
+        "1100 clients to ask for, and the broker has 1100 clients, fewer than three times as many: listing them all",
+        "1100 clients are left, because the list failed (answered with HTTP status 500 (NODE_DOWN)): looking each up",
+        "- decode (1 clients unknown): an answer that EMQX does not give",
+        "GET /v5/clients?limit=1\n",
+        "GET /v5/clients/device-000000\n",
+        "    1099 connected",
+        "# HELP probe_success",
+    ];
+    for words in says {
+        assert!(text.contains(words), "{words:?} is not in {}", &text[..text.len().min(4000)]);
+    }
+    assert!(!text.contains(&fake.api_secret()) && !text.contains("Basic "));
+    assert!(text.lines().filter(|line| line.contains("GET /v5/")).count() <= 200, "it is bounded");
+}
+
+#[test]
+fn the_debug_view_of_a_large_fleet_is_bounded() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.keep_requests(false);
+    fleet(&fake, (0..20_000).map(device));
+    let answer = watching(&fake, &[]).get(&format!("/probe?{EVERYONE}&debug=true"));
+    assert!(answer.body.len() < 2 * 1024 * 1024, "{} bytes", answer.body.len());
+    assert!(answer.text().ends_with("(The rest of the metrics is left out.)\n"));
+}
+
+#[test]
+fn a_large_fleet_streams_whole_families() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.keep_requests(false);
+    fleet(&fake, (0..3000).map(device));
+    let query = format!("{EVERYONE}&collect[]=session&collect[]=queue&collect[]=traffic");
+    let families = watching(&fake, &[]).probe(&query);
+    assert!(families.success());
+    let names: BTreeSet<_> =
+        families.types.keys().filter(|name| name.starts_with("emqx_mqtt_client_")).collect();
+    for name in names {
+        let times = if name.ends_with("_messages_total") && !name.contains("mqueue") { 3 } else { 1 };
+        let by_reason = if name.contains("sent_messages_dropped_by_reason") { 3 } else { times };
+        let told = families.all(name, &[]).len();
+        assert!(told == 3000 * by_reason || name.contains("disconnected"), "{name}: {told}");
+    }
+}
