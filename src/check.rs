@@ -1,6 +1,7 @@
 //! `--check`: asks every broker once and prints what it says.
 
 mod json;
+mod layout;
 mod text;
 
 use std::collections::BTreeSet;
