@@ -28,8 +28,9 @@ mod table;
 pub mod tls;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use actix_web::rt::System;
 use tracing::warn;
 
+use check::CheckError;
 use cli::Task;
 use config::Config;
 use server::{Options, Server};
@@ -63,7 +65,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         warn!("{warning}");
     }
     match invocation.task {
-        Task::CheckConfig => ExitCode::SUCCESS,
+        Task::CheckConfig => match say_valid(&invocation.config_file) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&CheckError::from(error)),
+        },
         Task::Check(task) => match System::new().block_on(check::check(&config, &task)) {
             Ok(verdict) => verdict.into(),
             Err(error) => fail(&error),
@@ -87,6 +92,14 @@ fn serve(
     };
     System::new()
         .block_on(async move { Server::bind(config, &Options { listen, timeout_offset })?.run().await })
+}
+
+/// Says that the configuration has passed. Whoever reads no further has read enough.
+fn say_valid(config_file: &Path) -> io::Result<()> {
+    match writeln!(anstream::stdout(), "{}: the configuration is valid", config_file.display()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
 }
 
 /// Says why the program cannot do its work.
