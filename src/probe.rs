@@ -93,14 +93,14 @@ async fn ask(emqx: &Emqx, question: &Question, deadline: Instant, outcome: &mut 
     if question.clients.is_empty() {
         // Success is never given for no question.
         let asking = ask_all(1, bounds, |_| emqx.check()).await;
-        settle(asking, emqx, outcome);
+        settle(asking, emqx, 0, outcome);
         return;
     }
     let asking = ask_all(question.clients.len(), bounds, |index| {
         emqx.lookup(&question.clients[index].client_id, question.groups)
     })
     .await;
-    let findings = settle(asking, emqx, outcome).into_iter().map(|answer| match answer {
+    let findings = settle(asking, emqx, 1, outcome).into_iter().map(|answer| match answer {
         Some(Some(client)) => Finding::Known(numbered(client, broker)),
         Some(None) => Finding::Absent,
         None => Finding::Unknown,
@@ -108,8 +108,9 @@ async fn ask(emqx: &Emqx, question: &Question, deadline: Instant, outcome: &mut 
     outcome.clients = told(&question.clients, findings);
 }
 
-/// Takes the answers apart: what was said, and why the rest was not.
-fn settle<T>(asking: Asking<T>, emqx: &Emqx, outcome: &mut Outcome) -> Vec<Option<T>> {
+/// Takes the answers apart: what was said, and why the rest was not. Each question without an answer leaves so many
+/// `clients` unknown.
+fn settle<T>(asking: Asking<T>, emqx: &Emqx, clients: usize, outcome: &mut Outcome) -> Vec<Option<T>> {
     let Asking { answers, ended_by, account } = asking;
     outcome.account = account;
     let unanswered = answers.iter().filter(|answer| answer.is_none()).count();
@@ -119,14 +120,14 @@ fn settle<T>(asking: Asking<T>, emqx: &Emqx, outcome: &mut Outcome) -> Vec<Optio
         None => None,
     };
     if let Some(error) = ended_by {
-        outcome.failures.add(reason(&error), &chain(&error), unanswered);
+        outcome.failures.add(reason(&error), &chain(&error), unanswered * clients);
     }
     answers
         .into_iter()
         .map(|answer| match answer? {
             Ok(answer) => Some(answer),
             Err(error) => {
-                outcome.failures.add(reason(&error), &chain(&error), 1);
+                outcome.failures.add(reason(&error), &chain(&error), clients);
                 None
             }
         })
