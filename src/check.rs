@@ -1,10 +1,12 @@
 //! `--check`: asks every broker once and prints what it says.
 
+mod failures;
 mod json;
+mod layout;
 mod text;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -83,7 +85,7 @@ pub async fn check(config: &Config, task: &CheckTask) -> Result<Verdict, CheckEr
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
     }
-    report(&outcomes);
+    failures::report(&outcomes);
     Ok(verdict(&outcomes, task.strict))
 }
 
@@ -96,21 +98,6 @@ fn chosen(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckEr
     let wanted: BTreeSet<_> = task.brokers.iter().collect();
     let is_wanted = |broker: &&Arc<Broker>| wanted.is_empty() || wanted.contains(&broker.alias);
     Ok(config.brokers.iter().filter(is_wanted).cloned().collect())
-}
-
-/// Says what could not be found out, in the words of the metric `emqx_probe_failure_reason`.
-fn report(outcomes: &[Outcome]) {
-    let mut stderr = anstream::stderr().lock();
-    for outcome in outcomes {
-        for failure in outcome.failures.told() {
-            let unknown = match failure.clients {
-                0 => String::new(),
-                1 => " (1 client unknown)".to_owned(),
-                clients => format!(" ({clients} clients unknown)"),
-            };
-            let _ = writeln!(stderr, "{}: {}: {}{unknown}", outcome.broker, failure.reason, failure.text);
-        }
-    }
 }
 
 fn verdict(outcomes: &[Outcome], strict: bool) -> Verdict {

@@ -84,7 +84,7 @@ enum Word {
 #[command(version, max_term_width = 100)]
 struct Arguments {
     /// What to do
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "check|prometheus")]
     word: Option<Word>,
 
     /// The configuration [default: ~/.config/emqx-client-monitor/config.yaml]

@@ -79,6 +79,7 @@ pub struct Session {
     /// Keepalive in seconds; 0 means none.
     pub keepalive_seconds: Option<u64>,
     /// How long the broker holds the session after a disconnect.
+    #[serde(rename = "expiry_interval_seconds")]
     pub expiry_interval: Option<ExpiryInterval>,
     /// Whether the session has expired and only waits to be collected (durable sessions of EMQX 5.7 to 5.10).
     pub expired: Option<bool>,

@@ -28,14 +28,16 @@ mod table;
 pub mod tls;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_web::rt::System;
 use tracing::warn;
 
+use check::CheckError;
 use cli::{ServeTask, Task};
 use config::Config;
 use server::{Options, Server};
@@ -62,7 +64,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         warn!("{warning}");
     }
     match invocation.task {
-        Task::CheckConfig => ExitCode::SUCCESS,
+        Task::CheckConfig => match say_valid(&invocation.config_file) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&CheckError::from(error)),
+        },
         Task::Check(task) => match System::new().block_on(check::check(&config, &task)) {
             Ok(verdict) => verdict.into(),
             Err(error) => fail(&error),
@@ -81,6 +86,14 @@ fn serve(config: Arc<Config>, task: ServeTask) -> Result<(), server::ServerError
     }
     let options = Options { listen, timeout_offset, max_probes };
     System::new().block_on(async move { Server::bind(config, &options)?.run().await })
+}
+
+/// Says that the configuration has passed. Whoever reads no further has read enough.
+fn say_valid(config_file: &Path) -> io::Result<()> {
+    match writeln!(anstream::stdout(), "{}: the configuration is valid", config_file.display()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
 }
 
 /// Says why the program cannot do its work.

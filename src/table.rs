@@ -16,6 +16,8 @@ pub(crate) struct Column {
     pub(crate) alignment: Alignment,
     /// The group its cells come from.
     pub(crate) group: Group,
+    /// Whether it may be left out where there is little room.
+    pub(crate) dispensable: bool,
     /// What its cells say.
     cell: Content,
 }
@@ -65,6 +67,14 @@ impl Cell {
     fn known(value: Option<String>) -> Self {
         Self::Plain(value.unwrap_or_default())
     }
+
+    /// Its text.
+    #[must_use]
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Alarming(text) => text,
+        }
+    }
 }
 
 /// Every column, from left to right.
@@ -73,12 +83,14 @@ pub(crate) const COLUMNS: &[Column] = &[
         heading: ["", "Alias"],
         alignment: Alignment::Left,
         group: Group::State,
+        dispensable: false,
         cell: Content::Words(|told, _| Cell::Plain(told.alias().to_owned())),
     },
     Column {
         heading: ["Created", "(time ago)"],
         alignment: Alignment::Right,
         group: Group::Session,
+        dispensable: true,
         cell: Content::Words(|told, now| {
             Cell::known(session(told).and_then(|session| session.created_at).map(|at| ago(at, now)))
         }),
@@ -87,6 +99,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         heading: ["Keep", "alive"],
         alignment: Alignment::Digits,
         group: Group::Session,
+        dispensable: true,
         cell: Content::Words(|told, _| {
             Cell::known(session(told).and_then(|session| session.keepalive_seconds).map(humanize::interval))
         }),
@@ -95,6 +108,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         heading: ["Connected", "(time ago)"],
         alignment: Alignment::Right,
         group: Group::Session,
+        dispensable: false,
         cell: Content::Words(connected),
     },
     digits(["Sub", "Cnt"], Group::Queue, |client| client.queue.as_ref()?.subscriptions),
@@ -112,7 +126,7 @@ pub(crate) fn groups() -> Groups {
 }
 
 const fn digits(heading: [&'static str; 2], group: Group, count: fn(&Client) -> Option<u64>) -> Column {
-    Column { heading, alignment: Alignment::Digits, group, cell: Content::Count(count) }
+    Column { heading, alignment: Alignment::Digits, group, dispensable: true, cell: Content::Count(count) }
 }
 
 /// How long the client has been connected, or the word for what it is instead.

@@ -3,13 +3,14 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::client::{Address, Client, Process, Queue, Session, Traffic};
 use crate::outcome::{Outcome, Reason, State, Told};
 
 #[derive(Serialize)]
 struct BrokerAnswer<'a> {
-    broker: &'a str,
+    alias: &'a str,
     success: bool,
     failures: Vec<FailureAnswer<'a>>,
     clients: Vec<ClientAnswer<'a>>,
@@ -22,36 +23,45 @@ struct FailureAnswer<'a> {
     clients_unknown: usize,
 }
 
-/// A client: who it is, its state, and what the broker says of it. What it does not say is not there.
+/// A client: who it is, its state, and what the broker says of it.
 #[derive(Serialize)]
 struct ClientAnswer<'a> {
     alias: &'a str,
     client_id: &'a str,
     state: State,
-    #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<&'a Session>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<&'a Queue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     traffic: Option<&'a Traffic>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<&'a Process>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a Address>,
 }
 
-/// Prints the outcomes to stdout.
+/// Prints the outcomes to stdout, sorted by alias as the table is.
 pub(super) fn print(outcomes: &[Outcome]) -> io::Result<()> {
+    let mut outcomes: Vec<_> = outcomes.iter().collect();
+    outcomes.sort_by_key(|outcome| &outcome.broker);
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for outcome in outcomes {
-        serde_json::to_writer(&mut stdout, &BrokerAnswer::from(outcome)).map_err(io::Error::from)?;
+        let mut answer = serde_json::to_value(BrokerAnswer::from(outcome))?;
+        remove_nulls(&mut answer);
+        serde_json::to_writer(&mut stdout, &answer)?;
         writeln!(stdout)?;
     }
     stdout.flush()
+}
+
+/// What the broker did not say is not there, so that no script takes `null` for a value.
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(remove_nulls);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(remove_nulls),
+        _ => {}
+    }
 }
 
 impl<'a> From<&'a Outcome> for BrokerAnswer<'a> {
@@ -63,7 +73,7 @@ impl<'a> From<&'a Outcome> for BrokerAnswer<'a> {
         });
         let mut clients: Vec<_> = outcome.clients.iter().map(ClientAnswer::from).collect();
         clients.sort_by_key(|client| client.alias);
-        Self { broker: &outcome.broker, success: outcome.is_success(), failures: failures.collect(), clients }
+        Self { alias: &outcome.broker, success: outcome.is_success(), failures: failures.collect(), clients }
     }
 }
 

@@ -1,13 +1,19 @@
 //! The answer of `--check` as a table for people.
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use comfy_table::{
-    Cell as DrawnCell, CellAlignment, Color, Column, ColumnConstraint, ContentArrangement, ContentLineStyle,
-    LineStyle, Table, TableStyle,
+    Cell as DrawnCell, CellAlignment, Color, ColumnConstraint, ContentLineStyle, LineStyle, Table, TableStyle,
+    Width,
 };
 use jiff::Timestamp;
+use unicode_width::UnicodeWidthStr as _;
 
+use super::layout::{Layout, Needs, fit};
 use crate::outcome::{Outcome, Told};
 use crate::table::{Alignment, COLUMNS, Cell};
 
@@ -19,60 +25,131 @@ const HEAVY_HEAD: TableStyle = TableStyle::new()
     .content_lines(ContentLineStyle::new('│', '│', '│'))
     .bottom_border(LineStyle::new('└', '─', '┴', '┘'));
 
+/// A name that is longer may be broken down to this width.
+const LEAST_NAME: usize = 12;
+
 /// Prints the outcomes to stdout as one table, sorted by alias. Colours go to terminals only.
 pub(super) fn print(outcomes: &[Outcome], now: Timestamp) -> io::Result<()> {
-    writeln!(anstream::stdout().lock(), "{}", draw(outcomes, now))
+    let stdout = io::stdout();
+    let room = terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
+    let mut stdout = anstream::AutoStream::auto(stdout);
+    stdout.write_all(tell(outcomes, now, room).as_bytes())?;
+    stdout.flush()
 }
 
-fn draw(outcomes: &[Outcome], now: Timestamp) -> Table {
+/// The table, if there is anyone to stand in it, and what it cannot say.
+fn tell(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
+    let mut text = String::new();
+    if outcomes.iter().any(|outcome| !outcome.clients.is_empty()) {
+        let columns = columns(outcomes, now);
+        let needs: Vec<_> = columns.iter().map(Column::needs).collect();
+        let layout = fit(&needs, room);
+        let _ = writeln!(text, "{}", draw(&columns, &layout));
+        let left_out: Vec<_> = columns
+            .iter()
+            .zip(&layout.widths)
+            .filter(|(_, width)| width.is_none())
+            .map(|(column, _)| column.heading.join(" "))
+            .collect();
+        if !left_out.is_empty() {
+            let _ = writeln!(text, "No room for: {}", left_out.join(", "));
+        }
+    }
+    for outcome in outcomes.iter().filter(|outcome| outcome.clients.is_empty() && outcome.is_success()) {
+        let _ = writeln!(text, "{} answers; no clients are watched on it.", outcome.broker);
+    }
+    text
+}
+
+/// A column with the cells of all rows.
+struct Column {
+    heading: [&'static str; 2],
+    alignment: Alignment,
+    dispensable: bool,
+    cells: Vec<Cell>,
+}
+
+fn columns(outcomes: &[Outcome], now: Timestamp) -> Vec<Column> {
     let mut rows: Vec<(&Told, &Outcome)> =
         outcomes.iter().flat_map(|outcome| outcome.clients.iter().map(move |told| (told, outcome))).collect();
     rows.sort_by_key(|(told, outcome)| (told.alias(), &outcome.broker));
-    let several_brokers = outcomes.len() > 1;
+
+    let mut columns: Vec<_> = COLUMNS
+        .iter()
+        .map(|column| Column {
+            heading: column.heading,
+            alignment: column.alignment,
+            dispensable: column.dispensable,
+            cells: rows.iter().map(|(told, _)| column.cell(told, now)).collect(),
+        })
+        .collect();
+    if outcomes.len() > 1 {
+        let broker = Column {
+            heading: ["", "Broker"],
+            alignment: Alignment::Left,
+            dispensable: false,
+            cells: rows.iter().map(|(_, outcome)| Cell::Plain(outcome.broker.clone())).collect(),
+        };
+        columns.insert(1, broker);
+    }
+    columns
+}
+
+impl Column {
+    fn needs(&self) -> Needs {
+        let texts = || self.heading.into_iter().chain(self.cells.iter().map(Cell::text));
+        let natural = texts().map(str::width).max().unwrap_or(0);
+        let least = match self.alignment {
+            Alignment::Left => natural.min(LEAST_NAME),
+            Alignment::Right => texts().flat_map(str::split_whitespace).map(str::width).max().unwrap_or(0),
+            Alignment::Digits => natural,
+        };
+        Needs { natural, least, dispensable: self.dispensable }
+    }
+
+    /// The lines of the heading in a column of this width.
+    fn heading_lines(&self, width: usize) -> Vec<&'static str> {
+        let broken = |line: &'static str| {
+            if line.width() <= width { vec![line] } else { line.split_whitespace().collect() }
+        };
+        self.heading.into_iter().flat_map(broken).collect()
+    }
+}
+
+fn draw(columns: &[Column], layout: &Layout) -> Table {
+    let shown: Vec<(&Column, usize)> =
+        columns.iter().zip(&layout.widths).filter_map(|(column, width)| Some((column, (*width)?))).collect();
 
     let mut table = Table::new();
-    // The stream behind `print` takes the colours out again where they are not wanted.
-    table.load_style(HEAVY_HEAD).enforce_styling().set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width() == Some(0) {
-        // A terminal that does not tell its width.
-        table.force_no_tty();
+    // Everything about the terminal is settled: the widths by the layout, and the stream behind `print` takes the
+    // colours out again where they are not wanted.
+    table.load_style(HEAVY_HEAD).force_no_tty().enforce_styling();
+    table.set_header(headings(&shown));
+    let rows = columns.first().map_or(0, |column| column.cells.len());
+    for row in 0..rows {
+        table.add_row(shown.iter().map(|(column, _)| drawn(&column.cells[row])));
     }
-    let heading = |[upper, lower]: [&str; 2]| DrawnCell::new(format!("{upper}\n{lower}"));
-    let mut headings: Vec<_> = COLUMNS.iter().map(|column| heading(column.heading)).collect();
-    if several_brokers {
-        headings.insert(1, heading(["", "Broker"]));
-    }
-    table.set_header(headings);
-    for (told, outcome) in rows {
-        let mut cells: Vec<_> = COLUMNS.iter().map(|column| drawn(column.cell(told, now))).collect();
-        if several_brokers {
-            cells.insert(1, DrawnCell::new(&outcome.broker));
+    for (drawn, (column, width)) in table.column_iter_mut().zip(&shown) {
+        let blanks = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        drawn.set_padding((blanks(layout.padding), blanks(layout.padding)));
+        drawn.set_constraint(ColumnConstraint::Absolute(Width::Fixed(blanks(width + 2 * layout.padding))));
+        if column.alignment != Alignment::Left {
+            drawn.set_cell_alignment(CellAlignment::Right);
         }
-        table.add_row(cells);
-    }
-
-    let mut alignments: Vec<_> = COLUMNS.iter().map(|column| column.alignment).collect();
-    if several_brokers {
-        alignments.insert(1, Alignment::Left);
-    }
-    for (column, alignment) in table.column_iter_mut().zip(alignments) {
-        align(column, alignment);
     }
     table
 }
 
-fn drawn(cell: Cell) -> DrawnCell {
+/// The headings, which end in the same line however many lines each takes.
+fn headings(shown: &[(&Column, usize)]) -> Vec<String> {
+    let headings: Vec<_> = shown.iter().map(|(column, width)| column.heading_lines(*width)).collect();
+    let height = headings.iter().map(Vec::len).max().unwrap_or(0);
+    headings.iter().map(|lines| "\n".repeat(height - lines.len()) + &lines.join("\n")).collect()
+}
+
+fn drawn(cell: &Cell) -> DrawnCell {
     match cell {
         Cell::Plain(text) => DrawnCell::new(text),
         Cell::Alarming(text) => DrawnCell::new(text).fg(Color::Red),
-    }
-}
-
-fn align(column: &mut Column, alignment: Alignment) {
-    if alignment != Alignment::Left {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    if alignment == Alignment::Digits {
-        column.set_constraint(ColumnConstraint::ContentWidth);
     }
 }

@@ -58,7 +58,7 @@ impl Inquiry {
     async fn check(&self, outcome: &mut Outcome) {
         outcome.account.decide("no clients to ask for: asking the broker whether it answers");
         let asking = ask_all(1, self.bounds(), |_| self.emqx.count()).await;
-        settle(asking, &self.emqx, outcome);
+        settle(asking, &self.emqx, 0, outcome);
     }
 
     /// Whether so many clients are such a large part of the broker's that its list costs it less than lookups.
@@ -101,7 +101,7 @@ impl Inquiry {
             self.emqx.lookup(&clients[places[question]].client_id, self.groups)
         })
         .await;
-        let found = settle(asking, &self.emqx, outcome).into_iter().map(|answer| match answer {
+        let found = settle(asking, &self.emqx, 1, outcome).into_iter().map(|answer| match answer {
             Some(Some(client)) => Finding::Known(numbered(client, &self.broker)),
             Some(None) => Finding::Absent,
             None => Finding::Unknown,
@@ -169,8 +169,9 @@ impl Inquiry {
     }
 }
 
-/// Takes the answers apart: what was said, and why the rest was not.
-fn settle<T>(asking: Asking<T>, emqx: &Emqx, outcome: &mut Outcome) -> Vec<Option<T>> {
+/// Takes the answers apart: what was said, and why the rest was not. Each question without an answer leaves so many
+/// `clients` unknown.
+fn settle<T>(asking: Asking<T>, emqx: &Emqx, clients: usize, outcome: &mut Outcome) -> Vec<Option<T>> {
     let Asking { answers, ended_by, account } = asking;
     outcome.account.add(account);
     let unanswered = answers.iter().filter(|answer| answer.is_none()).count();
@@ -180,14 +181,14 @@ fn settle<T>(asking: Asking<T>, emqx: &Emqx, outcome: &mut Outcome) -> Vec<Optio
         None => None,
     };
     if let Some(error) = ended_by {
-        outcome.failures.add(reason(&error), &chain(&error), unanswered);
+        outcome.failures.add(reason(&error), &chain(&error), unanswered * clients);
     }
     answers
         .into_iter()
         .map(|answer| match answer? {
             Ok(answer) => Some(answer),
             Err(error) => {
-                outcome.failures.add(reason(&error), &chain(&error), 1);
+                outcome.failures.add(reason(&error), &chain(&error), clients);
                 None
             }
         })

@@ -1,7 +1,14 @@
 //! What a user can observe: the application that ships, against a broker that answers with recorded bytes and can
 //! be made to misbehave, and against the real Prometheus.
-#![allow(clippy::expect_used, clippy::panic, reason = "what a test relies on and does not find fails it")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::use_debug,
+    reason = "what a test relies on and does not find fails it, and quoted text is YAML"
+)]
 
+mod check;
+mod command_line;
 mod demo;
 mod fleets;
 mod http;

@@ -9,7 +9,7 @@ const VERSIONS: [Version; 2] = [Version::V5_8_9, Version::V5_0_26];
 const ALL_GROUPS: &str =
     "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
 
-/// What a series is made of: its name after the prefix, its extra label, and EMQX's field.
+/// What the series of a group is made of: its name after the prefix, its extra label, and EMQX's field.
 type Fact = (&'static str, Option<(&'static str, &'static str)>, &'static str);
 
 const FACTS: &[Fact] = &[

@@ -46,7 +46,9 @@ impl Program {
 /// The program without any argument.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    command.env_remove("EMQX_CLIENT_MONITOR_CFG").env_remove("NO_COLOR");
+    for variable in ["EMQX_CLIENT_MONITOR_CFG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -1,0 +1,92 @@
+//! What `--check` could not find out, told to stderr.
+
+use std::io::Write as _;
+
+use crate::outcome::{Outcome, State};
+
+/// Says what could not be found out, in the words of the metric `emqx_probe_failure_reason`.
+pub(super) fn report(outcomes: &[Outcome]) {
+    let mut stderr = anstream::stderr().lock();
+    for line in outcomes.iter().flat_map(failure_lines) {
+        let _ = writeln!(stderr, "{line}");
+    }
+}
+
+/// A line for each failure, which holds nothing that a terminal would obey: parts of it may come from the broker.
+fn failure_lines(outcome: &Outcome) -> Vec<String> {
+    let unknown = |clients: usize| match clients {
+        0 => String::new(),
+        1 => " (1 client unknown)".to_owned(),
+        clients => format!(" ({clients} clients unknown)"),
+    };
+    let failures = outcome.failures.told();
+    let mut lines: Vec<_> = failures
+        .iter()
+        .map(|failure| {
+            let text = failure.text.replace(char::is_control, " ");
+            format!("{}: {}: {text}{}", outcome.broker, failure.reason, unknown(failure.clients))
+        })
+        .collect();
+    let told: usize = failures.iter().map(|failure| failure.clients).sum();
+    let untold = outcome.count(State::Unknown).saturating_sub(told);
+    if untold > 0 {
+        lines.push(format!("{}: more of the like{}", outcome.broker, unknown(untold)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::{Groups, WatchedClient};
+    use crate::outcome::{Account, Failures, Finding, Reason, Subject, Told};
+
+    fn outcome(unknown: usize, failures: Failures) -> Outcome {
+        let client = |number| WatchedClient {
+            alias: format!("Client {number}"),
+            client_id: format!("client-{number}"),
+            offline_after: Duration::from_secs(900),
+        };
+        let told =
+            |number| Told { subject: Subject::Watched(Arc::new(client(number))), finding: Finding::Unknown };
+        Outcome {
+            broker: "LocalEMQX".to_owned(),
+            groups: Groups::STATE,
+            clients: (0..unknown).map(told).collect(),
+            is_whole: true,
+            failures,
+            account: Account::default(),
+            timeout: Duration::from_secs(15),
+            duration: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_one_line_whatever_its_text() {
+        let mut failures = Failures::default();
+        failures.add(Reason::Decode, "\u{1b}[2Jcleared\nand \u{9b}more", 1);
+        failures.add(Reason::Timeout, "no answer in time", 0);
+        assert_eq!(
+            failure_lines(&outcome(1, failures)),
+            [
+                "LocalEMQX: decode:  [2Jcleared and  more (1 client unknown)",
+                "LocalEMQX: timeout: no answer in time"
+            ]
+        );
+    }
+
+    #[test]
+    fn clients_whose_failure_is_not_told_are_still_counted() {
+        let mut failures = Failures::default();
+        for number in 0..11 {
+            failures.add(Reason::Decode, &format!("odd {number}"), 2);
+        }
+        let lines = failure_lines(&outcome(22, failures));
+        assert_eq!(lines.len(), 9);
+        assert_eq!(lines[7], "LocalEMQX: decode: odd 7 (2 clients unknown)");
+        assert_eq!(lines[8], "LocalEMQX: more of the like (6 clients unknown)");
+    }
+}

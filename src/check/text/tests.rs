@@ -1,0 +1,229 @@
+//! What the table looks like.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::client::{Client, Groups, MessagesByQos, Queue, Session, Traffic, WatchedClient};
+use crate::outcome::{Account, Failures, Finding, Reason, Subject};
+
+const NOW: i64 = 1_800_000_000;
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+fn told(alias: &str, finding: Finding) -> Told {
+    let watched = WatchedClient {
+        alias: alias.to_owned(),
+        client_id: alias.to_lowercase(),
+        offline_after: Duration::from_secs(900),
+    };
+    Told { subject: Subject::Watched(Arc::new(watched)), finding }
+}
+
+/// A client of which the broker told everything; times are seconds ago.
+fn known(created: i64, keepalive: u64, connected: i64, counts: [u64; 6]) -> Client {
+    let ago = |seconds: i64| Some(Timestamp::from_second(NOW - seconds).expect("a time"));
+    let [subscriptions, inflight, received, received_dropped, sent, sent_dropped] = counts;
+    let by_qos = |all: u64| MessagesByQos { qos0: Some(all / 2), qos1: Some(all - all / 2), qos2: Some(0) };
+    Client {
+        connected: true,
+        session: Some(Box::new(Session {
+            created_at: ago(created),
+            connected_at: ago(connected),
+            keepalive_seconds: Some(keepalive),
+            ..Session::default()
+        })),
+        queue: Some(Box::new(Queue {
+            subscriptions: Some(subscriptions),
+            inflight: Some(inflight),
+            ..Queue::default()
+        })),
+        traffic: Some(Box::new(Traffic {
+            received_messages: by_qos(received),
+            received_dropped: Some(received_dropped),
+            sent_messages: by_qos(sent),
+            sent_dropped: Some(sent_dropped),
+            ..Traffic::default()
+        })),
+        ..Client::default()
+    }
+}
+
+fn outcome(broker: &str, clients: Vec<Told>) -> Outcome {
+    Outcome {
+        broker: broker.to_owned(),
+        groups: Groups::STATE,
+        clients,
+        is_whole: true,
+        failures: Failures::default(),
+        account: Account::default(),
+        timeout: Duration::from_secs(15),
+        duration: Duration::ZERO,
+    }
+}
+
+/// What a terminal of this width shows, without colours.
+fn shown(outcomes: &[Outcome], room: Option<usize>) -> String {
+    let now = Timestamp::from_second(NOW).expect("a time");
+    anstream::adapter::strip_str(&tell(outcomes, now, room)).to_string()
+}
+
+fn assert_shows(outcomes: &[Outcome], room: Option<usize>, expected: &str) {
+    let shown = shown(outcomes, room);
+    assert_eq!(shown, expected.trim_start_matches('\n'), "\n{shown}");
+}
+
+fn four_sensors() -> Outcome {
+    let room_2 = known(30 * DAY + HOUR, 60, 18 * DAY + HOUR, [0, 0, 5_184_897, 0, 0, 0]);
+    let room_1 = known(45 * DAY, 60, 23 * HOUR + 60, [0, 0, 702_456, 0, 0, 0]);
+    let qingping = known(1, 120, 1, [0; 6]);
+    let humidifier = known(16 * HOUR + 60, 10, 16 * HOUR + 60, [4, 0, 24_279, 0, 16, 0]);
+    let told = |(alias, client)| told(alias, Finding::Known(client));
+    let clients = [
+        ("RTL433_Room2", room_2),
+        ("RTL433_Room1", room_1),
+        ("QingpingCO2_Room1", qingping),
+        ("HumidifierWaterRefTerm", humidifier),
+    ];
+    outcome("LocalEMQX", clients.map(told).into())
+}
+
+fn every_state() -> Outcome {
+    let away = Client { connected: false, ..known(400 * DAY, 0, 3 * HOUR, [2, 0, 9, 0, 9, 0]) };
+    outcome(
+        "LocalEMQX",
+        vec![
+            told("Connected", Finding::Known(known(DAY, 90, HOUR, [1; 6]))),
+            told("Disconnected", Finding::Known(away)),
+            told("Nowhere to be found", Finding::Absent),
+            told("Unknown", Finding::Unknown),
+            told("Without values", Finding::Known(Client { connected: true, ..Client::default() })),
+        ],
+    )
+}
+
+#[test]
+fn a_table_has_a_heavy_head_and_is_sorted_by_alias() {
+    assert_shows(
+        &[four_sensors()],
+        None,
+        "
+┏━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━━━━┳━━━━━┳━━━━━━━┳━━━━━━━━━┳━━━━━━┳━━━━━┳━━━━━━┓
+┃                        ┃    Created ┃  Keep ┃  Connected ┃ Sub ┃ MsgIn ┃      RX ┃   RX ┃  TX ┃   TX ┃
+┃ Alias                  ┃ (time ago) ┃ alive ┃ (time ago) ┃ Cnt ┃ Flght ┃     Msg ┃ Drop ┃ Msg ┃ Drop ┃
+┡━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━━━━━╇━━━━━╇━━━━━━━╇━━━━━━━━━╇━━━━━━╇━━━━━╇━━━━━━┩
+│ HumidifierWaterRefTerm │   16 hours │   10s │   16 hours │   4 │     0 │   24279 │    0 │  16 │    0 │
+│ QingpingCO2_Room1      │   a second │    2m │   a second │   0 │     0 │       0 │    0 │   0 │    0 │
+│ RTL433_Room1           │    a month │    1m │   23 hours │   0 │     0 │  702456 │    0 │   0 │    0 │
+│ RTL433_Room2           │    30 days │    1m │    18 days │   0 │     0 │ 5184897 │    0 │   0 │    0 │
+└────────────────────────┴────────────┴───────┴────────────┴─────┴───────┴─────────┴──────┴─────┴──────┘
+",
+    );
+}
+
+#[test]
+fn every_state_has_its_word_and_what_is_not_known_is_not_told() {
+    assert_shows(
+        &[every_state()],
+        None,
+        "
+┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━━━━┳━━━━━┳━━━━━━━┳━━━━━┳━━━━━━┳━━━━━┳━━━━━━┓
+┃                     ┃         Created ┃  Keep ┃  Connected ┃ Sub ┃ MsgIn ┃  RX ┃   RX ┃  TX ┃   TX ┃
+┃ Alias               ┃      (time ago) ┃ alive ┃ (time ago) ┃ Cnt ┃ Flght ┃ Msg ┃ Drop ┃ Msg ┃ Drop ┃
+┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━━━━━╇━━━━━╇━━━━━━━╇━━━━━╇━━━━━━╇━━━━━╇━━━━━━┩
+│ Connected           │           a day │ 1m30s │    an hour │   1 │     1 │   1 │    1 │   1 │    1 │
+│ Disconnected        │ 1 year, 1 month │   off │    offline │   2 │     0 │   9 │    0 │   9 │    0 │
+│ Nowhere to be found │                 │       │     absent │     │       │     │      │     │      │
+│ Unknown             │                 │       │    unknown │     │       │     │      │     │      │
+│ Without values      │                 │       │            │     │       │     │      │     │      │
+└─────────────────────┴─────────────────┴───────┴────────────┴─────┴───────┴─────┴──────┴─────┴──────┘
+",
+    );
+}
+
+#[test]
+fn in_80_columns_words_break_before_names_and_numbers_never_do() {
+    assert_shows(
+        &[four_sensors()],
+        Some(80),
+        "
+┏━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━┳━━━━━━━━━┳━━━┳━━━━━┳━━━━━━━┳━━━━┳━━━┳━━━━┓
+┃                      ┃Created┃     ┃Connected┃   ┃     ┃       ┃    ┃   ┃    ┃
+┃                      ┃  (time┃ Keep┃    (time┃Sub┃MsgIn┃     RX┃  RX┃ TX┃  TX┃
+┃Alias                 ┃   ago)┃alive┃     ago)┃Cnt┃Flght┃    Msg┃Drop┃Msg┃Drop┃
+┡━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━╇━━━━━━━━━╇━━━╇━━━━━╇━━━━━━━╇━━━━╇━━━╇━━━━┩
+│HumidifierWaterRefTerm│     16│  10s│ 16 hours│  4│    0│  24279│   0│ 16│   0│
+│                      │  hours│     │         │   │     │       │    │   │    │
+│QingpingCO2_Room1     │      a│   2m│ a second│  0│    0│      0│   0│  0│   0│
+│                      │ second│     │         │   │     │       │    │   │    │
+│RTL433_Room1          │a month│   1m│ 23 hours│  0│    0│ 702456│   0│  0│   0│
+│RTL433_Room2          │30 days│   1m│  18 days│  0│    0│5184897│   0│  0│   0│
+└──────────────────────┴───────┴─────┴─────────┴───┴─────┴───────┴────┴───┴────┘
+",
+    );
+}
+
+#[test]
+fn where_there_is_no_room_columns_are_left_out_and_named() {
+    assert_shows(
+        &[four_sensors()],
+        Some(60),
+        "
+┏━━━━━━━━━━━━━━━━┳━━━━━━━━━┳━━━┳━━━━━┳━━━━━━━┳━━━━┳━━━┳━━━━┓
+┃                ┃Connected┃   ┃     ┃       ┃    ┃   ┃    ┃
+┃                ┃    (time┃Sub┃MsgIn┃     RX┃  RX┃ TX┃  TX┃
+┃Alias           ┃     ago)┃Cnt┃Flght┃    Msg┃Drop┃Msg┃Drop┃
+┡━━━━━━━━━━━━━━━━╇━━━━━━━━━╇━━━╇━━━━━╇━━━━━━━╇━━━━╇━━━╇━━━━┩
+│HumidifierWaterR│ 16 hours│  4│    0│  24279│   0│ 16│   0│
+│efTerm          │         │   │     │       │    │   │    │
+│QingpingCO2_Room│ a second│  0│    0│      0│   0│  0│   0│
+│1               │         │   │     │       │    │   │    │
+│RTL433_Room1    │ 23 hours│  0│    0│ 702456│   0│  0│   0│
+│RTL433_Room2    │  18 days│  0│    0│5184897│   0│  0│   0│
+└────────────────┴─────────┴───┴─────┴───────┴────┴───┴────┘
+No room for: Created (time ago), Keep alive
+",
+    );
+}
+
+#[test]
+fn no_line_of_a_table_is_wider_than_its_terminal() {
+    let long = "一个很长的名字 that goes on and on and on, as some names do";
+    let clients = vec![told(long, Finding::Known(known(DAY, 90, HOUR, [u64::MAX; 6])))];
+    let outcomes = [every_state(), four_sensors(), outcome(long, clients)];
+    for room in 40..200 {
+        for line in shown(&outcomes, Some(room)).lines().filter(|line| !line.starts_with("No room")) {
+            assert!(line.width() <= room, "{} in {room}: {line}", line.width());
+        }
+    }
+}
+
+#[test]
+fn brokers_are_named_where_there_are_several() {
+    let clients = |broker| outcome(broker, vec![told("Sensor", Finding::Absent)]);
+    let one = shown(&[clients("A")], None);
+    assert!(!one.contains("Broker"), "{one}");
+    let several = shown(&[clients("B"), clients("A"), outcome("C", Vec::new())], None);
+    let lines: Vec<_> = several.lines().collect();
+    assert!(lines[2].starts_with("┃ Alias  ┃ Broker ┃"), "{several}");
+    assert!(lines[4].starts_with("│ Sensor │ A      │"), "{several}");
+    assert!(lines[5].starts_with("│ Sensor │ B      │"), "{several}");
+    assert_eq!(lines[7], "C answers; no clients are watched on it.");
+}
+
+#[test]
+fn a_broker_without_clients_is_said_to_answer_only_when_it_does() {
+    let answers = outcome("A", Vec::new());
+    let mut fails = outcome("B", Vec::new());
+    fails.failures.add(Reason::Timeout, "no answer in time", 0);
+    assert_eq!(shown(&[answers], None), "A answers; no clients are watched on it.\n");
+    assert_eq!(shown(&[fails], None), "");
+}
+
+#[test]
+fn whoever_is_not_connected_is_red() {
+    let text = tell(&[every_state()], Timestamp::now(), None);
+    let red = |word: &str| text.contains(&format!("\u{1b}[38;5;9m    {word} \u{1b}[39m"));
+    assert!(red("offline") && red(" absent") && red("unknown"), "{text:?}");
+    assert_eq!(text.matches("\u{1b}[38").count(), 3, "{text:?}");
+}

@@ -1,0 +1,176 @@
+//! The command line: what is offered, what is refused, and where each answer goes.
+
+use fake_emqx::{FakeEmqx, Row, Version};
+use serde_json::Value;
+
+use crate::support::{Program, Run, bare_command, config_of};
+
+fn healthy() -> (FakeEmqx, Program) {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    let program = Program::with_config(&config_of(&fake, "", &[("Plain", "plain-user-1")]));
+    (fake, program)
+}
+
+fn bare(arguments: &[&str]) -> Run {
+    Run::of(bare_command().args(arguments).output().expect("the program starts"))
+}
+
+/// What a usage error says in its first line.
+fn refused(arguments: &[&str]) -> String {
+    let run = bare(arguments);
+    assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{arguments:?}");
+    assert!(run.stderr.contains("--help"), "{arguments:?}: {}", run.stderr);
+    run.stderr.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for arguments in [["--help"], ["-h"]] {
+        let run = bare(&arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+        for told in ["[check|prometheus]", "--cfg", "--check", "--broker", "--strict", "--config.check"] {
+            assert!(run.stdout.contains(told), "{told} is not in\n{}", run.stdout);
+        }
+    }
+    for arguments in [["--version"], ["-V"]] {
+        let run = bare(&arguments);
+        let version = concat!("emqx-client-monitor ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, version, ""));
+    }
+}
+
+#[test]
+fn options_that_do_not_belong_together_are_refused() {
+    for (arguments, told) in [
+        (&["--broker", "A"][..], "--broker goes with --check"),
+        (&["--output", "json"], "--output goes with --check"),
+        (&["--strict"], "--strict goes with --check"),
+        (&["prometheus", "--timeout", "5"], "--timeout goes with --check"),
+        (&["--config.check", "--strict"], "--strict goes with --check"),
+        (&["prometheus", "--check"], "--check and `prometheus` exclude each other"),
+        (
+            &["--check", "--web.listen-address", "127.0.0.1:0"],
+            "--web.listen-address has no meaning with --check",
+        ),
+        (&["--timeout-offset=1", "check"], "--timeout-offset has no meaning with --check"),
+        (&["--config.check", "--check"], "--config.check goes with no other task"),
+        (&["--config.check", "check"], "--config.check goes with no other task"),
+        (&["--config.check", "--timeout-offset", "1"], "--config.check goes with no other task"),
+    ] {
+        assert_eq!(refused(arguments), format!("error: {told}"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_refused_with_status_1() {
+    for (arguments, told) in [
+        (&["chekc"][..], "invalid value 'chekc' for '[check|prometheus]'"),
+        (&["check", "prometheus"], "unexpected argument 'prometheus' found"),
+        (&["--nope"], "unexpected argument '--nope' found"),
+        (&["--check", "--output", "xml"], "invalid value 'xml' for '--output <FORMAT>'"),
+        (&["--check", "--timeout", "0"], "invalid value '0' for '--timeout <SECONDS>'"),
+        (&["--check", "--timeout=-1"], "invalid value '-1' for '--timeout <SECONDS>'"),
+        (&["--check", "--timeout", "soon"], "invalid value 'soon' for '--timeout <SECONDS>'"),
+        (&["--check", "--timeout", "NaN"], "invalid value 'NaN' for '--timeout <SECONDS>'"),
+        (&["--check", "--broker"], "a value is required for '--broker <ALIAS>'"),
+        (&["--check", "--strict", "--strict"], "the argument '--strict' cannot be used multiple times"),
+        (&["--log.level", "loud"], "invalid value 'loud' for '--log.level <LEVEL>'"),
+    ] {
+        assert!(refused(arguments).starts_with(&format!("error: {told}")), "{}", refused(arguments));
+    }
+}
+
+#[test]
+fn options_stand_before_or_after_the_word() {
+    let (_fake, program) = healthy();
+    let path = program.config_path();
+    for arguments in [
+        &["check", "--cfg", path, "--output", "json"][..],
+        &["--cfg", path, "check", "--output", "json"],
+        &["--output=json", "--cfg", path, "check"],
+        &["--output=json", "--cfg", path, "--check"],
+        &["--check", "--output", "json", "--config.file", path],
+        &["check", "--output", "json", &format!("--config.file={path}")],
+    ] {
+        let run = bare(arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{arguments:?}");
+        assert!(run.stdout.starts_with("{\"alias\":\"LocalEMQX\",\"success\":true,"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn the_configuration_is_found_by_option_then_environment_then_home() {
+    let (_fake, program) = healthy();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let run = |variable: Option<&str>, arguments: &[&str]| {
+        let mut command = bare_command();
+        command.env("HOME", home.path()).args(arguments);
+        command.envs(variable.map(|path| ("EMQX_CLIENT_MONITOR_CFG", path)));
+        Run::of(command.output().expect("the program starts"))
+    };
+    assert_eq!(run(Some(program.config_path()), &["--check"]).status, 0);
+    assert_eq!(run(Some("/nope.yaml"), &["--check", "--cfg", program.config_path()]).status, 0);
+
+    let missing = run(Some("/nope.yaml"), &["--check"]);
+    assert_eq!((missing.status, missing.stdout.as_str()), (1, ""));
+    let told = "cannot read the configuration file /nope.yaml: No such file or directory";
+    assert!(missing.stderr.starts_with(told) && missing.stderr.contains("--cfg FILE"), "{}", missing.stderr);
+
+    let default = home.path().join(".config/emqx-client-monitor/config.yaml");
+    let missing = run(None, &["--check"]);
+    assert_eq!(missing.status, 1);
+    assert!(missing.stderr.contains(&default.display().to_string()), "{}", missing.stderr);
+    std::fs::create_dir_all(default.parent().expect("a directory")).expect("a new directory");
+    std::fs::copy(program.config_path(), &default).expect("a copy");
+    assert_eq!(run(None, &["--check"]).status, 0);
+}
+
+#[test]
+fn a_valid_configuration_is_said_to_be_valid() {
+    let (fake, program) = healthy();
+    let run = program.run(&["--config.check"]);
+    assert_eq!(run.stdout, format!("{}: the configuration is valid\n", program.config_path()));
+    assert_eq!((run.status, run.stderr.as_str(), fake.request_count()), (0, "", 0), "and nobody is asked");
+}
+
+#[test]
+fn all_problems_of_a_configuration_are_told_a_line_each() {
+    let program = Program::with_config(
+        "emqx:\n  alias: LocalEMQX\n  api_url: ftp://broker/api\n  api_key: k\n  api_secrets: s3cret\n\
+         monitored_clients:\n  - {alias: A}\n",
+    );
+    for arguments in [["--config.check"], ["--check"], ["prometheus"]] {
+        let run = program.run(&arguments);
+        assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{arguments:?}");
+        let place = |line: &str| line.starts_with(&format!("{}:", program.config_path()));
+        assert!(run.stderr.lines().count() >= 4 && run.stderr.lines().all(place), "{}", run.stderr);
+        for told in ["api_url", "api_secret", "api_secrets", "client_id"] {
+            assert!(run.stderr.contains(told), "{told} is not in\n{}", run.stderr);
+        }
+        assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn warnings_are_logged_to_stderr_as_the_options_say() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    let odd = Program::with_config(&config_of(
+        &fake,
+        "ssl: {insecure_skip_verify: true}",
+        &[("Plain", "plain-user-1")],
+    ));
+    for task in ["--check", "--config.check"] {
+        let run = odd.run(&[task]);
+        assert_eq!((run.status, run.stderr.lines().count()), (0, 1), "{}", run.stderr);
+        assert!(run.stderr.contains("level=warn message=") && run.stderr.contains("ssl"), "{}", run.stderr);
+        assert!(!run.stdout.contains("level="), "{}", run.stdout);
+        assert_eq!(odd.run(&[task, "--log.level", "error"]).stderr, "");
+
+        let run = odd.run(&[task, "--log.format=json"]);
+        let line: Value = serde_json::from_str(&run.stderr).expect("a JSON object");
+        assert_eq!(line["level"], "WARN");
+        assert!(line["message"].as_str().is_some_and(|message| message.contains("ssl")), "{line}");
+    }
+}
