@@ -4,5 +4,8 @@
 mod http;
 mod lookups;
 mod prometheus;
+mod secrets;
 mod states;
 mod support;
+mod tls;
+mod troubles;

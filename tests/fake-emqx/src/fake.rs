@@ -40,7 +40,13 @@ impl FakeEmqx {
     /// Starts a broker at a free port that talks TLS.
     #[must_use]
     pub fn start_tls(version: Version, config: Arc<rustls::ServerConfig>) -> Self {
-        Self::with(version, (Ipv4Addr::LOCALHOST, 0).into(), Some(config.into()))
+        Self::start_tls_at(version, (Ipv4Addr::LOCALHOST, 0).into(), config)
+    }
+
+    /// Starts a broker at this address that talks TLS.
+    #[must_use]
+    pub fn start_tls_at(version: Version, address: SocketAddr, config: Arc<rustls::ServerConfig>) -> Self {
+        Self::with(version, address, Some(config.into()))
     }
 
     fn with(version: Version, address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
