@@ -107,7 +107,7 @@ fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
     };
     Ok(Access {
         api_url: broker.api_url.clone(),
-        api_key: broker.api_key.read()?,
+        api_key: broker.api_key.read_key()?,
         api_secret: broker.api_secret.read()?,
         tls,
         request_timeout: broker.timeout,

@@ -1,6 +1,6 @@
 //! TLS towards a broker: made from the configuration's files, and made anew when those files change.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -179,6 +179,10 @@ impl Files {
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |source| TlsError::Read { path: path.to_owned(), source };
+    // Looked at before it is opened: opening a pipe that nobody writes to would never end.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("not a regular file")));
+    }
     let mut content = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(failed)?;

@@ -5,7 +5,7 @@ use std::env::{self, VarError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::file::read_bounded;
 use super::value::Value;
@@ -73,6 +73,9 @@ pub enum Fault {
     /// It would break the header it is sent in.
     #[error("holds control characters")]
     ControlCharacters,
+    /// It is an API key, and where that is sent a colon ends it.
+    #[error("holds a colon (:), which an API key cannot have; the secret behind it belongs into api_secret")]
+    Colon,
 }
 
 impl Secret {
@@ -85,6 +88,24 @@ impl Secret {
             Self::Text(secret) => Ok(secret.clone()),
             Self::File(path) => read_file(path),
             Self::Env(name) => read_variable(name),
+        }
+    }
+
+    /// The secret as it is now, where it is an API key.
+    ///
+    /// # Errors
+    /// As of [`Self::read`], or there is a colon in it: sent as the user name of basic authentication, it would end
+    /// there.
+    pub fn read_key(&self) -> Result<SecretString, SecretError> {
+        let key = self.read()?;
+        if !key.expose_secret().contains(':') {
+            return Ok(key);
+        }
+        match self {
+            Self::File(path) => Err(SecretError::BadFile { path: path.clone(), fault: Fault::Colon }),
+            Self::Env(name) => Err(SecretError::BadVariable { name: name.clone(), fault: Fault::Colon }),
+            // The configuration refuses such a key where it is written.
+            Self::Text(_) => Ok(key),
         }
     }
 
@@ -135,19 +156,30 @@ pub(super) fn read_key(value: &Value<'_>) -> Option<Secret> {
     if value.as_text().is_some_and(|key| key.contains(':')) {
         return value.must_be("without a colon (:); the secret behind it belongs into api_secret");
     }
-    read(value)
+    let key = read_source(value)?;
+    warn_of(key.read_key(), value);
+    Some(key)
 }
 
-/// A secret. One that cannot be had now is worth a warning only: it may come before it is needed.
+/// A secret.
 pub(super) fn read(value: &Value<'_>) -> Option<Secret> {
-    let secret = if value.is_mapping() { read_reference(value) } else { read_text(value) }?;
-    if let Err(error) = secret.read() {
+    let secret = read_source(value)?;
+    warn_of(secret.read(), value);
+    Some(secret)
+}
+
+/// A secret that cannot be had now is worth a warning only: it may come before it is needed.
+fn warn_of(read: Result<SecretString, SecretError>, value: &Value<'_>) {
+    if let Err(error) = read {
         let reason = anyhow::Error::new(error);
         value
             .findings()
             .warning(format!("{}: {reason:#}; probes will fail until it can be read", value.name()));
     }
-    Some(secret)
+}
+
+fn read_source(value: &Value<'_>) -> Option<Secret> {
+    if value.is_mapping() { read_reference(value) } else { read_text(value) }
 }
 
 fn read_text(value: &Value<'_>) -> Option<Secret> {

@@ -9,11 +9,12 @@ use actix_http::error::ParseError;
 use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::StatusCode;
 use awc::http::header::{self, HeaderValue};
-use awc::{Client, ClientResponse, Connector};
+use awc::{Client, ClientRequest, ClientResponse, Connector};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
+use rustls::InvalidMessage;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use url::{Position, Url};
 
 use super::Access;
 use super::error::AskError;
-use super::transport::{NoConnection, Stage, Transport};
+use super::transport::{KeptConnectionLost, NoConnection, Stage, Transport};
 use super::wire::Json;
 
 /// Sent with every request, so that the operators of a broker can tell who asks.
@@ -114,20 +115,28 @@ impl Http {
     }
 
     async fn fetch(&self, limit: usize, exchange: &mut Exchange) -> Result<Reply, AskError> {
-        let response = self
-            .client
-            .get(format!("{}{}", self.base, exchange.target))
+        let response = loop {
+            match self.request(&exchange.target).send().await {
+                Ok(response) => break response,
+                // Not asked again, but asked at last. Each turn uses up a kept connection, and only answers make
+                // more of these, so that this ends.
+                Err(error) if is_kept_connection_lost(&error) => {}
+                Err(error) => return Err(self.not_sent(error)),
+            }
+        };
+        self.heard.set(true);
+        exchange.status = Some(response.status().as_u16());
+        read(response, limit, exchange).await
+    }
+
+    fn request(&self, target: &str) -> ClientRequest {
+        self.client
+            .get(format!("{}{target}", self.base))
             .insert_header((header::HOST, self.host.clone()))
             .insert_header((header::AUTHORIZATION, self.authorization.clone()))
             .insert_header((header::ACCEPT, "application/json"))
             .insert_header((header::USER_AGENT, USER_AGENT))
             .no_decompress()
-            .send()
-            .await
-            .map_err(|error| self.not_sent(error))?;
-        self.heard.set(true);
-        exchange.status = Some(response.status().as_u16());
-        read(response, limit, exchange).await
     }
 
     /// Sorts the errors of the HTTP library by what they say about the broker.
@@ -143,7 +152,7 @@ impl Http {
             )),
             SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout) => self.overdue(),
             error => AskError::Protocol {
-                what: format!("what {} answers is not HTTP/1.1", self.address),
+                what: format!("what {} answers is not HTTP/1.1{}", self.address, self.hint_at_tls()),
                 source: Some(error.to_string().into()),
             },
         }
@@ -155,11 +164,11 @@ impl Http {
             Ok(NoConnection { stage, source }) => self.no_connection(stage, source),
             // With TLS 1.3 a broker refuses a missing client certificate only after the handshake is over for
             // us, by an alert or by hanging up on the first request.
-            Err(error) if self.transport.is_tls() && (is_tls_error(&error) || !self.heard.get()) => {
+            Err(error) if self.transport.is_tls() && (tls_error(&error).is_some() || !self.heard.get()) => {
                 self.no_connection(Stage::Tls, error)
             }
             Err(error) => AskError::Protocol {
-                what: format!("the connection to {} broke", self.address),
+                what: format!("the connection to {} broke{}", self.address, self.hint_at_tls()),
                 source: Some(Box::new(error)),
             },
         }
@@ -168,15 +177,42 @@ impl Http {
     fn no_connection(&self, stage: Stage, error: io::Error) -> AskError {
         let (address, source) = (self.address.clone(), Box::new(error));
         match stage {
-            Stage::Dns => AskError::Dns { host: address, source },
+            Stage::Dns => AskError::Dns { host: self.transport.host().to_string(), source },
             Stage::Connect => AskError::Connect { address, source },
+            Stage::Tls | Stage::Established if is_answer_without_tls(&source) => AskError::Tls {
+                address,
+                source: format!("{source}; if it speaks plain HTTP, api_url must begin with http://").into(),
+            },
             Stage::Tls | Stage::Established => AskError::Tls { address, source },
+        }
+    }
+
+    /// A likely cause of trouble on a connection without TLS over which no answer ever came.
+    fn hint_at_tls(&self) -> &'static str {
+        if self.transport.is_tls() || self.heard.get() {
+            ""
+        } else {
+            "; if it speaks TLS, api_url must begin with https://"
         }
     }
 }
 
-fn is_tls_error(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+fn is_kept_connection_lost(error: &SendRequestError) -> bool {
+    match error {
+        SendRequestError::Send(error) | SendRequestError::Response(ParseError::Io(error)) => {
+            error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<KeptConnectionLost>)
+        }
+        _ => false,
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Whether bytes came back that no TLS server sends, as those of a plain HTTP server that complains.
+fn is_answer_without_tls(error: &io::Error) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
 }
 
 /// Host and port as the HTTP library keys its connections by.

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_rt::net::{ActixStream, Ready};
@@ -47,6 +47,14 @@ pub(super) struct NoConnection {
     pub(super) stage: Stage,
     pub(super) source: io::Error,
 }
+
+/// A kept connection that was of use before, and that ended with no byte of an answer to what was last sent.
+///
+/// The broker most likely closed it before the request got there: for being idle, or for having served its number
+/// of requests. That says nothing about the broker, and a new connection will do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct KeptConnectionLost(io::Error);
 
 /// Makes connections to one broker.
 #[derive(Clone)]
@@ -85,6 +93,11 @@ impl Transport {
         Ok(Self(Rc::new(Destination { host, port, tls, connect_timeout, furthest: Cell::new(Stage::Dns) })))
     }
 
+    /// The host it connects to.
+    pub(super) fn host(&self) -> &Host {
+        &self.0.host
+    }
+
     /// How far any connection has got.
     pub(super) fn furthest(&self) -> Stage {
         self.0.furthest.get()
@@ -114,12 +127,12 @@ impl Destination {
         tcp.set_nodelay(true).map_err(failed(Stage::Connect))?;
         let Some((connector, name)) = &self.tls else {
             self.reached(Stage::Established);
-            return Ok(Stream::Plain(tcp));
+            return Ok(Stream::new(Wire::Plain(tcp)));
         };
         self.reached(Stage::Tls);
         let tls = connector.connect(name.clone(), tcp).await.map_err(failed(Stage::Tls))?;
         self.reached(Stage::Established);
-        Ok(Stream::Tls(Box::new(tls)))
+        Ok(Stream::new(Wire::Tls(Box::new(tls))))
     }
 
     fn reached(&self, stage: Stage) {
@@ -172,13 +185,34 @@ impl Service<ConnectInfo<Uri>> for Transport {
     }
 }
 
-/// A connection, encrypted or not.
-pub(super) enum Stream {
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Stream {
+    wire: Wire,
+    /// Whether anything ever came over it.
+    heard: bool,
+    /// Whether something was sent to which nothing came back yet.
+    waiting: bool,
+}
+
+impl Stream {
+    fn new(wire: Wire) -> Self {
+        Self { wire, heard: false, waiting: false }
+    }
+
+    /// The end of the connection, as what it means to the request under way.
+    fn ended(&self, error: io::Error) -> io::Error {
+        if self.heard && self.waiting { io::Error::other(KeptConnectionLost(error)) } else { error }
+    }
+}
+
+/// What a connection is made of.
+enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Stream {
+impl Wire {
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
@@ -187,19 +221,19 @@ impl Stream {
     }
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for Wire {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Stream").field(self.tcp()).finish()
+        formatter.debug_tuple("Wire").field(self.tcp()).finish()
     }
 }
 
 impl ActixStream for Stream {
     fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.tcp(), context)
+        ActixStream::poll_read_ready(self.wire.tcp(), context)
     }
 
     fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.tcp(), context)
+        ActixStream::poll_write_ready(self.wire.tcp(), context)
     }
 }
 
@@ -209,32 +243,51 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
-        }
+        let stream = self.get_mut();
+        let before = buffer.filled().len();
+        let read = ready!(match &mut stream.wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Wire::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        });
+        Poll::Ready(match read {
+            Ok(()) if buffer.filled().len() > before => {
+                stream.heard = true;
+                stream.waiting = false;
+                Ok(())
+            }
+            Ok(()) if stream.heard && stream.waiting => {
+                Err(stream.ended(io::Error::new(io::ErrorKind::UnexpectedEof, "closed instead of an answer")))
+            }
+            Ok(()) => Ok(()),
+            Err(error) => Err(stream.ended(error)),
+        })
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
-        }
+        let stream = self.get_mut();
+        stream.waiting = true;
+        let written = ready!(match &mut stream.wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Wire::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+        });
+        Poll::Ready(written.map_err(|error| stream.ended(error)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(context),
-        }
+        let stream = self.get_mut();
+        let flushed = ready!(match &mut stream.wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Wire::Tls(tls) => Pin::new(tls).poll_flush(context),
+        });
+        Poll::Ready(flushed.map_err(|error| stream.ended(error)))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        match &mut self.get_mut().wire {
+            Wire::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Wire::Tls(tls) => Pin::new(tls).poll_shutdown(context),
         }
     }
 }

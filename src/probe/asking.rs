@@ -4,12 +4,12 @@
 //! and is waited for beside the others, so that a hung node of a cluster blinds nobody but its own clients. It
 //! knows nothing of what is asked: a question is a number, and asking it gives a future.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::{AbortHandle, Abortable, Aborted};
+use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
@@ -88,9 +88,9 @@ where
         tokio::select! {
             biased;
             Some((question, asked)) = under_way.next(), if !under_way.is_empty() => {
-                match asked {
-                    Ok(asked) => plan.heard(question, asked),
-                    Err(Aborted) => plan.given_up(question),
+                // One that was given up has been taken in already.
+                if let Ok(asked) = asked {
+                    plan.heard(question, asked);
                 }
             }
             () = sleep_until(wake) => {}
@@ -108,8 +108,8 @@ struct Plan<T> {
     again: VecDeque<(Instant, usize)>,
     /// Under way, oldest first.
     under_way: VecDeque<UnderWay>,
-    /// How often each question that was asked more than once was asked.
-    attempts: BTreeMap<usize, u32>,
+    /// How often each question was asked.
+    asked: Vec<u32>,
     retries_left: usize,
     /// How often in a row the broker could not be reached, and when that was last found out.
     unreachable: u32,
@@ -136,7 +136,7 @@ impl<T> Plan<T> {
             fresh: (0..questions).collect(),
             again: VecDeque::new(),
             under_way: VecDeque::new(),
-            attempts: BTreeMap::new(),
+            asked: vec![0; questions],
             retries_left: MIN_RETRIES.max(questions / 10),
             unreachable: 0,
             unreachable_at: None,
@@ -179,10 +179,15 @@ impl<T> Plan<T> {
     /// Notes that a question is under way, and gives the longest silent one up where there are too many.
     fn start(&mut self, question: usize, now: Instant, abort: AbortHandle) {
         self.account.requests += 1;
+        if self.asked[question] > 0 {
+            self.account.retries += 1;
+        }
+        self.asked[question] += 1;
         self.under_way.push_back(UnderWay { question, started: now, abort });
         let too_many = self.under_way.len() > self.bounds.concurrency + MAX_SILENT;
-        if too_many && let Some(longest) = self.under_way.front() {
+        if too_many && let Some(longest) = self.under_way.pop_front() {
             longest.abort.abort();
+            self.ask_again(longest.question, AskError::Timeout);
         }
     }
 
@@ -229,12 +234,6 @@ impl<T> Plan<T> {
         }
     }
 
-    /// Takes in that a question was given up because too many others are silent too.
-    fn given_up(&mut self, question: usize) {
-        self.finished(question);
-        self.ask_again(question, AskError::Timeout);
-    }
-
     /// Takes a question out of those under way, and says when it was asked.
     fn finished(&mut self, question: usize) -> Option<Instant> {
         let place = self.under_way.iter().position(|one| one.question == question)?;
@@ -244,36 +243,35 @@ impl<T> Plan<T> {
 
     /// Puts a question back, if it may be asked again.
     fn ask_again(&mut self, question: usize, error: AskError) {
-        let attempts = self.attempts.entry(question).or_insert(1);
-        if *attempts >= self.bounds.attempts || self.retries_left == 0 {
-            self.answers[question] = Some(Err(error));
-            return;
-        }
-        let pause = pause(*attempts);
-        *attempts += 1;
-        self.retries_left -= 1;
-        self.account.retries += 1;
-        // Kept as the answer, should there be no time left for another.
+        // Kept as the answer, should there be no other, or no time left for one.
         self.answers[question] = Some(Err(error));
-        self.again.push_back((Instant::now() + pause, question));
+        let asked = self.asked[question];
+        if asked < self.bounds.attempts && self.retries_left > 0 {
+            self.retries_left -= 1;
+            self.again.push_back((Instant::now() + pause(asked), question));
+        }
     }
 
     /// Takes in that the broker could not be reached, which says as much about all the others.
     ///
     /// Several questions that were under way together find the same thing out: that counts once.
     fn unreachable(&mut self, question: usize, started: Option<Instant>, error: AskError) {
-        self.fresh.push_front(question);
-        if self.unreachable_at.is_some_and(|at| started.is_none_or(|started| started <= at)) {
-            return;
+        let known = self.unreachable_at.is_some_and(|at| started.is_none_or(|started| started <= at));
+        if !known {
+            self.unreachable += 1;
+            self.unreachable_at = Some(Instant::now());
+            if self.unreachable >= self.bounds.attempts {
+                self.ended_by = Some(Ended::Nobody(error));
+                return;
+            }
+            self.pause_until = Some(Instant::now() + pause(self.unreachable));
         }
-        self.unreachable += 1;
-        self.unreachable_at = Some(Instant::now());
-        if self.unreachable >= self.bounds.attempts {
-            self.ended_by = Some(Ended::Nobody(error));
-            return;
+        if self.asked[question] < self.bounds.attempts {
+            self.fresh.push_front(question);
+        } else {
+            // The broker comes and goes: it answers others, and each time it was this one's turn it was away.
+            self.answers[question] = Some(Err(error));
         }
-        self.account.retries += 1;
-        self.pause_until = Some(Instant::now() + pause(self.unreachable));
     }
 }
 
@@ -283,3 +281,6 @@ pub(super) fn pause(attempts: u32) -> Duration {
     let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
     pause.mul_f64(0.5 + fastrand::f64())
 }
+
+#[cfg(test)]
+mod tests;

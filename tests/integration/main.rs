@@ -15,5 +15,8 @@ mod http;
 mod lookups;
 mod prometheus;
 mod readme;
+mod secrets;
 mod states;
 mod support;
+mod tls;
+mod troubles;

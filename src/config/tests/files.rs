@@ -124,6 +124,24 @@ fn a_secret_that_is_not_there_is_worth_a_warning() {
 }
 
 #[test]
+fn a_key_from_elsewhere_has_no_colon_either() {
+    let (directory, path) = directory_with(BROKER.replace("api_key: key", "api_key: {file: key.txt}"));
+    let file = directory.path().join("key.txt");
+    fs::write(&file, "key:secret\n").expect("a file");
+    let config = Config::load(&path).expect("a configuration");
+    let reason = format!(
+        "the secret file {} holds a colon (:), which an API key cannot have; the secret behind it belongs into \
+         api_secret",
+        file.display()
+    );
+    assert_eq!(config.warnings, [format!("emqx.api_key: {reason}; probes will fail until it can be read")]);
+    let key = &config.brokers[0].api_key;
+    assert_eq!(key.read_key().expect_err("no key").to_string(), reason);
+    fs::write(&file, "key\n").expect("a file");
+    assert!(key.read_key().is_ok());
+}
+
+#[test]
 fn secrets_are_texts_files_or_variables() {
     let right = "must be a text, {file: PATH} or {env: NAME}";
     let told = |secret: &str| problem(&BROKER.replace("api_secret: secret", &format!("api_secret: {secret}")));

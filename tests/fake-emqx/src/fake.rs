@@ -1,10 +1,12 @@
 //! The handle that tests hold.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsAcceptor;
 
 use crate::recorded::{self, Version};
@@ -22,6 +24,8 @@ pub struct FakeEmqx {
     shared: Arc<Shared>,
     address: SocketAddr,
     server: Mutex<Option<Server>>,
+    /// Bound and never listening: keeps the port from other fakes while this one is stopped, and refuses.
+    _port: TcpSocket,
 }
 
 impl FakeEmqx {
@@ -40,15 +44,22 @@ impl FakeEmqx {
     /// Starts a broker at a free port that talks TLS.
     #[must_use]
     pub fn start_tls(version: Version, config: Arc<rustls::ServerConfig>) -> Self {
-        Self::with(version, (Ipv4Addr::LOCALHOST, 0).into(), Some(config.into()))
+        Self::start_tls_at(version, (Ipv4Addr::LOCALHOST, 0).into(), config)
+    }
+
+    /// Starts a broker at this address that talks TLS.
+    #[must_use]
+    pub fn start_tls_at(version: Version, address: SocketAddr, config: Arc<rustls::ServerConfig>) -> Self {
+        Self::with(version, address, Some(config.into()))
     }
 
     fn with(version: Version, address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind(address).expect("the address is free");
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let port = reserve(address).expect("the address is free");
+        let address = port.local_addr().expect("a bound socket has an address");
+        let listener = TcpListener::bind(address).expect("the port is ours");
         let shared = Arc::new(Shared::new(version, tls, API_KEY, API_SECRET));
         let server = Server::start(listener, Arc::clone(&shared)).expect("the fake starts");
-        Self { shared, address, server: Mutex::new(Some(server)) }
+        Self { shared, address, server: Mutex::new(Some(server)), _port: port }
     }
 
     /// Where it listens.
@@ -214,8 +225,8 @@ impl FakeEmqx {
         self.shared.most_in_flight.load(Ordering::SeqCst)
     }
 
-    /// The broker dies: its connections are reset and its port refuses. Its clients and troubles stay for
-    /// [`Self::restart`].
+    /// The broker dies: its connections are reset and its port refuses, and nobody else gets that port. Its clients
+    /// and troubles stay for [`Self::restart`].
     pub fn stop(&self) {
         drop(lock(&self.server).take());
     }
@@ -227,4 +238,12 @@ impl FakeEmqx {
         let listener = TcpListener::bind(self.address).expect("the port is still free");
         *server = Some(Server::start(listener, Arc::clone(&self.shared)).expect("the fake starts"));
     }
+}
+
+/// Binds a socket, which lets a listener beside it at the same port.
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }

@@ -103,6 +103,31 @@ impl Families {
         }
     }
 
+    /// Fails unless the probe failed for these reasons, and in time, and claims nothing about any client.
+    pub(crate) fn assert_nothing_known(&self, reasons: &[&str]) {
+        assert!(!self.success());
+        assert_eq!(self.reasons(), reasons);
+        self.assert_in_time();
+        let of_clients = |sample: &&Sample| sample.name.starts_with("emqx_mqtt_client");
+        let claims: Vec<_> = self
+            .samples
+            .iter()
+            .filter(of_clients)
+            .filter(|sample| sample.name != "emqx_mqtt_client_offline_threshold_seconds")
+            .filter(|sample| sample.labels.get("state").is_none_or(|state| state != "unknown"))
+            .collect();
+        assert!(claims.is_empty(), "{claims:?}");
+        let watched = self.all("emqx_mqtt_client_offline_threshold_seconds", &[]).len().to_string();
+        assert_eq!(self.value("emqx_mqtt_clients", &[("state", "unknown")]), Some(watched.as_str()));
+    }
+
+    /// Fails unless the probe was over by its deadline, as it says itself.
+    pub(crate) fn assert_in_time(&self) {
+        let seconds = |name| self.value(name, &[]).and_then(|value| value.parse::<f64>().ok()).expect(name);
+        let (took, allowed) = (seconds("probe_duration_seconds"), seconds("probe_timeout_seconds"));
+        assert!(took <= allowed + 0.1, "it took {took} s of {allowed} s");
+    }
+
     /// The names of all series of this client, whatever they say.
     pub(crate) fn told_of(&self, alias: &str) -> BTreeSet<&str> {
         let of_alias = |sample: &&Sample| sample.labels.get("alias").is_some_and(|of| of == alias);

@@ -3,12 +3,14 @@
 
 mod exporter;
 mod families;
+mod pki;
 mod program;
 mod prometheus;
 mod terminal;
 
 pub(crate) use exporter::{Exporter, config_of, watching};
 pub(crate) use families::Families;
+pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
 pub(crate) use terminal::run_in_terminal;

@@ -1,0 +1,269 @@
+//! Secrets: where they come from, that they may change at any time, and that nobody is told them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use tempfile::TempDir;
+
+use crate::support::{Exporter, Families, Program, Run, config_of};
+
+const KEY: &str = "canary-of-the-key";
+const SECRET: &str = "canary-of-the-secret";
+/// Base64 of both, as they are sent.
+const SENT: &str = "Y2FuYXJ5LW9mLXRoZS1rZXk6Y2FuYXJ5LW9mLXRoZS1zZWNyZXQ=";
+
+/// A broker, and a directory for its secrets.
+fn site() -> (FakeEmqx, TempDir) {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.set_credentials(KEY, SECRET);
+    fake.add(Row::like("plain-user-1").client_id("device"));
+    (fake, tempfile::tempdir().expect("a temporary directory"))
+}
+
+/// A configuration that has key and secret from elsewhere.
+fn config(fake: &FakeEmqx, key: &str, secret: &str) -> String {
+    config_of(fake, "", &[("device", "device")])
+        .replace(&format!("{:?}", fake.api_key()), key)
+        .replace(&format!("{:?}", fake.api_secret()), secret)
+}
+
+/// A configuration that has both from files of this directory, which are named.
+fn config_with_files(fake: &FakeEmqx, directory: &TempDir) -> (String, [PathBuf; 2]) {
+    let files = ["key", "secret"].map(|name| directory.path().join(name));
+    let [key, secret] = files.each_ref().map(|path| format!("{{file: {}}}", path.display()));
+    (config(fake, &key, &secret), files)
+}
+
+fn probe(exporter: &Exporter) -> Families {
+    exporter.probe_within("broker=LocalEMQX", "10")
+}
+
+#[test]
+fn secrets_in_files_are_rotated_without_a_restart() {
+    let (fake, directory) = site();
+    let (config, [key, secret]) = config_with_files(&fake, &directory);
+    fs::write(&key, KEY).expect("a file");
+    fs::write(&secret, format!("{SECRET}\n")).expect("a file");
+    let exporter = Exporter::start(&config);
+    assert!(probe(&exporter).success(), "one final newline does not count");
+
+    fake.set_credentials(KEY, "rotated");
+    probe(&exporter).assert_nothing_known(&["unauthorized"]);
+    fs::write(&secret, "rotated").expect("a file");
+    assert!(probe(&exporter).success());
+
+    fake.set_credentials("other", "rotated");
+    fs::write(&key, "other\r\n").expect("a file");
+    assert!(probe(&exporter).success());
+}
+
+#[test]
+fn without_its_secrets_the_broker_is_not_asked() {
+    let (fake, directory) = site();
+    let (config, [key, secret]) = config_with_files(&fake, &directory);
+    let exporter = Exporter::start(&config);
+    let families = probe(&exporter);
+    families.assert_nothing_known(&["config"]);
+    assert_eq!(families.value("emqx_probe_api_requests", &[]), Some("0"));
+
+    fs::write(&key, KEY).expect("a file");
+    for no_secret in ["", "\n", "two\nlines", "\0"] {
+        fs::write(&secret, no_secret).expect("a file");
+        probe(&exporter).assert_nothing_known(&["config"]);
+    }
+    assert_eq!((fake.connections(), fake.request_count()), (0, 0));
+
+    fs::write(&secret, SECRET).expect("a file");
+    assert!(probe(&exporter).success());
+}
+
+#[test]
+fn a_key_with_a_colon_is_not_sent() {
+    let (fake, directory) = site();
+    let (config, [key, secret]) = config_with_files(&fake, &directory);
+    fs::write(&key, format!("{KEY}:{SECRET}")).expect("a file");
+    fs::write(&secret, "with:colons:and ünï").expect("a file");
+    let exporter = Exporter::start(&config);
+    probe(&exporter).assert_nothing_known(&["config"]);
+    assert_eq!(fake.connections(), 0);
+    let run = Program::with_config(&config).run(&["--check"]);
+    assert_eq!(run.status, 2);
+    let said = format!(
+        "LocalEMQX: config: the secret file {} holds a colon (:), which an API key cannot have; the secret behind \
+         it belongs into api_secret (1 client unknown)\n",
+        key.display()
+    );
+    assert!(run.stderr.ends_with(&said), "{}", run.stderr);
+
+    fs::write(&key, KEY).expect("a file");
+    fake.set_credentials(KEY, "with:colons:and ünï");
+    assert!(probe(&exporter).success(), "a secret may have any");
+}
+
+#[test]
+fn secrets_come_from_the_environment() {
+    let (fake, _directory) = site();
+    let program = Program::with_config(&config(&fake, "{env: EMQX_KEY}", "{env: EMQX_SECRET}"));
+    let check = |key: Option<&str>| {
+        let mut command = program.command();
+        command.env("EMQX_SECRET", SECRET).env_remove("EMQX_KEY").arg("--check");
+        command.envs(key.map(|key| ("EMQX_KEY", key)));
+        Run::of(command.output().expect("the program starts"))
+    };
+    let run = check(Some(KEY));
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    for (key, fault) in [
+        (None, "is not set"),
+        (Some(""), "is empty"),
+        (
+            Some("a:b"),
+            "holds a colon (:), which an API key cannot have; the secret behind it belongs into api_secret",
+        ),
+    ] {
+        let run = check(key);
+        assert_eq!(run.status, 2);
+        let said = format!("LocalEMQX: config: the environment variable EMQX_KEY {fault} (1 client unknown)\n");
+        assert!(run.stderr.ends_with(&said), "{}", run.stderr);
+        assert!(run.stderr.contains("probes will fail until it can be read"), "{}", run.stderr);
+    }
+    assert_eq!(fake.request_count(), 1);
+}
+
+fn assert_no_secret(said: &str) {
+    for secret in [KEY, SECRET, SENT] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+/// A broker's answers that carry the request back, as a confused proxy's may.
+fn echoes() -> Vec<Trouble> {
+    let echo = format!("Authorization: Basic {SENT} {KEY} {SECRET}");
+    vec![
+        Trouble::Healthy,
+        Trouble::status(400, "text/plain", &echo),
+        Trouble::status(401, "application/json", format!("{{\"code\":\"{echo}\",\"message\":\"{echo}\"}}")),
+        Trouble::body(format!("{{\"clientid\":\"{echo}\",\"connected\":true}}")),
+        Trouble::body(&echo),
+        Trouble::answer(200, &[("content-encoding", &echo)], "{}"),
+        Trouble::redirect(&format!("http://{KEY}:{SECRET}@example.org/")),
+        Trouble::raw(&echo),
+        Trouble::raw(format!("HTTP/1.1 200 {echo}\r\n{echo}\r\n\r\n")),
+        Trouble::Reset,
+    ]
+}
+
+#[test]
+fn checks_never_show_a_secret() {
+    for trouble in echoes() {
+        let (fake, directory) = site();
+        fake.trouble(When::Any, trouble.clone());
+        let (with_files, [key, secret]) = config_with_files(&fake, &directory);
+        fs::write(key, KEY).expect("a file");
+        fs::write(secret, SECRET).expect("a file");
+        for config in [config(&fake, KEY, SECRET), with_files] {
+            let run = Program::with_config(&config).run(&["--check", "--log.level", "trace"]);
+            assert!(!run.stderr.is_empty(), "nothing was logged");
+            // What a broker calls a client is told as it says it.
+            assert_no_secret(&run.stderr);
+            assert_no_secret(&run.stdout);
+        }
+    }
+}
+
+/// The program, serving until it is dropped, and all that it logs.
+struct Served {
+    process: Child,
+    address: String,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Served {
+    fn start(program: &Program, format: &str) -> Self {
+        let mut process = program
+            .command()
+            .args(["--web.listen-address", "127.0.0.1:0", "--log.level", "trace", "--log.format", format])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let (sender, receiver) = mpsc::channel();
+        // Read to its end, so that the program never waits for a reader.
+        let log = thread::spawn(move || {
+            let mut said = String::new();
+            while let Some(Ok(line)) = lines.next() {
+                if let Some(address) = address_in(&line) {
+                    let _ = sender.send(address);
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+            said
+        });
+        let address = receiver.recv().expect("it says where it listens");
+        Self { process, address, log: Some(log) }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let mut answer = agent.get(format!("http://{}{path}", self.address)).call().expect("an answer");
+        answer.body_mut().read_to_string().expect("a whole text")
+    }
+
+    /// Ends it, and gives what it logged.
+    fn end(mut self) -> String {
+        self.process.kill().expect("it runs");
+        self.log.take().expect("it is taken once").join().expect("a log in UTF-8")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Where a line of the log says that the program listens.
+fn address_in(line: &str) -> Option<String> {
+    if !line.contains("listening") {
+        return None;
+    }
+    let address = &line[line.find("127.0.0.1:")?..];
+    let end = address.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(address.len());
+    Some(address[..end].to_owned())
+}
+
+#[test]
+fn logs_and_answers_never_show_a_secret() {
+    let (fake, directory) = site();
+    let (with_files, [key, secret]) = config_with_files(&fake, &directory);
+    fs::write(key, KEY).expect("a file");
+    fs::write(secret, SECRET).expect("a file");
+    for (config, format) in [(config(&fake, KEY, SECRET), "logfmt"), (with_files, "json")] {
+        let served = Served::start(&Program::with_config(&config), format);
+        let mut failed = 0;
+        for trouble in echoes() {
+            fake.clear_troubles();
+            fake.trouble(When::Any, trouble);
+            let said = served.get("/probe?broker=LocalEMQX");
+            failed += usize::from(said.contains("probe_success 0"));
+            assert_no_secret(&said);
+        }
+        assert_eq!(failed, echoes().len() - 1);
+        assert_no_secret(&served.get("/metrics"));
+        let log = served.end();
+        assert!(log.contains("probe failed"), "{log}");
+        assert_no_secret(&log);
+    }
+}

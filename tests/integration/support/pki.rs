@@ -1,0 +1,164 @@
+//! Certificates for tests, and brokers that show them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    date_time_ymd,
+};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+/// A certificate authority.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key.
+pub(crate) struct Leaf {
+    pub(crate) cert: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, key_pair()).expect("a certificate"))
+    }
+
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Writes its certificate into a file of this directory.
+    pub(crate) fn write(&self, directory: &Path, name: &str) -> PathBuf {
+        let path = directory.join(name);
+        std::fs::write(&path, self.pem()).expect("the directory takes files");
+        path
+    }
+
+    /// A server's certificate for these names and addresses.
+    pub(crate) fn server(&self, names: &[&str]) -> Leaf {
+        self.leaf(&server_params(names))
+    }
+
+    /// A server's certificate whose time is over.
+    pub(crate) fn expired_server(&self, names: &[&str]) -> Leaf {
+        let mut params = server_params(names);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self.leaf(&params)
+    }
+
+    /// A client's certificate.
+    pub(crate) fn client(&self) -> Leaf {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.leaf(&params)
+    }
+
+    fn leaf(&self, params: &CertificateParams) -> Leaf {
+        let key = key_pair();
+        let cert = params.signed_by(&key, &self.0).expect("a certificate");
+        Leaf { cert: cert.pem(), key: key.serialize_pem() }
+    }
+
+    fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        let certificate: &rcgen::Certificate = self.0.as_ref();
+        roots.add(certificate.der().clone()).expect("a root");
+        roots.into()
+    }
+}
+
+fn server_params(names: &[&str]) -> CertificateParams {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("parameters");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+fn key_pair() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+impl Leaf {
+    /// Writes certificate and key as `cert.pem` and `key.pem` of this directory.
+    pub(crate) fn write(&self, directory: &Path) {
+        std::fs::write(directory.join("cert.pem"), &self.cert).expect("the directory takes files");
+        std::fs::write(directory.join("key.pem"), &self.key).expect("the directory takes files");
+    }
+
+    fn certified(&self) -> Arc<CertifiedKey> {
+        let chain = vec![CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
+        Arc::new(CertifiedKey::from_der(chain, key, &default_provider()).expect("a pair"))
+    }
+}
+
+/// How a broker talks TLS.
+pub(crate) struct Tls {
+    shown: Arc<Shown>,
+    versions: &'static [&'static SupportedProtocolVersion],
+    clients: Option<Arc<RootCertStore>>,
+}
+
+/// What it shows, and by which names it was asked for.
+#[derive(Debug)]
+struct Shown {
+    pair: Arc<CertifiedKey>,
+    names: Mutex<Vec<Option<String>>>,
+}
+
+impl Tls {
+    pub(crate) fn showing(leaf: &Leaf) -> Self {
+        let shown = Arc::new(Shown { pair: leaf.certified(), names: Mutex::default() });
+        Self { shown, versions: rustls::DEFAULT_VERSIONS, clients: None }
+    }
+
+    /// Wants a certificate of this authority from everyone who connects.
+    pub(crate) fn asking_for_clients_of(mut self, authority: &Authority) -> Self {
+        self.clients = Some(authority.roots());
+        self
+    }
+
+    /// Talks no other version.
+    pub(crate) fn only(mut self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    /// The names it was asked for by, one for each connection.
+    pub(crate) fn asked_by_name(&self) -> Vec<Option<String>> {
+        self.shown.names.lock().expect("nobody failed").clone()
+    }
+
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(self.versions)
+            .expect("the versions are known");
+        let builder = match &self.clients {
+            Some(roots) => builder.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider)
+                    .build()
+                    .expect("a verifier"),
+            ),
+            None => builder.with_no_client_auth(),
+        };
+        Arc::new(builder.with_cert_resolver(Arc::clone(&self.shown) as Arc<dyn ResolvesServerCert>))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.names.lock().expect("nobody failed").push(hello.server_name().map(ToOwned::to_owned));
+        Some(Arc::clone(&self.pair))
+    }
+}
