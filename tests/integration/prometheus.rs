@@ -38,7 +38,7 @@ fn example_for(exporter: &Exporter) -> String {
         .replace("scrape_timeout: 10s", "scrape_timeout: 1s")
 }
 
-fn all_are<'a>(value: &'a str, count: usize) -> impl Fn(&[Series]) -> Option<()> + 'a {
+fn all_are(value: &str, count: usize) -> impl Fn(&[Series]) -> Option<()> {
     move |series| (series.len() == count && series.iter().all(|one| one.value == value)).then_some(())
 }
 

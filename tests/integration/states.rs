@@ -10,7 +10,9 @@ const ALL_GROUPS: &str =
     "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
 
 /// What the series of a group is made of: its name after the prefix, its extra label, and EMQX's field.
-const FACTS: &[(&str, Option<(&str, &str)>, &str)] = &[
+type Fact = (&'static str, Option<(&'static str, &'static str)>, &'static str);
+
+const FACTS: &[Fact] = &[
     ("keepalive_seconds", None, "keepalive"),
     ("session_expiry_interval_seconds", None, "expiry_interval"),
     ("session_expired", None, "is_expired"),
@@ -205,7 +207,7 @@ fn missing_and_null_and_new_fields_leave_the_rest_alone() {
 fn numbers_at_their_edges_are_told_rightly_or_not_at_all() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let row = |id: &str, field: &str, raw: &str| {
-        fake.add(Row::like("plain-user-1").client_id(id).set_raw(field, raw))
+        fake.add(Row::like("plain-user-1").client_id(id).set_raw(field, raw));
     };
     row("largest", "recv_oct", "18446744073709551615");
     row("never", "expiry_interval", "4294967295");
