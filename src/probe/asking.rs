@@ -283,3 +283,6 @@ fn pause(attempts: u32) -> Duration {
     let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
     pause.mul_f64(0.5 + fastrand::f64())
 }
+
+#[cfg(test)]
+mod tests;
