@@ -45,7 +45,7 @@ impl Authority {
 
     /// A server's certificate for these names and addresses.
     pub(crate) fn server(&self, names: &[&str]) -> Leaf {
-        self.leaf(server_params(names))
+        self.leaf(&server_params(names))
     }
 
     /// A server's certificate whose time is over.
@@ -53,17 +53,17 @@ impl Authority {
         let mut params = server_params(names);
         params.not_before = date_time_ymd(2019, 1, 1);
         params.not_after = date_time_ymd(2020, 1, 1);
-        self.leaf(params)
+        self.leaf(&params)
     }
 
     /// A client's certificate.
     pub(crate) fn client(&self) -> Leaf {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.leaf(params)
+        self.leaf(&params)
     }
 
-    fn leaf(&self, params: CertificateParams) -> Leaf {
+    fn leaf(&self, params: &CertificateParams) -> Leaf {
         let key = key_pair();
         let cert = params.signed_by(&key, &self.0).expect("a certificate");
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
