@@ -11,7 +11,7 @@ use std::time::Duration;
 use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
 use tempfile::TempDir;
 
-use crate::support::{Exporter, Families, Program, Run, config_of};
+use crate::support::{Exporter, Families, Program, Run, bare_command, config_of};
 
 const KEY: &str = "canary-of-the-key";
 const SECRET: &str = "canary-of-the-secret";
@@ -111,8 +111,9 @@ fn secrets_come_from_the_environment() {
     let (fake, _directory) = site();
     let program = Program::with_config(&config(&fake, "{env: EMQX_KEY}", "{env: EMQX_SECRET}"));
     let check = |key: Option<&str>| {
-        let mut command = program.command();
-        command.env("EMQX_SECRET", SECRET).env_remove("EMQX_KEY").arg("--check");
+        let mut command = bare_command();
+        command.env("EMQX_CLIENT_MONITOR_CFG", program.config_path()).arg("--check");
+        command.env("EMQX_SECRET", SECRET).env_remove("EMQX_KEY");
         command.envs(key.map(|key| ("EMQX_KEY", key)));
         Run::of(command.output().expect("the program starts"))
     };

@@ -318,7 +318,7 @@ fn http_to_a_port_of_tls_says_so() {
 
 #[test]
 fn a_handshake_that_breaks_or_never_comes() {
-    for trouble in [Trouble::CloseBeforeAnswer, Trouble::Reset, Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
+    for trouble in [Trouble::CloseBeforeAnswer, Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
         let site = Site::new();
         site.fake.trouble(When::Connect, trouble);
         site.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);

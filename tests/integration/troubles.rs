@@ -139,11 +139,10 @@ fn broken_answers_stay_unknown_when_every_attempt_breaks() {
 
 #[test]
 fn a_broker_that_hangs_up_on_everyone() {
-    for trouble in [Trouble::CloseBeforeAnswer, Trouble::Reset] {
-        let (fake, families) = probe_in(When::Connect, trouble, "10");
-        families.assert_nothing_known(&["protocol"]);
-        assert_eq!(fake.connections(), 3);
-    }
+    // Not by a reset: one that comes this early may be the end of connecting as well.
+    let (fake, families) = probe_in(When::Connect, Trouble::CloseBeforeAnswer, "10");
+    families.assert_nothing_known(&["protocol"]);
+    assert_eq!(fake.connections(), 3);
 }
 
 #[test]
