@@ -50,6 +50,8 @@ pub struct ServeTask {
 pub struct CheckTask {
     /// Only these brokers; all of them when empty.
     pub brokers: Vec<String>,
+    /// Whether every client of the brokers is asked for, not only the watched ones.
+    pub all: bool,
     /// How to print.
     pub output: Output,
     /// Whether a client that is not connected is a failure.
@@ -82,6 +84,7 @@ enum Word {
 /// once and prints a table.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Arguments {
     /// What to do
     #[arg(value_enum, value_name = "check|prometheus")]
@@ -103,6 +106,10 @@ struct Arguments {
     #[arg(long = "broker", value_name = "ALIAS")]
     brokers: Vec<String>,
 
+    /// With check: every client of the brokers, not only the watched ones
+    #[arg(long)]
+    all: bool,
+
     /// With check: how to print [default: table]
     #[arg(long, value_enum, value_name = "FORMAT")]
     output: Option<Output>,
@@ -111,7 +118,7 @@ struct Arguments {
     #[arg(long)]
     strict: bool,
 
-    /// With check: how long the whole query may take [default: `timeout_seconds` x `attempts`]
+    /// With check: how long the whole query may take [default: `timeout_seconds` x `attempts`; 60 with --all]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 
@@ -162,6 +169,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     }
     let of_check = [
         ("--broker", !arguments.brokers.is_empty()),
+        ("--all", arguments.all),
         ("--output", arguments.output.is_some()),
         ("--strict", arguments.strict),
         ("--timeout", arguments.timeout.is_some()),
@@ -185,9 +193,13 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         }
         return Ok(Task::CheckConfig);
     }
+    if arguments.all && arguments.strict {
+        return Err(conflict("--strict is about the watched clients and does not go with --all"));
+    }
     if check {
         return Ok(Task::Check(CheckTask {
             brokers: arguments.brokers,
+            all: arguments.all,
             output: arguments.output.unwrap_or(Output::Table),
             strict: arguments.strict,
             timeout: arguments.timeout,

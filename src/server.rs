@@ -92,6 +92,8 @@ impl Server {
         })
         .workers(available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS))
         .tcp_nodelay(true)
+        // Prometheus that gives up closes its connection: the broker shall not be asked in vain.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECONDS);
         for address in &options.listen {
             server =

@@ -84,7 +84,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         alignment: Alignment::Left,
         group: Group::State,
         dispensable: false,
-        cell: Content::Words(|told, _| Cell::Plain(told.alias().to_owned())),
+        cell: Content::Words(|told, _| Cell::Plain(harmless(told.alias()))),
     },
     Column {
         heading: ["Created", "(time ago)"],
@@ -118,6 +118,11 @@ pub(crate) const COLUMNS: &[Column] = &[
     digits(["TX", "Msg"], Group::Traffic, |client| client.traffic.as_ref()?.sent_messages.total()),
     digits(["TX", "Drop"], Group::Traffic, |client| client.traffic.as_ref()?.sent_dropped),
 ];
+
+/// A name without anything that a terminal would obey: a client that is told by its ID has chosen that itself.
+fn harmless(name: &str) -> String {
+    name.replace(char::is_control, "\u{FFFD}")
+}
 
 /// The groups that fill the table.
 #[must_use]

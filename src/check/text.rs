@@ -56,7 +56,7 @@ fn tell(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
         }
     }
     for outcome in outcomes.iter().filter(|outcome| outcome.clients.is_empty() && outcome.is_success()) {
-        let _ = writeln!(text, "{} answers; no clients are watched on it.", outcome.broker);
+        let _ = writeln!(text, "{} answers; there are no clients to show.", outcome.broker);
     }
     text
 }

@@ -263,7 +263,7 @@ fn an_empty_list_of_clients_still_asks_the_broker() {
     let config = config_of(&fake, "attempts: 1", &[]);
     let program = Program::with_config(&config);
     let run = program.run(&["--check", "--strict"]);
-    assert_eq!(run.stdout, "LocalEMQX answers; no clients are watched on it.\n");
+    assert_eq!(run.stdout, "LocalEMQX answers; there are no clients to show.\n");
     assert_eq!((run.status, run.stderr.as_str(), fake.request_count()), (0, "", 1));
     let run = program.run(&["--check", "--output", "json"]);
     let empty = json!({"alias": "LocalEMQX", "success": true, "failures": [], "clients": []});
@@ -373,4 +373,29 @@ fn an_answer_that_cannot_be_printed_is_an_error() {
         assert_eq!(run.status, 1, "{arguments:?}");
         assert_eq!(run.stderr, "cannot print the answer: No space left on device (os error 28)\n");
     }
+}
+
+#[test]
+fn all_shows_every_client_of_the_broker_by_its_id() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(row("watched", HOUR, 60, HOUR, 7));
+    fake.add(row("stranger\u{1b}[2J", HOUR, 60, HOUR, 7));
+    fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
+    let program = Program::with_config(&config_of(&fake, "", &[("Alias", "watched"), ("Absent", "nobody")]));
+    let run = program.run(&["--check", "--all"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let names: Vec<_> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("│ ")?.split('│').next())
+        .map(str::trim)
+        .collect();
+    assert_eq!(names, ["persist-v5", "stranger\u{FFFD}[2J", "watched"]);
+    assert!(fake.requests().iter().all(fake_emqx::Request::is_list));
+
+    let run = program.run(&["check", "--all", "--output", "json"]);
+    let answer: Value = serde_json::from_str(&run.stdout).expect("a JSON object");
+    assert_eq!(answer["clients"].as_array().map(Vec::len), Some(3));
+    assert_eq!(answer["clients"][0]["alias"], json!("persist-v5"));
+    assert_eq!(answer["clients"][0]["state"], json!("disconnected"));
 }

@@ -46,6 +46,8 @@ fn options_that_do_not_belong_together_are_refused() {
         (&["--broker", "A"][..], "--broker goes with --check"),
         (&["--output", "json"], "--output goes with --check"),
         (&["--strict"], "--strict goes with --check"),
+        (&["--all"], "--all goes with --check"),
+        (&["--check", "--all", "--strict"], "--strict is about the watched clients and does not go with --all"),
         (&["prometheus", "--timeout", "5"], "--timeout goes with --check"),
         (&["--config.check", "--strict"], "--strict goes with --check"),
         (&["prometheus", "--check"], "--check and `prometheus` exclude each other"),

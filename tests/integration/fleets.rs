@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -274,6 +276,29 @@ fn a_probe_too_many_is_told_to_come_back() {
     assert!(exporter.probe("broker=LocalEMQX").success(), "there is room again");
     let own = Families::parse(&exporter.get("/metrics").text());
     assert_eq!(own.value("emqx_client_monitor_probes_refused_total", &[("reason", "busy")]), Some("1"));
+}
+
+#[test]
+fn a_probe_nobody_waits_for_any_more_stops_asking() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.delay(Duration::from_millis(20));
+    fleet(&fake, (0..900).map(device));
+    let exporter = watching_devices(&fake, 900);
+    let mut scraper = TcpStream::connect(exporter.address()).expect("it listens");
+    scraper.write_all(b"GET /probe?broker=LocalEMQX HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    assert!(fake.wait_for_requests(8, Duration::from_secs(10)), "the probe is under way");
+    drop(scraper);
+    // All 900 lookups would take 4.5 s. The exporter says when it has noticed.
+    let in_flight = || {
+        let own = Families::parse(&exporter.get("/metrics").text());
+        own.value("emqx_client_monitor_probes_in_flight", &[]).map(ToOwned::to_owned)
+    };
+    while in_flight().as_deref() != Some("0") {
+        assert!(fake.request_count() < 900, "it went on to the end");
+    }
+    assert!(fake.request_count() < 900);
+    let own = Families::parse(&exporter.get("/metrics").text());
+    assert!(own.all("emqx_client_monitor_probes_total", &[]).is_empty(), "it is neither success nor failure");
 }
 
 #[test]

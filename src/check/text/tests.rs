@@ -208,7 +208,7 @@ fn brokers_are_named_where_there_are_several() {
     assert!(lines[2].starts_with("┃ Alias  ┃ Broker ┃"), "{several}");
     assert!(lines[4].starts_with("│ Sensor │ A      │"), "{several}");
     assert!(lines[5].starts_with("│ Sensor │ B      │"), "{several}");
-    assert_eq!(lines[7], "C answers; no clients are watched on it.");
+    assert_eq!(lines[7], "C answers; there are no clients to show.");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_broker_without_clients_is_said_to_answer_only_when_it_does() {
     let answers = outcome("A", Vec::new());
     let mut fails = outcome("B", Vec::new());
     fails.failures.add(Reason::Timeout, "no answer in time", 0);
-    assert_eq!(shown(&[answers], None), "A answers; no clients are watched on it.\n");
+    assert_eq!(shown(&[answers], None), "A answers; there are no clients to show.\n");
     assert_eq!(shown(&[fails], None), "");
 }
 
