@@ -6,6 +6,7 @@ mod families;
 mod pki;
 mod program;
 mod prometheus;
+mod served;
 mod terminal;
 
 pub(crate) use exporter::{Exporter, config_of, watching};
@@ -13,4 +14,5 @@ pub(crate) use families::Families;
 pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
+pub(crate) use served::Served;
 pub(crate) use terminal::run_in_terminal;

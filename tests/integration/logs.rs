@@ -1,0 +1,66 @@
+//! What the program logs while it serves.
+
+use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use serde_json::Value;
+
+use crate::support::{Program, Served, config_of};
+
+fn broker() -> (FakeEmqx, Program) {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all(["a", "b", "c"].map(|id| Row::like("plain-user-1").client_id(id)));
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a"), ("B", "b"), ("C", "c")]));
+    (fake, program)
+}
+
+fn lines<'a>(log: &'a str, words: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(words)).collect()
+}
+
+#[test]
+fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
+    let (fake, program) = broker();
+    let served = Served::start(&program, &[]);
+    served.get("/probe?broker=LocalEMQX");
+    fake.trouble(
+        When::Lookup("b".into()),
+        Trouble::status(500, "application/json", r#"{"code":"INTERNAL_ERROR"}"#),
+    );
+    served.get("/probe?broker=LocalEMQX");
+    fake.stop();
+    served.get("/probe?broker=LocalEMQX");
+    let log = served.end();
+    let failed = lines(&log, "probe failed");
+    assert_eq!(failed.len(), 2, "{log}");
+    for words in ["level=warn", "broker=LocalEMQX", "reason=http_status", "clients_unknown=1", "INTERNAL_ERROR"]
+    {
+        assert!(failed[0].contains(words), "{words}: {}", failed[0]);
+    }
+    let address = fake.address().to_string();
+    for words in ["reason=connect", "clients_unknown=3", "cannot connect to", &address, "Connection refused"] {
+        assert!(failed[1].contains(words), "{words}: {}", failed[1]);
+    }
+}
+
+#[test]
+fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
+    let (_fake, program) = broker();
+    let served = Served::start(&program, &["--log.format", "json"]);
+    served.get("/probe?broker=Nope");
+    let log = served.end();
+    let refused = lines(&log, "refused a probe");
+    assert_eq!(refused.len(), 1, "{log}");
+    let line: Value = serde_json::from_str(refused[0]).expect("a JSON object in a line");
+    assert_eq!((&line["level"], &line["reason"]), (&Value::from("WARN"), &Value::from("unknown_broker")));
+    assert_eq!(line["query"], "broker=Nope");
+}
+
+#[test]
+fn a_probe_that_succeeds_is_told_at_debug_level_only() {
+    let (_fake, program) = broker();
+    for (level, told) in [("info", 0), ("debug", 1)] {
+        let served = Served::start(&program, &["--log.level", level]);
+        served.get("/probe?broker=LocalEMQX");
+        let log = served.end();
+        assert_eq!(lines(&log, "requests=3").len(), told, "{level}: {log}");
+    }
+}
