@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     thread::spawn(move || live(&fake));
     System::new().block_on(async {
-        let server = bind(&config)?;
+        let server = bind(&config_file, &config)?;
         greet(server.addresses()[0], &config_file)?;
         let handle = server.handle();
         if let Some(seconds) = seconds {
@@ -104,16 +104,17 @@ fn configuration(fake: &FakeEmqx) -> String {
     )
 }
 
-fn bind(config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {
+fn bind(config_file: &Path, config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {
     let options = |address: SocketAddr| Options {
         listen: vec![address],
         timeout_offset: Duration::from_millis(500),
         max_probes: 64,
+        shutdown_delay: Duration::ZERO,
     };
-    let preferred = Server::bind(Arc::clone(config), &options(SocketAddr::from(PREFERRED)));
+    let preferred = Server::bind(config_file, Arc::clone(config), &options(SocketAddr::from(PREFERRED)));
     Ok(match preferred {
         Ok(server) => server,
-        Err(_) => Server::bind(Arc::clone(config), &options(SocketAddr::from((PREFERRED.0, 0))))?,
+        Err(_) => Server::bind(config_file, Arc::clone(config), &options(SocketAddr::from((PREFERRED.0, 0))))?,
     })
 }
 

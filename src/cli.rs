@@ -43,6 +43,8 @@ pub struct ServeTask {
     pub timeout_offset: Duration,
     /// How many probes may be under way at once.
     pub max_probes: usize,
+    /// How long requests are still taken after a stop was asked for.
+    pub shutdown_delay: Duration,
 }
 
 /// What `--check` is to print.
@@ -134,6 +136,10 @@ struct Arguments {
     #[arg(long = "web.max-probes", value_name = "N", value_parser = max_probes)]
     max_probes: Option<usize>,
 
+    /// How long requests are still taken after SIGTERM while /-/ready says 503, for load balancers [default: 0]
+    #[arg(long = "web.shutdown-delay", value_name = "SECONDS", value_parser = seconds_or_none)]
+    shutdown_delay: Option<Duration>,
+
     /// The least important level that is logged
     #[arg(long = "log.level", value_enum, value_name = "LEVEL", default_value = "info")]
     log_level: Level,
@@ -178,6 +184,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         ("--web.listen-address", !arguments.listen.is_empty()),
         ("--timeout-offset", arguments.timeout_offset.is_some()),
         ("--web.max-probes", arguments.max_probes.is_some()),
+        ("--web.shutdown-delay", arguments.shutdown_delay.is_some()),
     ];
     let first =
         |options: &[(&'static str, bool)]| options.iter().find(|(_, given)| *given).map(|(option, _)| *option);
@@ -209,6 +216,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         listen: arguments.listen,
         timeout_offset: arguments.timeout_offset.unwrap_or(Duration::from_millis(500)),
         max_probes: arguments.max_probes.unwrap_or(64),
+        shutdown_delay: arguments.shutdown_delay.unwrap_or_default(),
     }))
 }
 

@@ -16,6 +16,7 @@ mod location;
 mod prometheus;
 mod secret;
 mod section;
+mod shown;
 mod ssl;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use self::secret::{Fault, Secret, SecretError};
 
 use self::findings::Findings;
 use self::section::Section;
+use self::shown::Shown;
 use self::value::Value;
 
 /// A configuration without problems.
@@ -63,6 +65,23 @@ impl Config {
         let config = read(&Value::root(&root, &findings));
         let warnings = findings.conclude(path, text)?;
         Ok(Self { warnings, ..config })
+    }
+
+    /// Goes on with the brokers of `before` that are the same here, and with what they have learnt of TLS.
+    pub fn keep_unchanged(&mut self, before: &Self) {
+        for broker in &mut self.brokers {
+            if let Some(same) = before.broker(&broker.alias).filter(|old| *old == broker) {
+                *broker = Arc::clone(same);
+            }
+        }
+    }
+
+    /// The configuration as YAML that [`Config::parse`] would read, with `<secret>` in place of secrets.
+    ///
+    /// # Errors
+    /// None that a valid configuration can cause.
+    pub fn shown(&self) -> Result<String, serde_yaml::Error> {
+        serde_yaml::to_string(&Shown::from(self))
     }
 
     /// The broker of this alias.

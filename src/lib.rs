@@ -29,7 +29,6 @@ pub mod tls;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -72,20 +71,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(verdict) => verdict.into(),
             Err(error) => fail(&error),
         },
-        Task::Serve(task) => match serve(config, task) {
+        Task::Serve(task) => match serve(&invocation.config_file, config, task) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
         },
     }
 }
 
-fn serve(config: Arc<Config>, task: ServeTask) -> Result<(), server::ServerError> {
-    let ServeTask { mut listen, timeout_offset, max_probes } = task;
+fn serve(file: &Path, config: Arc<Config>, task: ServeTask) -> Result<(), server::ServerError> {
+    let ServeTask { mut listen, timeout_offset, max_probes, shutdown_delay } = task;
     if listen.is_empty() {
-        listen.push(SocketAddr::new(config.prometheus.address, config.prometheus.port));
+        listen.push(config.prometheus.listens_at());
     }
-    let options = Options { listen, timeout_offset, max_probes };
-    System::new().block_on(async move { Server::bind(config, &options)?.run().await })
+    let options = Options { listen, timeout_offset, max_probes, shutdown_delay };
+    System::new().block_on(async move { Server::bind(file, config, &options)?.run().await })
 }
 
 /// Says that the configuration has passed. Whoever reads no further has read enough.

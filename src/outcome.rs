@@ -309,6 +309,8 @@ pub struct Account {
     pub decisions: Vec<String>,
     /// The first requests that came to an end, in the order they did.
     pub ended: Vec<EndedRequest>,
+    /// Status and duration of every request that came to an end; no status where no answer began to come.
+    pub timings: Vec<(Option<u16>, Duration)>,
 }
 
 /// A request that came to an end.
@@ -330,6 +332,7 @@ impl Account {
     /// Takes an ended request in.
     pub fn note(&mut self, request: EndedRequest, is_error_status: bool) {
         self.response_bytes += request.body_bytes;
+        self.timings.push((request.status, request.duration));
         if let Some(status) = request.status {
             self.answered = true;
             if is_error_status {
@@ -357,6 +360,7 @@ impl Account {
         self.last_error_status = other.last_error_status.or(self.last_error_status);
         self.decisions.extend(other.decisions);
         self.ended.extend(other.ended);
+        self.timings.extend(other.timings);
         self.decisions.truncate(MAX_DECISIONS_TOLD);
         self.ended.truncate(MAX_REQUESTS_TOLD);
     }

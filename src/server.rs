@@ -1,13 +1,19 @@
 //! The exporter's own HTTP side: every route is in one list.
 
 mod debug_view;
+mod failure_log;
+mod lifecycle;
 mod probe;
 pub mod query;
+mod running;
+mod status;
 mod telemetry;
 
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -16,11 +22,14 @@ use actix_web::dev::{Server as RunningServer, ServerHandle};
 use actix_web::http::header;
 use actix_web::middleware::Compress;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, Responder};
+use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer, Resource, Route};
 use tokio::sync::Semaphore;
 use tracing::info;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use failure_log::FailureLog;
+use lifecycle::{Readiness, Signals};
+use running::Running;
 use telemetry::Telemetry;
 
 /// More threads would not answer a fleet's scrapes sooner, only take memory.
@@ -38,6 +47,8 @@ pub struct Options {
     pub timeout_offset: Duration,
     /// How many probes may be under way at once.
     pub max_probes: usize,
+    /// How long requests are still taken after a stop was asked for, while readiness is denied.
+    pub shutdown_delay: Duration,
 }
 
 /// Why the exporter could not be started, or stopped running.
@@ -61,46 +72,63 @@ pub enum ServerError {
 
 /// What every handler needs.
 struct State {
-    config: Arc<Config>,
+    running: Running,
+    readiness: Readiness,
+    failures: FailureLog,
     timeout_offset: Duration,
     telemetry: Telemetry,
     /// One for each probe that may be under way.
     places: Arc<Semaphore>,
 }
 
+impl State {
+    /// Reads the configuration again. It blocks.
+    fn reload(&self) -> Result<(), ConfigError> {
+        self.running.reload(&self.telemetry, &self.failures)
+    }
+}
+
 /// An exporter that listens.
 pub struct Server {
     running: RunningServer,
     addresses: Vec<SocketAddr>,
+    state: Data<State>,
+    shutdown_delay: Duration,
 }
 
 impl Server {
-    /// Listens and prepares to answer. Must be called within an actix or tokio runtime.
+    /// Listens and prepares to answer by a configuration that was read from `file`. Must be called within an actix or
+    /// tokio runtime.
     ///
     /// # Errors
     /// An address that cannot be listened on.
-    pub fn bind(config: Arc<Config>, options: &Options) -> Result<Self, ServerError> {
+    pub fn bind(file: &Path, config: Arc<Config>, options: &Options) -> Result<Self, ServerError> {
         let telemetry = Telemetry::new()?;
         let state = Data::new(State {
-            config,
+            running: Running::new(file, config),
+            readiness: Readiness::default(),
+            failures: FailureLog::default(),
             timeout_offset: options.timeout_offset,
             telemetry,
             places: Arc::new(Semaphore::new(options.max_probes)),
         });
+        let shared = state.clone();
         let mut server = HttpServer::new(move || {
-            App::new().app_data(state.clone()).wrap(Compress::default()).configure(routes)
+            App::new().app_data(shared.clone()).wrap(Compress::default()).configure(routes)
         })
         .workers(available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS))
         .tcp_nodelay(true)
         // Prometheus that gives up closes its connection: the broker shall not be asked in vain.
         .h1_allow_half_closed(false)
+        .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS);
         for address in &options.listen {
             server =
                 server.bind(address).map_err(|source| ServerError::Listen { address: *address, source })?;
         }
         let addresses = server.addrs();
-        Ok(Self { running: server.run(), addresses })
+        let shutdown_delay = options.shutdown_delay;
+        Ok(Self { running: server.run(), addresses, state, shutdown_delay })
     }
 
     /// Where it listens, with the ports that were chosen for 0.
@@ -120,10 +148,14 @@ impl Server {
     /// # Errors
     /// A server that broke.
     pub async fn run(self) -> Result<(), ServerError> {
+        let signals = Signals::listen()?;
         for address in &self.addresses {
             info!(%address, "listening");
         }
+        let handle = self.running.handle();
+        let signals = actix_web::rt::spawn(signals.obey(self.state, handle, self.shutdown_delay));
         self.running.await?;
+        signals.abort();
         info!("stopped");
         Ok(())
     }
@@ -131,47 +163,25 @@ impl Server {
 
 /// All there is to ask the exporter.
 fn routes(service: &mut ServiceConfig) {
+    let get = |path, route: Route| resource(path, "GET").route(route);
+    let get_or_head = |path, get: Route, head: Route| resource(path, "GET, HEAD").route(get).route(head);
     service
-        .service(only_get("/probe", web::get().to(probe::answer)))
-        .service(only_get("/metrics", web::get().to(metrics)))
-        .service(
-            web::resource("/-/healthy")
-                .route(web::get().to(healthy))
-                .route(web::head().to(healthy))
-                .default_service(web::to(async || method_not_allowed("GET, HEAD"))),
-        )
-        .default_service(web::to(not_found));
+        .service(get("/probe", web::get().to(probe::answer)))
+        .service(get("/metrics", web::get().to(status::metrics)))
+        .service(get("/config", web::get().to(status::config)))
+        .service(get_or_head("/-/healthy", web::get().to(status::healthy), web::head().to(status::healthy)))
+        .service(get_or_head("/-/ready", web::get().to(status::ready), web::head().to(status::ready)))
+        .service(resource("/-/reload", "POST").route(web::post().to(status::reload)))
+        .default_service(web::to(status::not_found));
 }
 
-fn only_get(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    web::resource(path).route(route).default_service(web::to(async || method_not_allowed("GET")))
-}
-
-async fn metrics(state: Data<State>) -> actix_web::Result<impl Responder> {
-    let text = state.telemetry.expose().map_err(actix_web::error::ErrorInternalServerError)?;
-    Ok(HttpResponse::Ok().content_type(crate::metrics::exposition::CONTENT_TYPE).body(text))
-}
-
-async fn healthy() -> impl Responder {
-    text(HttpResponse::Ok(), "emqx-client-monitor is healthy\n")
-}
-
-async fn not_found() -> impl Responder {
-    text(
-        HttpResponse::NotFound(),
-        "There is nothing here. Ask /probe?broker=ALIAS for the clients of a broker, /metrics for the metrics of \
-         this exporter itself, or /-/healthy whether it is up.\n",
-    )
-}
-
-fn method_not_allowed(allowed: &'static str) -> HttpResponse {
-    let mut answer = HttpResponse::MethodNotAllowed();
-    answer.insert_header((header::ALLOW, allowed));
-    text(answer, "This can only be asked for with GET.\n")
+/// A path that answers any but its own methods with a 405.
+fn resource(path: &str, allowed: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || ready(status::method_not_allowed(allowed))))
 }
 
 /// An answer for people, which no browser shall take for anything but text: it may hold what the request said.
-fn text(mut answer: actix_web::HttpResponseBuilder, text: impl Into<String>) -> HttpResponse {
+fn text(mut answer: HttpResponseBuilder, text: impl Into<String>) -> HttpResponse {
     answer
         .content_type("text/plain; charset=utf-8")
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -96,6 +96,13 @@ pub struct Tls {
     made: Mutex<Made>,
 }
 
+impl PartialEq for Tls {
+    /// Whether both were asked for the same. What their files hold may change at any time.
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings
+    }
+}
+
 /// A set-up, and the contents of the files it was made from.
 #[derive(Debug)]
 struct Made {

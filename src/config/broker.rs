@@ -23,7 +23,7 @@ const DEFAULT_CONCURRENCY: usize = 4;
 const MOST_CONCURRENCY: usize = 64;
 
 /// A broker, how to ask it, and the clients watched on it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Broker {
     /// The name people gave it, unique among the brokers.
     pub alias: String,

@@ -42,9 +42,30 @@ fn parse(text: &str) -> Option<Duration> {
     (1..=LONGEST_MILLISECONDS).contains(&milliseconds).then(|| Duration::from_millis(milliseconds))
 }
 
+/// A duration as [`read`] reads it. Less than a millisecond is left out.
+pub(super) fn shown(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(LONGEST_MILLISECONDS);
+    let mut text = String::new();
+    for (unit, factor) in UNITS {
+        if rest >= factor {
+            text.push_str(&(rest / factor).to_string());
+            text.push_str(unit);
+            rest %= factor;
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_read() {
+        for text in ["15m", "2h", "1h30m", "250ms", "1y1w1d1h1m1s1ms"] {
+            assert_eq!(parse(text).map(shown).as_deref(), Some(text));
+        }
+    }
 
     #[test]
     fn reads_what_prometheus_reads() {

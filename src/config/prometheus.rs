@@ -1,6 +1,6 @@
 //! What Prometheus is given: where it asks, and what it is told by default.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::duration;
@@ -21,6 +21,14 @@ pub struct PrometheusSettings {
     pub port: u16,
     /// The groups a probe answers with when it does not ask for others.
     pub collect: Groups,
+}
+
+impl PrometheusSettings {
+    /// Where to listen.
+    #[must_use]
+    pub fn listens_at(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
 }
 
 impl Default for PrometheusSettings {

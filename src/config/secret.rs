@@ -26,6 +26,18 @@ pub enum Secret {
     Env(String),
 }
 
+impl PartialEq for Secret {
+    /// Whether both come from the same place; for a text, whether it is the same.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one.expose_secret() == other.expose_secret(),
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Env(one), Self::Env(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// Why a secret cannot be had. One sentence, which names the file or the variable and never shows the value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {

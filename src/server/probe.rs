@@ -8,14 +8,13 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::debug_view::DebugView;
 use super::query::Parameters;
 use super::telemetry::ProbeInFlight;
 use super::{State, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
-use crate::outcome::Outcome;
 use crate::probe::probe;
 
 /// When to come back after a 503, in seconds. A probe of a healthy broker takes milliseconds.
@@ -25,7 +24,7 @@ const RETRY_AFTER: &str = "1";
 pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let parameters = Parameters::parse(request.query_string());
     let question = parameters.and_then(|asked| {
-        let question = asked.question(&state.config, request.headers(), state.timeout_offset)?;
+        let question = asked.question(&state.running.config(), request.headers(), state.timeout_offset)?;
         Ok((question, asked.debug()))
     });
     let (question, debug) = match question {
@@ -49,7 +48,7 @@ pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResp
     let api_url = question.broker.api_url.clone();
     let outcome = probe(question).await;
     state.telemetry.probe_ended(&outcome);
-    log(&outcome);
+    state.failures.note(&outcome);
     if debug {
         return tell(HttpResponse::Ok().content_type("text/plain; charset=utf-8"), under_way, move || {
             DebugView::new(&api_url, outcome)
@@ -92,23 +91,4 @@ where
     });
     let pieces = stream::iter([first, second]).chain(rest);
     answer.streaming(pieces.map(Ok::<Bytes, Infallible>))
-}
-
-/// One line for a probe: its cost at debug level, its failure as a warning.
-fn log(outcome: &Outcome) {
-    let broker = outcome.broker.as_str();
-    let milliseconds = outcome.duration.as_millis();
-    debug!(
-        broker,
-        milliseconds,
-        success = outcome.is_success(),
-        clients = outcome.clients.len(),
-        requests = outcome.account.requests,
-        retries = outcome.account.retries,
-        "probe"
-    );
-    for failure in outcome.failures.told() {
-        let clients_unknown = failure.clients;
-        warn!(broker, reason = failure.reason.name(), clients_unknown, "probe failed: {}", failure.text);
-    }
 }

@@ -1,15 +1,20 @@
 //! The exporter's own metrics: about itself and its probes, never about a client.
 
+use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::{LabelPair, MetricFamily};
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::outcome::Outcome;
 
 /// From a healthy broker next door to Prometheus' longest sensible scrape timeout, in seconds.
 const PROBE_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
+/// A lookup takes a broker about a millisecond, a page of its list seconds.
+const REQUEST_SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
 
 /// The exporter's own metrics.
 pub(super) struct Telemetry {
@@ -19,6 +24,10 @@ pub(super) struct Telemetry {
     probe_duration: HistogramVec,
     probes_in_flight: IntGauge,
     probes_refused: IntCounterVec,
+    api_requests: IntCounterVec,
+    api_request_duration: HistogramVec,
+    last_reload_successful: IntGauge,
+    last_reload_success: Gauge,
 }
 
 impl Telemetry {
@@ -31,7 +40,7 @@ impl Telemetry {
             IntGaugeVec::new(opts("build_info", "The version of this exporter; always 1."), &["version"])?,
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Ok(Self {
+        let telemetry = Self {
             probes: registered(
                 &registry,
                 IntCounterVec::new(
@@ -71,8 +80,45 @@ impl Telemetry {
                     &["reason"],
                 )?,
             )?,
+            api_requests: registered(
+                &registry,
+                IntCounterVec::new(
+                    opts(
+                        "api_requests_total",
+                        "Requests to brokers, by HTTP status; none where no answer began to come.",
+                    ),
+                    &["broker", "code"],
+                )?,
+            )?,
+            api_request_duration: registered(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::from(opts(
+                        "api_request_duration_seconds",
+                        "How long requests to brokers took, in seconds.",
+                    ))
+                    .buckets(REQUEST_SECONDS.to_vec()),
+                    &["broker"],
+                )?,
+            )?,
+            last_reload_successful: registered(
+                &registry,
+                IntGauge::with_opts(opts(
+                    "config_last_reload_successful",
+                    "Whether the configuration was read without problems when that was last tried (1) or not (0).",
+                ))?,
+            )?,
+            last_reload_success: registered(
+                &registry,
+                Gauge::with_opts(opts(
+                    "config_last_reload_success_timestamp_seconds",
+                    "When the configuration that runs was read, in seconds since 1970.",
+                ))?,
+            )?,
             registry,
-        })
+        };
+        telemetry.reloaded(true);
+        Ok(telemetry)
     }
 
     /// Counts a probe as under way until the guard is dropped, be it that the one who asked went away.
@@ -90,6 +136,38 @@ impl Telemetry {
         for reason in outcome.failures.reasons() {
             self.probe_failures.with_label_values(&[broker, reason.name()]).inc();
         }
+        let durations = self.api_request_duration.with_label_values(&[broker]);
+        for (status, duration) in &outcome.account.timings {
+            let code = status.map_or("none".to_owned(), |status| status.to_string());
+            self.api_requests.with_label_values(&[broker, &code]).inc();
+            durations.observe(duration.as_secs_f64());
+        }
+    }
+
+    /// Takes in that the configuration was read, or could not be.
+    pub(super) fn reloaded(&self, is_success: bool) {
+        self.last_reload_successful.set(is_success.into());
+        if is_success {
+            self.last_reload_success.set(Timestamp::now().as_millisecond() as f64 / 1e3);
+        }
+    }
+
+    /// Ends the series of brokers that are asked no more.
+    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
+        let is_kept = &is_kept;
+        keep(&self.probes, &["broker", "result"], is_kept, |labels| self.probes.remove_label_values(labels));
+        keep(&self.probe_failures, &["broker", "reason"], is_kept, |labels| {
+            self.probe_failures.remove_label_values(labels)
+        });
+        keep(&self.probe_duration, &["broker"], is_kept, |labels| {
+            self.probe_duration.remove_label_values(labels)
+        });
+        keep(&self.api_requests, &["broker", "code"], is_kept, |labels| {
+            self.api_requests.remove_label_values(labels)
+        });
+        keep(&self.api_request_duration, &["broker"], is_kept, |labels| {
+            self.api_request_duration.remove_label_values(labels)
+        });
     }
 
     /// Counts a request for a probe that was refused.
@@ -109,6 +187,24 @@ pub(super) struct ProbeInFlight(IntGauge);
 impl Drop for ProbeInFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// Removes the series of a family whose broker, its first label, is not kept.
+fn keep(
+    family: &impl Collector,
+    labels: &[&str],
+    is_kept: &impl Fn(&str) -> bool,
+    remove: impl Fn(&[&str]) -> prometheus::Result<()>,
+) {
+    for metric in family.collect().iter().flat_map(MetricFamily::get_metric) {
+        let value =
+            |name: &&str| metric.get_label().iter().find(|label| label.name() == *name).map(LabelPair::value);
+        let values: Vec<_> = labels.iter().filter_map(value).collect();
+        if values.first().is_some_and(|broker| !is_kept(broker)) {
+            // It was there a moment ago; where it is not any more, all is well too.
+            let _ = remove(&values);
+        }
     }
 }
 

@@ -45,11 +45,13 @@ impl Exporter {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             timeout_offset: Duration::from_millis(500),
             max_probes,
+            shutdown_delay: Duration::ZERO,
         };
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
-                let server = Server::bind(Arc::new(config), &options).expect("a free port");
+                let server =
+                    Server::bind(Path::new("test.yaml"), Arc::new(config), &options).expect("a free port");
                 sender.send((server.addresses()[0], server.handle())).expect("the test waits");
                 server.run().await.expect("the server runs");
             });

@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Program;
 
 /// The program, serving until it is dropped, and all that it logs.
@@ -44,6 +46,11 @@ impl Served {
         Self { process, address, log: Some(log) }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What it answers, whatever the status.
     pub(crate) fn get(&self, path: &str) -> String {
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -53,6 +60,31 @@ impl Served {
             .into();
         let mut answer = agent.get(format!("http://{}{path}", self.address)).call().expect("an answer");
         answer.body_mut().read_to_string().expect("a whole text")
+    }
+
+    /// Sends it a signal by its process id.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id().try_into().expect("a process id")).expect("a process id");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Asks with another method, and gives status and text.
+    pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let uri = format!("http://{}{path}", self.address);
+        let request = ureq::http::Request::builder().method(method).uri(uri).body(()).expect("a request");
+        let mut answer = agent.run(request).expect("an answer");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a whole text"))
+    }
+
+    /// Waits for its end, and gives its status and what it logged.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
+        let status = self.process.wait().expect("it ends");
+        (status.code(), self.log.take().expect("it is taken once").join().expect("a log in UTF-8"))
     }
 
     /// Ends it, and gives what it logged.

@@ -1,0 +1,140 @@
+//! Another configuration takes the place of the one that runs, or does not.
+
+use std::fs;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use rustix::process::Signal;
+
+use crate::support::{Families, Program, Served, config_of};
+
+fn broker() -> FakeEmqx {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all(["a", "b"].map(|id| Row::like("plain-user-1").client_id(id)));
+    fake
+}
+
+fn own(served: &Served, name: &str, labels: &[(&str, &str)]) -> Option<String> {
+    Families::parse(&served.get("/metrics")).value(name, labels).map(ToOwned::to_owned)
+}
+
+/// Asks until the answer is as wanted; a signal is taken up when it is taken up.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(30), "never so: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_changed_file_is_taken_up_by_a_post_and_by_sighup() {
+    let fake = broker();
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = Served::start(&program, &[]);
+    let watched = || Families::parse(&served.get("/probe?broker=LocalEMQX")).told_of("B").len();
+    assert_eq!(watched(), 0);
+
+    fs::write(program.config_path(), config_of(&fake, "", &[("A", "a"), ("B", "b")])).expect("a file");
+    assert_eq!(watched(), 0, "not before it is told to");
+    assert_eq!(served.request("POST", "/-/reload"), (200, "reloaded\n".to_owned()));
+    assert!(watched() > 10);
+
+    fs::write(program.config_path(), config_of(&fake, "", &[("A", "a")])).expect("a file");
+    served.signal(Signal::HUP);
+    wait_until("B is watched no more", || watched() == 0);
+    assert_eq!(served.request("GET", "/-/reload").0, 405);
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_is_told() {
+    let fake = broker();
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = Served::start(&program, &[]);
+    let reloaded = || own(&served, "emqx_client_monitor_config_last_reload_successful", &[]);
+    let when = || own(&served, "emqx_client_monitor_config_last_reload_success_timestamp_seconds", &[]);
+    assert_eq!(reloaded().as_deref(), Some("1"));
+    let began = when();
+
+    fs::write(program.config_path(), "emqx: {alias: A, api_secret: canary}\n").expect("a file");
+    let (status, text) = served.request("POST", "/-/reload");
+    assert_eq!(status, 500);
+    assert!(
+        text.starts_with("nothing has changed:\n") && text.contains(":1:7: emqx: api_url is missing"),
+        "{text}"
+    );
+    assert_eq!((reloaded().as_deref(), when()), (Some("0"), began));
+    assert!(Families::parse(&served.get("/probe?broker=LocalEMQX")).success());
+
+    fs::remove_file(program.config_path()).expect("it is there");
+    let (status, text) = served.request("POST", "/-/reload");
+    assert!(status == 500 && text.contains("cannot read"), "{text}");
+
+    fs::write(program.config_path(), config_of(&fake, "", &[])).expect("a file");
+    assert_eq!(served.request("POST", "/-/reload").0, 200);
+    assert_eq!(reloaded().as_deref(), Some("1"));
+    let log = served.end();
+    assert!(log.contains("the configuration was not reloaded and nothing has changed"), "{log}");
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
+fn a_probe_under_way_ends_with_what_it_began_with() {
+    let fake = broker();
+    fake.trouble(When::Any, Trouble::Slow(Duration::from_millis(1500)).times(1));
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = Arc::new(Served::start(&program, &[]));
+    let under_way = {
+        let served = Arc::clone(&served);
+        thread::spawn(move || served.get("/probe?broker=LocalEMQX"))
+    };
+    assert!(fake.wait_for_requests(1, Duration::from_secs(10)));
+    fs::write(program.config_path(), config_of(&fake, "", &[("B", "b")])).expect("a file");
+    assert_eq!(served.request("POST", "/-/reload").0, 200);
+    let families = Families::parse(&under_way.join().expect("it is answered"));
+    assert!(families.success() && families.told_of("A").len() > 10 && families.told_of("B").is_empty());
+}
+
+#[test]
+fn the_series_of_brokers_that_are_gone_end() {
+    let fake = broker();
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = Served::start(&program, &[]);
+    served.get("/probe?broker=LocalEMQX");
+    let labels = [("broker", "LocalEMQX"), ("code", "200")];
+    assert_eq!(own(&served, "emqx_client_monitor_api_requests_total", &labels).as_deref(), Some("1"));
+    let count = "emqx_client_monitor_api_request_duration_seconds_count";
+    assert_eq!(own(&served, count, &[("broker", "LocalEMQX")]).as_deref(), Some("1"));
+
+    let renamed = config_of(&fake, "", &[("A", "a")]).replace("LocalEMQX", "RemoteEMQX");
+    fs::write(program.config_path(), renamed).expect("a file");
+    assert_eq!(served.request("POST", "/-/reload").0, 200);
+    assert!(!served.get("/metrics").contains("LocalEMQX"));
+}
+
+#[test]
+fn the_configuration_that_runs_is_shown_without_its_secrets() {
+    let fake = broker();
+    let more = "timeout_seconds: 2.5\nnodes: {\"emqx@127.0.0.1\": 3}";
+    let config = config_of(&fake, more, &[("A", "a")]).replace(
+        "- {alias: \"A\"",
+        "- {alias: Second, client_id: \"1e3\", offline_after: 1h30m}\n  - {alias: \"A\"",
+    );
+    let program = Program::with_config(&config);
+    let served = Served::start(&program, &[]);
+    let shown = served.get("/config");
+    for words in
+        ["alias: LocalEMQX", "api_key: <secret>", "api_secret: <secret>", "offline_after: 1h30m", "port: 9671"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(!shown.contains(&fake.api_secret()) && !shown.contains(&fake.api_key()), "{shown}");
+
+    // What is shown is a configuration, and runs as the same.
+    let again = Program::with_config(&shown);
+    let run = again.run(&["--config.check"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(Served::start(&again, &[]).get("/config"), shown);
+}
