@@ -179,8 +179,8 @@ fn logs_and_answers_never_show_a_secret() {
     fs::write(key, KEY).expect("a file");
     fs::write(secret, SECRET).expect("a file");
     for (config, format) in [(config(&fake, KEY, SECRET), "logfmt"), (with_files, "json")] {
-        let served =
-            Served::start(&Program::with_config(&config), &["--log.level", "trace", "--log.format", format]);
+        let program = Program::with_config(&config);
+        let served = Served::start(&program, &["--log.level", "trace", "--log.format", format]);
         let mut failed = 0;
         for trouble in echoes() {
             fake.clear_troubles();
@@ -190,7 +190,16 @@ fn logs_and_answers_never_show_a_secret() {
             assert_no_secret(&said);
         }
         assert_eq!(failed, echoes().len() - 1);
-        assert_no_secret(&served.get("/metrics"));
+        for path in
+            ["/metrics", "/config", "/probe?broker=LocalEMQX&debug=true", "/probe?broker=Nope", "/nowhere"]
+        {
+            assert_no_secret(&served.get(path));
+        }
+        fs::write(program.config_path(), format!("emqx: {{api_secret: [{SECRET}], {KEY}: {SECRET}}}"))
+            .expect("a file");
+        let (status, problems) = served.request("POST", "/-/reload");
+        assert_eq!(status, 500);
+        assert_no_secret(&problems);
         let log = served.end();
         assert!(log.contains("probe failed"), "{log}");
         assert_no_secret(&log);
