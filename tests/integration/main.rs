@@ -14,6 +14,7 @@ mod fleets;
 mod http;
 mod lookups;
 mod prometheus;
+mod properties;
 mod readme;
 mod secrets;
 mod states;
