@@ -35,6 +35,10 @@ pub fn request_line_bytes(api_url: &Url, client_id: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+    use url::form_urlencoded;
+
     use super::*;
 
     #[test]
@@ -52,5 +56,44 @@ mod tests {
         assert_eq!(lookup_path(".."), None);
         assert_eq!(lookup_path("...").as_deref(), Some("/v5/clients/..."));
         assert_eq!(filter_path(".."), "/v5/clients?limit=10&clientid=..");
+    }
+
+    /// Any client ID that MQTT allows, with many of the characters that mean something in a URL.
+    fn any_client_id() -> impl Strategy<Value = String> {
+        let odd: Vec<_> = "./\\%+&?#=;:@ \"\n\u{7f}\u{e9}\u{1f600}".chars().collect();
+        let character = prop_oneof![prop::sample::select(odd), any::<char>()];
+        let characters = prop::collection::vec(character.prop_filter("NUL", |c| *c != '\0'), 0..20);
+        characters.prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// As EMQX reads it: split at `/` first, then decoded. And as the URL is parsed on our side before that.
+        #[test]
+        fn a_lookup_asks_for_the_very_client(client_id in any_client_id()) {
+            let Some(path) = lookup_path(&client_id) else {
+                prop_assert!(client_id == "." || client_id == "..");
+                return Ok(());
+            };
+            let url = Url::parse(&format!("http://emqx:18083/api{path}")).expect("it is a URL");
+            prop_assert_eq!((url.query(), url.fragment()), (None, None));
+            prop_assert_eq!(url.path(), format!("/api{path}"), "parsing it changes nothing");
+            let steps: Vec<_> = url.path().split('/').collect();
+            let ["", "api", "v5", "clients", asked] = steps.as_slice() else {
+                panic!("other steps: {steps:?}");
+            };
+            let decoded = percent_decode_str(asked).decode_utf8().expect("a client ID is UTF-8");
+            prop_assert_eq!(decoded, client_id);
+        }
+
+        #[test]
+        fn a_filter_asks_for_the_very_client(client_id in any_client_id()) {
+            let path = filter_path(&client_id);
+            let url = Url::parse(&format!("http://emqx:18083/api{path}")).expect("it is a URL");
+            prop_assert_eq!(url.path(), "/api/v5/clients");
+            let asked: Vec<_> = form_urlencoded::parse(url.query().unwrap_or_default().as_bytes()).collect();
+            prop_assert_eq!(asked, [("limit".into(), "10".into()), ("clientid".into(), client_id.into())]);
+        }
     }
 }

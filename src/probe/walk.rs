@@ -135,3 +135,6 @@ impl Walk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,8 +35,8 @@ pub enum Refusal {
     /// There is no such parameter.
     #[error("there is no parameter {0:?}; there are broker (or target), client, all, collect[] and debug")]
     UnknownParameter(String),
-    /// Neither true nor false.
-    #[error("{0} must be true or false")]
+    /// Neither true nor false, or both.
+    #[error("{0} must be true or false, and not both")]
     NoFlag(&'static str),
     /// Some clients and all of them.
     #[error("`client` and all=true exclude each other")]
@@ -68,9 +68,9 @@ impl Refusal {
 pub struct Parameters {
     broker: Option<String>,
     clients: BTreeSet<String>,
-    all: bool,
+    all: Option<bool>,
     groups: Option<Groups>,
-    debug: bool,
+    debug: Option<bool>,
 }
 
 impl Parameters {
@@ -94,14 +94,14 @@ impl Parameters {
                     let group: Group = value.parse().map_err(|_| Refusal::UnknownGroup(excerpt(&value)))?;
                     asked.groups = Some(asked.groups.unwrap_or(Groups::STATE).with(group));
                 }
-                "all" => asked.all = flag("all", &value)?,
-                "debug" => asked.debug = flag("debug", &value)?,
+                "all" => set(&mut asked.all, "all", &value)?,
+                "debug" => set(&mut asked.debug, "debug", &value)?,
                 // Probe resources of Kubernetes that were copied from the blackbox exporter's send it.
                 "module" => {}
                 unknown => return Err(Refusal::UnknownParameter(excerpt(unknown))),
             }
         }
-        if asked.all && !asked.clients.is_empty() {
+        if asked.all() && !asked.clients.is_empty() {
             return Err(Refusal::ClientAndAll);
         }
         Ok(asked)
@@ -109,7 +109,12 @@ impl Parameters {
 
     /// Whether an account of the probe is wanted instead of its metrics alone.
     pub(super) fn debug(&self) -> bool {
-        self.debug
+        self.debug == Some(true)
+    }
+
+    /// Whether all clients are wanted.
+    fn all(&self) -> bool {
+        self.all == Some(true)
     }
 
     /// What they ask for of this configuration.
@@ -120,7 +125,7 @@ impl Parameters {
         timeout_offset: Duration,
     ) -> Result<Question, Refusal> {
         let broker = self.broker(config)?;
-        let (of, default_groups) = if self.all {
+        let (of, default_groups) = if self.all() {
             (Of::Everyone, Groups::STATE)
         } else {
             (Of::Watched(self.clients(&broker)?), config.prometheus.collect)
@@ -157,8 +162,13 @@ impl Parameters {
     }
 }
 
-fn flag(name: &'static str, value: &str) -> Result<bool, Refusal> {
-    value.parse().map_err(|_| Refusal::NoFlag(name))
+/// Sets a flag, which may be given again but not differently.
+fn set(flag: &mut Option<bool>, name: &'static str, value: &str) -> Result<(), Refusal> {
+    let value = value.parse().map_err(|_| Refusal::NoFlag(name))?;
+    match flag.replace(value) {
+        Some(before) if before != value => Err(Refusal::NoFlag(name)),
+        _ => Ok(()),
+    }
 }
 
 /// How long the probe may take: what Prometheus allows, less the offset for the way back.

@@ -244,9 +244,11 @@ fn a_list_that_grows_while_it_is_walked_ends_with_the_deadline_at_the_latest() {
 fn client_and_all_exclude_each_other() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let exporter = watching(&fake, &["a"]);
-    for (query, says) in
-        [("&all=true&client=a", "exclude each other"), ("&all=yes", "all must be true or false")]
-    {
+    for (query, says) in [
+        ("&all=true&client=a", "exclude each other"),
+        ("&all=yes", "all must be true or false"),
+        ("&all=true&all=false", "and not both"),
+    ] {
         let answer = exporter.get(&format!("/probe?broker=LocalEMQX{query}"));
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains(says), "{}", answer.text());

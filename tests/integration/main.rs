@@ -16,6 +16,7 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod prometheus;
+mod properties;
 mod readme;
 mod reload;
 mod secrets;
