@@ -109,6 +109,7 @@ fn bind(config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {
         listen: vec![address],
         timeout_offset: Duration::from_millis(500),
         max_probes: 64,
+        door: None,
     };
     let preferred = Server::bind(Arc::clone(config), &options(SocketAddr::from(PREFERRED)));
     Ok(match preferred {

@@ -31,7 +31,10 @@ pub enum Task {
     /// Ask every broker once and print what it says.
     Check(CheckTask),
     /// Say what is wrong with the configuration.
-    CheckConfig,
+    CheckConfig {
+        /// The web configuration that is to be looked at as well.
+        web_config_file: Option<PathBuf>,
+    },
 }
 
 /// How Prometheus is to be answered.
@@ -43,6 +46,8 @@ pub struct ServeTask {
     pub timeout_offset: Duration,
     /// How many probes may be under way at once.
     pub max_probes: usize,
+    /// How the exporter's own port is guarded.
+    pub web_config_file: Option<PathBuf>,
 }
 
 /// What `--check` is to print.
@@ -126,6 +131,10 @@ struct Arguments {
     #[arg(long = "web.listen-address", value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: Vec<SocketAddr>,
 
+    /// TLS and basic authentication for the exporter itself, in the format of Prometheus' exporter-toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
+
     /// What is taken off Prometheus' scrape timeout, so that the answer is there in time [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none)]
     timeout_offset: Option<Duration>,
@@ -184,6 +193,9 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     if !check && let Some(option) = first(&of_check) {
         return Err(conflict(&format!("{option} goes with --check")));
     }
+    if check && arguments.web_config_file.is_some() {
+        return Err(conflict("--web.config.file has no meaning with --check"));
+    }
     if check && let Some(option) = first(&of_serving) {
         return Err(conflict(&format!("{option} has no meaning with --check")));
     }
@@ -191,7 +203,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         if check || first(&of_serving).is_some() {
             return Err(conflict("--config.check goes with no other task"));
         }
-        return Ok(Task::CheckConfig);
+        return Ok(Task::CheckConfig { web_config_file: arguments.web_config_file });
     }
     if arguments.all && arguments.strict {
         return Err(conflict("--strict is about the watched clients and does not go with --all"));
@@ -209,6 +221,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         listen: arguments.listen,
         timeout_offset: arguments.timeout_offset.unwrap_or(Duration::from_millis(500)),
         max_probes: arguments.max_probes.unwrap_or(64),
+        web_config_file: arguments.web_config_file,
     }))
 }
 

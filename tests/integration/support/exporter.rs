@@ -45,6 +45,7 @@ impl Exporter {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             timeout_offset: Duration::from_millis(500),
             max_probes,
+            door: None,
         };
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
