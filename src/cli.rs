@@ -31,7 +31,10 @@ pub enum Task {
     /// Ask every broker once and print what it says.
     Check(CheckTask),
     /// Say what is wrong with the configuration.
-    CheckConfig,
+    CheckConfig {
+        /// The web configuration that is to be looked at as well.
+        web_config_file: Option<PathBuf>,
+    },
 }
 
 /// How Prometheus is to be answered.
@@ -45,6 +48,8 @@ pub struct ServeTask {
     pub max_probes: usize,
     /// How long requests are still taken after a stop was asked for.
     pub shutdown_delay: Duration,
+    /// How the exporter's own port is guarded.
+    pub web_config_file: Option<PathBuf>,
 }
 
 /// What `--check` is to print.
@@ -128,6 +133,10 @@ struct Arguments {
     #[arg(long = "web.listen-address", value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: Vec<SocketAddr>,
 
+    /// TLS and basic authentication for the exporter itself, in the format of Prometheus' exporter-toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
+
     /// What is taken off Prometheus' scrape timeout, so that the answer is there in time [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none)]
     timeout_offset: Option<Duration>,
@@ -191,6 +200,9 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     if !check && let Some(option) = first(&of_check) {
         return Err(conflict(&format!("{option} goes with --check")));
     }
+    if check && arguments.web_config_file.is_some() {
+        return Err(conflict("--web.config.file has no meaning with --check"));
+    }
     if check && let Some(option) = first(&of_serving) {
         return Err(conflict(&format!("{option} has no meaning with --check")));
     }
@@ -198,7 +210,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         if check || first(&of_serving).is_some() {
             return Err(conflict("--config.check goes with no other task"));
         }
-        return Ok(Task::CheckConfig);
+        return Ok(Task::CheckConfig { web_config_file: arguments.web_config_file });
     }
     if arguments.all && arguments.strict {
         return Err(conflict("--strict is about the watched clients and does not go with --all"));
@@ -217,6 +229,7 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         timeout_offset: arguments.timeout_offset.unwrap_or(Duration::from_millis(500)),
         max_probes: arguments.max_probes.unwrap_or(64),
         shutdown_delay: arguments.shutdown_delay.unwrap_or_default(),
+        web_config_file: arguments.web_config_file,
     }))
 }
 

@@ -21,6 +21,7 @@ mod ssl;
 #[cfg(test)]
 mod tests;
 mod value;
+pub mod web;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -39,6 +39,8 @@ use tracing::warn;
 use check::CheckError;
 use cli::{ServeTask, Task};
 use config::Config;
+use config::web::WebConfig;
+use server::door::Door;
 use server::{Options, Server};
 
 /// Exit status of a configuration or usage error, and of anything else that keeps the program from its work.
@@ -63,28 +65,45 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         warn!("{warning}");
     }
     match invocation.task {
-        Task::CheckConfig => match say_valid(&invocation.config_file) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&CheckError::from(error)),
-        },
+        Task::CheckConfig { web_config_file } => {
+            check_config(&invocation.config_file, web_config_file.as_deref())
+        }
         Task::Check(task) => match System::new().block_on(check::check(&config, &task)) {
             Ok(verdict) => verdict.into(),
             Err(error) => fail(&error),
         },
         Task::Serve(task) => match serve(&invocation.config_file, config, task) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error),
+            Err(error) => fail(error.as_ref()),
         },
     }
 }
 
-fn serve(file: &Path, config: Arc<Config>, task: ServeTask) -> Result<(), server::ServerError> {
-    let ServeTask { mut listen, timeout_offset, max_probes, shutdown_delay } = task;
+/// Says what is wrong with the web configuration, if there is one, or that all is well.
+fn check_config(config_file: &Path, web_config_file: Option<&Path>) -> ExitCode {
+    if let Some(web_config_file) = web_config_file {
+        match WebConfig::load(web_config_file) {
+            Ok(config) => config.warnings.iter().for_each(|warning| warn!("{warning}")),
+            Err(error) => return fail(&error),
+        }
+    }
+    for file in [Some(config_file), web_config_file].into_iter().flatten() {
+        if let Err(error) = say_valid(file) {
+            return fail(&CheckError::from(error));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(file: &Path, config: Arc<Config>, task: ServeTask) -> Result<(), Box<dyn std::error::Error>> {
+    let ServeTask { mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } = task;
+    let door = web_config_file.map(|file| Door::open(&file)).transpose()?;
     if listen.is_empty() {
         listen.push(config.prometheus.listens_at());
     }
-    let options = Options { listen, timeout_offset, max_probes, shutdown_delay };
-    System::new().block_on(async move { Server::bind(file, config, &options)?.run().await })
+    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, door };
+    System::new().block_on(async move { Server::bind(file, config, &options)?.run().await })?;
+    Ok(())
 }
 
 /// Says that the configuration has passed. Whoever reads no further has read enough.

@@ -1,8 +1,10 @@
 //! The exporter's own HTTP side: every route is in one list.
 
 mod debug_view;
+pub mod door;
 mod failure_log;
 mod lifecycle;
+mod limits;
 mod probe;
 pub mod query;
 mod running;
@@ -11,32 +13,26 @@ mod telemetry;
 
 use std::future::ready;
 use std::io;
-use std::net::SocketAddr;
-use std::num::NonZero;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_web::dev::{Server as RunningServer, ServerHandle};
 use actix_web::http::header;
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer, Resource, Route};
 use tokio::sync::Semaphore;
 use tracing::info;
 
 use crate::config::{Config, ConfigError};
+use door::Door;
 use failure_log::FailureLog;
 use lifecycle::{Readiness, Signals};
+use limits::Limits;
 use running::Running;
 use telemetry::Telemetry;
-
-/// More threads would not answer a fleet's scrapes sooner, only take memory.
-const MAX_WORKERS: usize = 4;
-
-/// How long probes under way may go on after the exporter was told to stop, in seconds.
-const SHUTDOWN_SECONDS: u64 = 10;
 
 /// What the command line says about serving.
 #[derive(Debug)]
@@ -49,6 +45,8 @@ pub struct Options {
     pub max_probes: usize,
     /// How long requests are still taken after a stop was asked for, while readiness is denied.
     pub shutdown_delay: Duration,
+    /// Who may ask, and whether over TLS; plain HTTP for everyone without it.
+    pub door: Option<Arc<Door>>,
 }
 
 /// Why the exporter could not be started, or stopped running.
@@ -79,6 +77,7 @@ struct State {
     telemetry: Telemetry,
     /// One for each probe that may be under way.
     places: Arc<Semaphore>,
+    door: Option<Arc<Door>>,
 }
 
 impl State {
@@ -111,23 +110,38 @@ impl Server {
             timeout_offset: options.timeout_offset,
             telemetry,
             places: Arc::new(Semaphore::new(options.max_probes)),
+            door: options.door.clone(),
         });
         let shared = state.clone();
-        let mut server = HttpServer::new(move || {
-            App::new().app_data(shared.clone()).wrap(Compress::default()).configure(routes)
-        })
-        .workers(available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS))
-        .tcp_nodelay(true)
-        // Prometheus that gives up closes its connection: the broker shall not be asked in vain.
-        .h1_allow_half_closed(false)
-        .disable_signals()
-        .shutdown_timeout(SHUTDOWN_SECONDS);
-        for address in &options.listen {
-            server =
-                server.bind(address).map_err(|source| ServerError::Listen { address: *address, source })?;
+        let app = move || {
+            App::new()
+                .app_data(shared.clone())
+                .wrap(Compress::default())
+                .wrap(from_fn(door::admit))
+                .configure(routes)
+        };
+        let shutdown_delay = options.shutdown_delay;
+        let limits = Limits::of(options.max_probes);
+        if let Some(door) = options.door.as_ref().filter(|door| door.speaks_tls()) {
+            let listeners = listen(&options.listen)?;
+            let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+            let running = door::serve(door, listeners, limits, app)?;
+            return Ok(Self { running, addresses, state, shutdown_delay });
+        }
+        let mut server = HttpServer::new(app)
+            .workers(limits.workers)
+            .max_connections(limits.connections)
+            .client_request_timeout(limits::REQUEST_HEAD)
+            .client_disconnect_timeout(limits::GOODBYE)
+            .tcp_nodelay(true)
+            // Prometheus that gives up closes its connection: the broker shall not be asked in vain.
+            .h1_allow_half_closed(false)
+            .disable_signals()
+            .shutdown_timeout(limits::SHUTDOWN_SECONDS);
+        for listener in listen(&options.listen)? {
+            server = server.listen(listener)?;
         }
         let addresses = server.addrs();
-        let shutdown_delay = options.shutdown_delay;
         Ok(Self { running: server.run(), addresses, state, shutdown_delay })
     }
 
@@ -159,6 +173,13 @@ impl Server {
         info!("stopped");
         Ok(())
     }
+}
+
+fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ServerError> {
+    let listen = |address: &_| {
+        TcpListener::bind(address).map_err(|source| ServerError::Listen { address: *address, source })
+    };
+    addresses.iter().map(listen).collect()
 }
 
 /// All there is to ask the exporter.

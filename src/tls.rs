@@ -226,7 +226,7 @@ fn client_config(settings: &TlsSettings, files: &Files) -> Result<ClientConfig, 
     Ok(config)
 }
 
-fn roots_of_file(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
+pub(crate) fn roots_of_file(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(certificates(path, pem)?);
     if usable == 0 {
@@ -244,7 +244,7 @@ fn roots_of_system() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;

@@ -23,6 +23,14 @@ pub enum ConfigError {
         /// What the operating system says about it.
         reason: io::Error,
     },
+    /// There is no web configuration to read.
+    #[error("cannot read the web configuration file {}: {reason}", path.display())]
+    WebUnreadable {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the operating system says about it.
+        reason: io::Error,
+    },
     /// The text is not a configuration.
     #[error(transparent)]
     Invalid(Problems),

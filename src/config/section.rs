@@ -52,6 +52,17 @@ impl<'d> Section<'d> {
             .unwrap_or(default)
     }
 
+    /// Reports `key`, should it be there, as one that means nothing here.
+    pub(super) fn refuse(&mut self, key: &'static str, why: impl Display) {
+        self.entries.retain(|(found, value)| {
+            let refused = found.as_text() == Some(key);
+            if refused {
+                value.under(key).reject(&why);
+            }
+            !refused
+        });
+    }
+
     /// Reports keys that nobody asked for and keys that stand there twice. To be called when all are read.
     pub(super) fn finish(self) {
         let mut seen = HashSet::new();

@@ -55,6 +55,7 @@ fn options_that_do_not_belong_together_are_refused() {
             &["--check", "--web.listen-address", "127.0.0.1:0"],
             "--web.listen-address has no meaning with --check",
         ),
+        (&["--check", "--web.config.file", "web.yaml"], "--web.config.file has no meaning with --check"),
         (&["--timeout-offset=1", "check"], "--timeout-offset has no meaning with --check"),
         (&["--config.check", "--check"], "--config.check goes with no other task"),
         (&["--config.check", "check"], "--config.check goes with no other task"),

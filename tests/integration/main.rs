@@ -10,6 +10,7 @@
 mod check;
 mod command_line;
 mod demo;
+mod door;
 mod fleets;
 mod http;
 mod lifecycle;

@@ -69,7 +69,7 @@ impl Authority {
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
     }
 
-    fn roots(&self) -> Arc<RootCertStore> {
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         let mut roots = RootCertStore::empty();
         let certificate: &rcgen::Certificate = self.0.as_ref();
         roots.add(certificate.der().clone()).expect("a root");
@@ -95,7 +95,7 @@ impl Leaf {
         std::fs::write(directory.join("key.pem"), &self.key).expect("the directory takes files");
     }
 
-    fn certified(&self) -> Arc<CertifiedKey> {
+    pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
         let chain = vec![CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("a certificate")];
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
         Arc::new(CertifiedKey::from_der(chain, key, &default_provider()).expect("a pair"))

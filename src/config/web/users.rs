@@ -1,0 +1,110 @@
+//! `basic_auth_users`: who may ask, each with the bcrypt hash of a password.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bcrypt::HashParts;
+
+use crate::config::value::Value;
+
+/// What bcrypt allows.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
+/// Above this, checking a password takes seconds of processor time.
+const DEAR: u32 = 14;
+/// Above this it takes longer than Prometheus waits for an answer.
+const TOO_DEAR: u32 = 18;
+
+/// Who may ask. Nobody's hash is ever shown.
+#[derive(Default)]
+pub struct Users {
+    hashes: BTreeMap<String, String>,
+    /// What the passwords of unknown users are checked against, so that they take as long as those of known ones.
+    decoy: String,
+}
+
+impl Users {
+    /// Whether anybody may ask.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// The hash to check a user's password against, and whether there is such a user: to the hash of an unknown
+    /// one no password belongs.
+    pub(crate) fn hash_of(&self, user: &str) -> (&str, bool) {
+        self.hashes.get(user).map_or((&self.decoy, false), |hash| (hash, true))
+    }
+
+    fn of(hashes: BTreeMap<String, String>, highest_cost: u32) -> Self {
+        // Salt and hash of zeros: dots are the zeros of bcrypt's base64.
+        let decoy = format!("$2b${highest_cost:02}${}", ".".repeat(53));
+        Self { hashes, decoy }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_one(user: &str, hash: &str) -> Self {
+        Self::of([(user.to_owned(), hash.to_owned())].into(), 4)
+    }
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.hashes.keys()).finish()
+    }
+}
+
+/// Reads the users.
+pub(super) fn read(value: &Value<'_>) -> Users {
+    let (mut hashes, mut highest_cost) = (BTreeMap::new(), *COSTS.start());
+    let entries = value.entries("a mapping of user names to bcrypt hashes").unwrap_or_default();
+    for (name, hash) in entries {
+        let user = read_name(&name);
+        let hash = user.filter(|user| is_showable(user)).map_or_else(|| hash.clone(), |user| hash.under(user));
+        let (Some(user), Some((hash, cost))) = (user, read_hash(&hash)) else { continue };
+        highest_cost = highest_cost.max(cost);
+        if hashes.insert(user.to_owned(), hash.to_owned()).is_some() {
+            name.reject("a user stands here twice; keep one of them");
+        }
+    }
+    Users::of(hashes, highest_cost)
+}
+
+fn read_name<'d>(name: &Value<'d>) -> Option<&'d str> {
+    let user = name.line("given user names that are not empty")?;
+    if user.contains(':') {
+        name.reject("a user name cannot hold a colon; is a space missing after it?");
+        return None;
+    }
+    Some(user)
+}
+
+/// Whether a name looks like one. What does not may be a misplaced hash or password.
+fn is_showable(user: &str) -> bool {
+    user.len() <= 40 && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte))
+}
+
+fn read_hash<'d>(value: &Value<'d>) -> Option<(&'d str, u32)> {
+    const RIGHT: &str = "a bcrypt hash of 60 characters, which begins with $2y$, $2b$ or $2a$; \
+                         `htpasswd -nBC 10 USER` makes one";
+    let hash = value.text(RIGHT)?;
+    let Some(parts) = hash.parse::<HashParts>().ok().filter(|_| !hash.starts_with("$2x$")) else {
+        return value.must_be(RIGHT);
+    };
+    let cost = parts.get_cost();
+    if !COSTS.contains(&cost) {
+        return value.must_be(RIGHT);
+    }
+    if cost > TOO_DEAR {
+        value.reject(format_args!(
+            "has a bcrypt cost of {cost}, which no scrape can wait for; 10 to 12 is usual, {TOO_DEAR} the most"
+        ));
+        return None;
+    }
+    if cost > DEAR {
+        value.findings().warning(format!(
+            "{} has a bcrypt cost of {cost}: checking a password takes seconds of processor time; 10 to 12 is usual",
+            value.name()
+        ));
+    }
+    Some((hash, cost))
+}

@@ -1,0 +1,79 @@
+//! Basic authentication of those who ask.
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpResponse};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tracing::warn;
+
+use super::super::{State, text};
+use super::logins::{Credentials, Verdict};
+
+/// What the kubelet asks for, which has no password to show.
+const OPEN_TO_ALL: [&str; 2] = ["/-/healthy", "/-/ready"];
+
+const CHALLENGE: &str = r#"Basic realm="emqx-client-monitor""#;
+
+/// When to come back after a 503, in seconds.
+const RETRY_AFTER: &str = "1";
+
+/// Lets a request in, unless the web configuration has users and it bears the credentials of none of them.
+pub(in crate::server) async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    match refusal(&request).await {
+        Some(refusal) => Ok(request.into_response(refusal).map_into_right_body()),
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    }
+}
+
+async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
+    let door = request.app_data::<Data<State>>()?.door.as_ref()?;
+    let config = door.current();
+    if config.users.is_empty() || OPEN_TO_ALL.contains(&request.path()) {
+        return None;
+    }
+    let Some(credentials) = credentials(request.headers()) else {
+        return Some(unauthorized("This asks for a user name and a password (basic authentication).\n"));
+    };
+    match door.logins.check(&config.users, credentials).await {
+        Verdict::Right => None,
+        Verdict::Wrong { checked } => {
+            // Once for each, however often it is tried. The name is not told: some type their password there.
+            if checked {
+                let peer = request.peer_addr().map(|address| address.ip().to_string());
+                warn!(peer, "refused a request: wrong user name or password");
+            }
+            Some(unauthorized("The user name or the password is wrong.\n"))
+        }
+        Verdict::Busy => {
+            let mut answer = HttpResponse::ServiceUnavailable();
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            Some(text(answer, "Too many passwords are being checked.\n"))
+        }
+    }
+}
+
+fn unauthorized(why: &str) -> HttpResponse {
+    let mut answer = HttpResponse::Unauthorized();
+    answer.insert_header((header::WWW_AUTHENTICATE, CHALLENGE));
+    text(answer, why)
+}
+
+/// The credentials of a request, if it bears any that can be read.
+fn credentials(headers: &HeaderMap) -> Option<Credentials> {
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let mut decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let password = decoded.split_off(colon + 1).into();
+    decoded.truncate(colon);
+    Some(Credentials { user: String::from_utf8(decoded).ok()?, password })
+}

@@ -1,0 +1,450 @@
+//! The exporter's own door: TLS, certificates of clients, users, and files that change.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fake_emqx::{FakeEmqx, Row, Version};
+use rustls::version::{TLS12, TLS13};
+use tempfile::TempDir;
+
+use crate::support::{Asker, Authority, Leaf, Program, Prometheus, Reply, Run, Served, config_of};
+
+const BROKER: &str =
+    "emqx: {alias: LocalEMQX, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n";
+const TLS: &str = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n";
+const EXAMPLE: &str = include_str!("../../examples/web-config.yaml");
+
+/// A directory with a web configuration, a server's certificate, and the authority that signed it as `ca.pem`.
+struct Site {
+    authority: Authority,
+    directory: TempDir,
+}
+
+impl Site {
+    fn new(web_config: &str) -> Self {
+        let site = Self {
+            authority: Authority::new("The exporter's authority"),
+            directory: tempfile::tempdir().expect("a temporary directory"),
+        };
+        site.authority.server(&["localhost", "127.0.0.1"]).write(site.directory.path());
+        site.authority.write(site.directory.path(), "ca.pem");
+        site.write("web.yaml", web_config);
+        site
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.directory.path().join(name), content).expect("the directory takes files");
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    fn serve(&self, options: &[&str]) -> Served {
+        self.serve_for(BROKER, options)
+    }
+
+    fn serve_for(&self, config: &str, options: &[&str]) -> Served {
+        let web_config = self.path("web.yaml");
+        let options = [&["--web.config.file", web_config.as_str()], options].concat();
+        Served::start(&Program::with_config(config), &options)
+    }
+
+    fn tls(&self, served: &Served) -> Asker {
+        Asker::tls(served.address(), &self.authority, None)
+    }
+
+    fn tls_showing(&self, served: &Served, leaf: &Leaf) -> Asker {
+        Asker::tls(served.address(), &self.authority, Some(leaf))
+    }
+
+    /// What `--config.check` says of the web configuration.
+    fn check(&self) -> Run {
+        Program::with_config(BROKER).run(&["--config.check", "--web.config.file", &self.path("web.yaml")])
+    }
+}
+
+fn hash(password: &str) -> String {
+    bcrypt::hash(password, 4).expect("a hash")
+}
+
+fn users(users: &[(&str, &str)]) -> String {
+    let lines = users.iter().map(|(user, password)| format!("  {user}: {}\n", hash(password)));
+    format!("basic_auth_users:\n{}", lines.collect::<String>())
+}
+
+/// Waits for a changed file to be taken up.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(30), "never: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn is_let_in(answer: &std::io::Result<Reply>) -> bool {
+    answer.as_ref().is_ok_and(|reply| reply.status == 200)
+}
+
+#[test]
+fn it_speaks_tls_and_never_http_2() {
+    let site = Site::new(TLS);
+    let served = site.serve(&[]);
+    for versions in [&[&TLS13][..], &[&TLS12]] {
+        let reply = Asker::speaking(versions, served.address(), &site.authority, None)
+            .get("/metrics")
+            .expect("an answer");
+        assert_eq!((reply.status, reply.protocol.as_deref()), (200, Some("http/1.1")));
+        assert!(reply.body.contains("emqx_client_monitor_build_info"), "{}", reply.body);
+    }
+    assert!(Asker::plain(served.address()).get("/metrics").is_err(), "and nothing else");
+    let stranger = Asker::tls(served.address(), &Authority::new("Another"), None);
+    assert!(stranger.get("/metrics").is_err());
+}
+
+#[test]
+fn tls_1_2_is_refused_where_1_3_is_wanted() {
+    let site = Site::new(&format!("{TLS}  min_version: TLS13\n"));
+    let served = site.serve(&[]);
+    let ask = |versions: &[_]| {
+        is_let_in(&Asker::speaking(versions, served.address(), &site.authority, None).get("/-/healthy"))
+    };
+    assert_eq!([ask(&[&TLS13]), ask(&[&TLS12])], [true, false]);
+    site.write("web.yaml", &format!("{TLS}  min_version: TLS12\n"));
+    wait_until("TLS 1.2", || ask(&[&TLS12]));
+}
+
+#[test]
+fn clients_show_the_certificates_that_are_asked_for() {
+    for (client_auth_type, let_in) in [
+        // Without a certificate, with one of the authority, with one of another.
+        ("NoClientCert", [true, true, true]),
+        ("RequestClientCert", [true, true, true]),
+        ("RequireAnyClientCert", [false, true, true]),
+        ("VerifyClientCertIfGiven", [true, true, false]),
+        ("RequireAndVerifyClientCert", [false, true, false]),
+    ] {
+        let ca_file = if client_auth_type.contains("Verify") { "client_ca_file: ca.pem" } else { "" };
+        let site = Site::new(&format!("{TLS}  client_auth_type: {client_auth_type}\n  {ca_file}\n"));
+        let served = site.serve(&[]);
+        let (own, foreign) = (site.authority.client(), Authority::new("Another").client());
+        let askers = [site.tls(&served), site.tls_showing(&served, &own), site.tls_showing(&served, &foreign)];
+        let found = askers.map(|asker| is_let_in(&asker.get("/-/healthy")));
+        assert_eq!(found, let_in, "{client_auth_type}");
+    }
+}
+
+#[test]
+fn users_show_their_passwords_except_for_health() {
+    let site = Site::new(&users(&[("alice", "the right one"), ("bob", "b:o:b")]));
+    let served = site.serve(&[]);
+    let anyone = Asker::plain(served.address());
+    for path in ["/metrics", "/probe?broker=LocalEMQX", "/nowhere", "/-/healthy/", "//-/healthy"] {
+        let reply = anyone.get(path).expect("an answer");
+        assert_eq!(reply.status, 401, "{path}");
+        assert!(reply.head.contains("www-authenticate: basic realm=\"emqx-client-monitor\""), "{}", reply.head);
+    }
+    assert_eq!(anyone.status("/-/healthy"), 200);
+    for (user, password, status) in [
+        ("alice", "the right one", 200),
+        ("bob", "b:o:b", 200),
+        ("alice", "the wrong one", 401),
+        ("alice", "", 401),
+        ("alice", "b:o:b", 401),
+        ("Alice", "the right one", 401),
+        ("mallory", "the right one", 401),
+        ("", "", 401),
+    ] {
+        // The second answer comes from memory.
+        for _ in 0..2 {
+            assert_eq!(anyone.as_user(user, password).status("/metrics"), status, "{user}");
+        }
+    }
+    for authorization in ["Basic", "Basic !!!", "Bearer YWxpY2U6eA==", "Basic YWxpY2U=", "Basic /////w=="] {
+        assert_eq!(anyone.with_authorization(authorization).status("/metrics"), 401, "{authorization}");
+    }
+}
+
+#[test]
+fn an_empty_file_guards_nothing() {
+    for web_config in ["", "# nothing\n", "tls_server_config:\nbasic_auth_users: {}\n"] {
+        let site = Site::new(web_config);
+        assert_eq!(Asker::plain(site.serve(&[]).address()).status("/metrics"), 200);
+    }
+}
+
+#[test]
+fn users_are_rotated_without_a_restart() {
+    let site = Site::new(&users(&[("alice", "old")]));
+    let served = site.serve(&[]);
+    let asker = Asker::plain(served.address());
+    let (old, new) = (asker.as_user("alice", "old"), asker.as_user("alice", "new"));
+    assert_eq!([old.status("/metrics"), new.status("/metrics")], [200, 401]);
+    site.write("web.yaml", &users(&[("alice", "new")]));
+    wait_until("the new password", || new.status("/metrics") == 200);
+    assert_eq!(old.status("/metrics"), 401);
+    assert!(served.end().contains("took up the changed web configuration"));
+}
+
+#[test]
+fn certificates_and_authorities_are_rotated_without_a_restart() {
+    let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+    let site = Site::new(&format!("{TLS}{auth}"));
+    let served = site.serve(&[]);
+    let old = site.authority.client();
+    let old_asker = site.tls_showing(&served, &old);
+    assert!(is_let_in(&old_asker.get("/-/healthy")));
+
+    let next = Authority::new("The next authority");
+    next.server(&["localhost"]).write(site.directory.path());
+    next.write(site.directory.path(), "ca.pem");
+    let new = next.client();
+    let new_asker = Asker::tls(served.address(), &next, Some(&new));
+    wait_until("the new certificate", || is_let_in(&new_asker.get("/-/healthy")));
+    // Neither does a resumed session of the old days let anybody in.
+    assert!(old_asker.get("/-/healthy").is_err());
+    assert!(Asker::tls(served.address(), &next, Some(&old)).get("/-/healthy").is_err());
+}
+
+#[test]
+fn a_bad_new_file_keeps_the_former_in_force_and_is_told_once() {
+    let site = Site::new(&format!("{TLS}{}", users(&[("alice", "old")])));
+    let served = site.serve(&[]);
+    let alice = site.tls(&served).as_user("alice", "old");
+    assert_eq!(alice.status("/metrics"), 200);
+
+    site.write("web.yaml", &format!("{TLS}basic_auth_users: {{alice: nonsense}}\n"));
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(alice.status("/metrics"), 200);
+    site.write("web.yaml", &users(&[("alice", "new")]));
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(alice.status("/metrics"), 200, "TLS is not switched off");
+    site.write("cert.pem", "no certificate");
+    site.write("web.yaml", &format!("{TLS}{}", users(&[("alice", "new")])));
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(alice.status("/metrics"), 200);
+
+    let log = served.end();
+    let errors: Vec<_> = log.lines().filter(|line| line.contains("level=error")).collect();
+    assert_eq!(errors.len(), 3, "{log}");
+    for (line, told) in errors.iter().zip(["web.yaml:4:27", "needs a restart", "cert.pem holds no certificate"])
+    {
+        assert!(line.contains(told) && line.contains("the former stays in force"), "{line}");
+    }
+    assert!(!log.contains("nonsense"), "{log}");
+}
+
+#[test]
+fn all_problems_of_the_file_are_told_with_line_and_column() {
+    let good = hash("x");
+    let site = Site::new(&format!(
+        "tls_server_config:\n  cert_file: nope.pem\n  key_file: key.pem\n  min_version: TLS11\n  \
+         client_auth_type: RequireAndVerifyClientCert\n  max_version: TLS12\n  min_versoin: TLS12\n\
+         http_server_config: {{http2: false}}\nbasic_auth_users:\n  alice: s3cret\n  bob: {good}\n  bob: {good}\n  \
+         carol: {}\n  dave: {}\n",
+        good.replace("$04$", "$03$"),
+        good.replace("$04$", "$31$"),
+    ));
+    let expected = [
+        (2, "tls_server_config.cert_file: cannot read "),
+        (4, "tls_server_config.min_version: must be TLS12 or TLS13: TLS 1.0 and 1.1 are broken"),
+        (5, "tls_server_config.client_auth_type: needs client_ca_file"),
+        (6, "tls_server_config.max_version: is not supported"),
+        (7, "tls_server_config.min_versoin: unknown key; did you mean min_version?"),
+        (8, "http_server_config: is not supported"),
+        (10, "basic_auth_users.alice: must be a bcrypt hash"),
+        (12, "basic_auth_users: a user stands here twice"),
+        (13, "basic_auth_users.carol: must be a bcrypt hash"),
+        (14, "basic_auth_users.dave: has a bcrypt cost of 31"),
+    ];
+    let serving = Program::with_config(BROKER).run(&[
+        "--web.config.file",
+        &site.path("web.yaml"),
+        "--web.listen-address",
+        "127.0.0.1:0",
+    ]);
+    for run in [site.check(), serving] {
+        assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+        let lines: Vec<_> = run.stderr.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{}", run.stderr);
+        for (line, (number, told)) in lines.iter().zip(expected) {
+            let place = format!("{}:{number}:", site.path("web.yaml"));
+            assert!(line.starts_with(&place) && line.contains(told), "{line}\nis not {place} {told}");
+        }
+        assert!(!run.stderr.contains("s3cret") && !run.stderr.contains(&good[7..]), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    for (web_config, told) in [
+        ("tls_server_config: {}", "cert_file is missing"),
+        ("tls_server_config: {cert_file: cert.pem}", "key_file is missing"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: other.pem}", "not a usable pair"),
+        ("tls_server_config: {cert_file: key.pem, key_file: key.pem}", "holds no certificate"),
+        (
+            "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: ca.pem}",
+            "client_ca_file: asks nobody for a certificate",
+        ),
+        (
+            "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_auth_type: Maybe}",
+            "client_auth_type: must be NoClientCert,",
+        ),
+        ("basic_auth_users: [alice]", "basic_auth_users: must be a mapping"),
+        ("basic_auth_users: {\"a:b\": x}", "cannot hold a colon"),
+        ("- x", "must be a mapping of tls_server_config and basic_auth_users"),
+        ("tls_server_config: [", "web.yaml:"),
+    ] {
+        let site = Site::new(web_config);
+        site.write("other.pem", &site.authority.client().key);
+        let run = site.check();
+        assert_eq!(run.status, 1, "{web_config}");
+        assert!(run.stderr.contains(told), "{web_config}: {}", run.stderr);
+    }
+    let run = Program::with_config(BROKER).run(&["--config.check", "--web.config.file", "/nope.yaml"]);
+    assert_eq!(run.status, 1);
+    assert!(
+        run.stderr.starts_with("cannot read the web configuration file /nope.yaml: No such"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn what_is_odd_is_warned_of() {
+    let site = Site::new(&users(&[("alice", "x")]));
+    let run = site.check();
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.contains("clear text"), "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 2, "each file is valid: {}", run.stdout);
+
+    site.write("web.yaml", &format!("{TLS}  client_auth_type: RequestClientCert\n  client_ca_file: ca.pem\n"));
+    let run = site.check();
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.contains("verifies nobody"), "{}", run.stderr);
+}
+
+#[test]
+fn the_example_is_valid() {
+    let site = Site::new(EXAMPLE);
+    for (name, of) in [("server.crt", "cert.pem"), ("server.key", "key.pem"), ("clients.crt", "ca.pem")] {
+        fs::copy(site.path(of), site.path(name)).expect("a copy");
+    }
+    let run = site.check();
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_password_is_checked_once_and_never_logged() {
+    let site = Site::new(&users(&[("alice", "canary-of-alice")]));
+    let served = site.serve(&["--log.level", "trace"]);
+    let asker = Asker::plain(served.address());
+    for _ in 0..50 {
+        assert_eq!(asker.as_user("alice", "canary-wrong").status("/metrics"), 401);
+        assert_eq!(asker.as_user("canary-user", "canary-wrong").status("/metrics"), 401);
+        assert_eq!(asker.as_user("alice", "canary-of-alice").status("/metrics"), 200);
+    }
+    let stored = fs::read_to_string(site.path("web.yaml")).expect("a file");
+    let stored = stored.rsplit('$').next().expect("a hash").trim();
+    let log = served.end();
+    assert_eq!(log.matches("checked a password").count(), 3, "{log}");
+    assert_eq!(log.matches("wrong user name or password").count(), 2, "{log}");
+    for secret in ["canary", stored, "YWxpY2U6Y2FuYXJ5", "Y2FuYXJ5"] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
+}
+
+#[test]
+fn prometheus_scrapes_over_tls_with_a_password_and_with_a_certificate() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    let config = config_of(&fake, "", &[("Room 1", "plain-user-1")]);
+    let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+    let with_users = Site::new(&format!("{TLS}{}", users(&[("prometheus", "its password")])));
+    let with_clients = Site::new(&format!("{TLS}{auth}"));
+    let client = with_clients.authority.client();
+    with_clients.write("client.crt", &client.cert);
+    with_clients.write("client.key", &client.key);
+    let served = [with_users.serve_for(&config, &[]), with_clients.serve_for(&config, &[])];
+    let prometheus = Prometheus::start(&format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n\
+         - job_name: password\n  scheme: https\n  metrics_path: /probe\n  params: {{broker: [LocalEMQX]}}\n  \
+         basic_auth: {{username: prometheus, password: its password}}\n  \
+         tls_config: {{ca_file: {:?}, server_name: localhost}}\n  static_configs: [{{targets: [\"{}\"]}}]\n\
+         - job_name: certificate\n  scheme: https\n  metrics_path: /probe\n  params: {{broker: [LocalEMQX]}}\n  \
+         tls_config: {{ca_file: {:?}, server_name: localhost, cert_file: {:?}, key_file: {:?}}}\n  \
+         static_configs: [{{targets: [\"{}\"]}}]\n",
+        with_users.path("ca.pem"),
+        served[0].address(),
+        with_clients.path("ca.pem"),
+        with_clients.path("client.crt"),
+        with_clients.path("client.key"),
+        served[1].address(),
+    ));
+    prometheus.wait_for("probe_success == 1", |series| {
+        let mut jobs: Vec<_> = series.iter().filter_map(|one| one.label("job")).collect();
+        jobs.sort_unstable();
+        (jobs == ["certificate", "password"]).then_some(())
+    });
+}
+
+#[test]
+fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
+    let site = Site::new("");
+    let served = site.serve(&["--web.listen-address", "[::1]:0", "--web.listen-address", "127.0.0.1:0"]);
+    assert_eq!(Asker::plain(served.address()).status("/metrics"), 200);
+    wait_until("the third address", || thread::sleep(Duration::from_millis(300)) == ());
+    let log = served.end();
+    assert_eq!(log.matches("listening").count(), 3, "{log}");
+    assert!(log.contains("[::1]:"), "{log}");
+
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    for web_config in ["", TLS] {
+        let site = Site::new(web_config);
+        let run = Program::with_config(BROKER).run(&[
+            "--web.config.file",
+            &site.path("web.yaml"),
+            "--web.listen-address",
+            "127.0.0.1:0",
+            "--web.listen-address",
+            &address,
+        ]);
+        assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+        let told = format!("cannot listen on {address}; is another program using it?: Address already in use");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn it_survives_those_who_only_want_to_harm() {
+    for web_config in ["", TLS] {
+        let site = Site::new(web_config);
+        let served = site.serve(&[]);
+        let mut idle: Vec<_> =
+            (0..150).map(|_| TcpStream::connect(served.address()).expect("a connection")).collect();
+        idle[0].write_all(b"GET /metr").expect("it takes bytes");
+        let asker = if web_config.is_empty() { Asker::plain(served.address()) } else { site.tls(&served) };
+        assert_eq!(asker.status("/metrics"), 200, "others are served meanwhile");
+        for size in [200_000, 4_000_000] {
+            // An answer, or a connection that was closed before all was sent.
+            let reply = asker.with_authorization(&"x".repeat(size)).get("/metrics");
+            assert!(
+                reply.as_ref().is_err() || reply.as_ref().is_ok_and(|reply| reply.status >= 400),
+                "{reply:?}"
+            );
+        }
+        // Whoever says nothing is sent away.
+        for connection in &mut idle {
+            connection.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+            let mut said = Vec::new();
+            let end = connection.read_to_end(&mut said);
+            assert!(!matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{end:?}");
+        }
+        assert_eq!(asker.status("/metrics"), 200);
+    }
+}
