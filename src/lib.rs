@@ -11,6 +11,7 @@
 //!                        +-> config -> emqx (what can be asked for), client, tls
 //! server/probe -> metrics/exposition -> metrics -> outcome, client
 //! check -> table -> humanize, outcome, client
+//! server/door -> config/web (how the exporter's own port is guarded)
 //! ```
 
 pub mod check;

@@ -88,7 +88,9 @@ impl Door {
 
     /// Takes a changed configuration up, unless it is a bad one.
     fn renew(&self, sources: &Sources) -> Result<(), String> {
-        let config = WebConfig::load_noting(&self.path, sources).map_err(|error| error.to_string())?;
+        let config = WebConfig::load_noting(&self.path, sources)
+            // All its problems in one line of the log.
+            .map_err(|error| error.to_string().replace('\n', "; "))?;
         if config.tls.is_some() != self.speaks_tls() {
             return Err("switching TLS on or off needs a restart of the exporter".to_owned());
         }

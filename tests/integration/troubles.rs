@@ -201,7 +201,9 @@ fn a_broker_that_dies_in_the_middle() {
         probing.join().expect("an answer")
     });
     assert!(!families.success());
-    assert_eq!(families.reasons(), ["connect"]);
+    // Where the test was slow, a further lookup was on its way over a new connection when that was reset.
+    let reasons = families.reasons();
+    assert!(reasons == ["connect"] || reasons == ["connect", "protocol"], "{reasons:?}");
     families.assert_in_time();
     for (number, id) in ids(20).iter().enumerate() {
         assert_eq!(connected(&families, id), (number < 12).then_some("1"), "{id}");

@@ -19,6 +19,7 @@ const TOO_DEAR: u32 = 18;
 pub struct Users {
     hashes: BTreeMap<String, String>,
     /// What the passwords of unknown users are checked against, so that they take as long as those of known ones.
+    /// It has the highest cost of all: where costs differ, users of a lower one can still be told apart by time.
     decoy: String,
 }
 

@@ -77,7 +77,7 @@ async fn accept(door: Arc<Door>, connection: TcpStream) -> Result<Accepted, Disp
     let Some(config) = door.current().tls.clone() else {
         return Err(DispatchError::Io(io::Error::other("TLS is not set up")));
     };
-    // Failing costs an answer nothing but the time to flush it.
+    // Without it an answer only takes a little longer.
     let _ = connection.set_nodelay(true);
     let handshake = timeout(limits::HANDSHAKE, TlsAcceptor::from(config).accept(connection));
     let failed = match handshake.await {

@@ -1,5 +1,6 @@
 //! Somebody who asks the exporter, over TLS or without, and can be told how.
 
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -85,7 +86,7 @@ impl Asker {
         socket.set_read_timeout(Some(AT_MOST))?;
         let mut request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         if let Some(credentials) = &self.credentials {
-            request += &format!("Authorization: {credentials}\r\n");
+            let _ = write!(request, "Authorization: {credentials}\r\n");
         }
         request += "\r\n";
         let Some(config) = &self.tls else {
