@@ -92,6 +92,8 @@ impl Server {
         })
         .workers(available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS))
         .tcp_nodelay(true)
+        // Whoever hangs up wants no answer, and no broker is asked for nobody.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECONDS);
         for address in &options.listen {
             server =

@@ -16,6 +16,7 @@ mod lookups;
 mod prometheus;
 mod readme;
 mod secrets;
+mod soak;
 mod states;
 mod support;
 mod tls;
