@@ -52,6 +52,16 @@ impl Outcome {
     pub fn count(&self, state: State) -> usize {
         self.clients.iter().filter(|told| told.finding.state() == state).count()
     }
+
+    /// How many of the asked-for clients are in each state.
+    #[must_use]
+    pub fn by_state(&self) -> [(State, usize); State::ALL.len()] {
+        let mut counts = [0; State::ALL.len()];
+        for told in &self.clients {
+            counts[told.finding.state() as usize] += 1;
+        }
+        State::ALL.map(|state| (state, counts[state as usize]))
+    }
 }
 
 /// What was found out about one client.

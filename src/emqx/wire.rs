@@ -34,7 +34,7 @@ pub struct Json<'a> {
 /// # Errors
 /// [`AskError::Protocol`] for one that was cut short, [`AskError::Decode`] for anything else that is no client.
 pub fn row(json: Json<'_>, groups: Groups) -> Result<Client, AskError> {
-    read(json, RowSeed(groups))?.into_client()
+    Ok(read(json, RowSeed(groups))?.into_client()?)
 }
 
 /// Reads the answer to a list request.
@@ -77,11 +77,19 @@ pub struct Page {
 #[derive(Debug)]
 pub struct Row(Result<Client, BadRow>);
 
-/// A row that cannot be told.
+/// A row that is no client.
 #[derive(Debug)]
-struct BadRow {
-    client_id: Option<Arc<str>>,
+pub struct BadRow {
+    /// Whose row it is, if it says so.
+    pub client_id: Option<Arc<str>>,
+    /// What is wrong with it.
     what: String,
+}
+
+impl From<BadRow> for AskError {
+    fn from(bad: BadRow) -> Self {
+        Self::decode(bad.what)
+    }
 }
 
 impl Row {
@@ -97,9 +105,9 @@ impl Row {
     /// The client.
     ///
     /// # Errors
-    /// [`AskError::Decode`] says what is wrong with the row.
-    pub fn into_client(self) -> Result<Client, AskError> {
-        self.0.map_err(|bad| AskError::decode(bad.what))
+    /// A [`BadRow`], which as an [`AskError::Decode`] says what is wrong.
+    pub fn into_client(self) -> Result<Client, BadRow> {
+        self.0
     }
 }
 

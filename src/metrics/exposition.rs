@@ -16,17 +16,20 @@ use crate::outcome::{Outcome, Told};
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A piece ends soon after so many bytes.
+/// A piece ends soon after so many bytes. Writing it takes no longer than handing it to another thread would.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// After so many clients the size of the piece is looked at again.
 const STRIDE: usize = 64;
 
+/// What is kept free for the clients that go beyond the end of a piece.
+const STRIDE_BYTES: usize = 32 * 1024;
+
 /// The text that tells an outcome, in pieces. Each family is one block with one heading, whatever the pieces.
 pub struct Exposition {
     outcome: Outcome,
-    /// The labels that say who a client is, escaped once for all families; one for each client of the outcome.
-    identities: Vec<Identity>,
+    /// Who the clients are that were written of.
+    identities: Identities,
     /// The family being written, counted through all three tables.
     family: usize,
     /// The client of that family that comes next.
@@ -35,19 +38,27 @@ pub struct Exposition {
     headed: bool,
 }
 
-/// Who a client is, as labels.
-struct Identity {
+/// Who each client is, as labels that are escaped once for all families.
+#[derive(Default)]
+struct Identities {
+    /// Those of all clients, one after another.
     labels: String,
+    of_client: Vec<Identity>,
+}
+
+/// Where the labels of a client are.
+struct Identity {
+    start: usize,
     /// Where the user name begins, which not every family bears.
     without_username: usize,
+    end: usize,
 }
 
 impl Exposition {
     /// Prepares to tell `outcome`.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        let identities = outcome.clients.iter().map(|told| Identity::new(&outcome.broker, told)).collect();
-        Self { outcome, identities, family: 0, client: 0, headed: false }
+        Self { outcome, identities: Identities::default(), family: 0, client: 0, headed: false }
     }
 
     /// Writes some more; `false` when everything has been written.
@@ -89,13 +100,22 @@ impl Exposition {
         }
     }
 
+    /// Sees to it that the next clients of the family have their identities, and says where they end.
+    fn identify_some(&mut self) -> usize {
+        let end = self.outcome.clients.len().min(self.client + STRIDE);
+        for told in self.outcome.clients[..end].iter().skip(self.identities.of_client.len()) {
+            self.identities.push(&self.outcome.broker, told);
+        }
+        end
+    }
+
     /// Writes a family of all asked-for clients on; whether there are more of them.
     fn write_told(&mut self, metric: &ToldMetric, text: &mut Vec<u8>) -> bool {
-        let end = self.outcome.clients.len().min(self.client + STRIDE);
+        let end = self.identify_some();
         for index in self.client..end {
             if let Some(value) = (metric.value)(&self.outcome.clients[index]) {
                 self.head(&metric.heading, text);
-                write_sample(metric.heading.name, &[self.identities[index].anonymous()], value, text);
+                write_sample(metric.heading.name, &[self.identities.anonymous(index)], value, text);
             }
         }
         self.client = end;
@@ -108,12 +128,12 @@ impl Exposition {
             return false;
         }
         let name = metric.heading.name;
-        let end = self.outcome.clients.len().min(self.client + STRIDE);
+        let end = self.identify_some();
         for index in self.client..end {
             // Taken apart, so that the heading can be noted while the client is looked at.
             let Self { outcome, identities, headed, .. } = self;
             let Some(client) = outcome.clients[index].finding.client() else { continue };
-            let identity = identities[index].labels.as_str();
+            let identity = identities.full(index);
             let mut sample = |labels: &[&str], value: Value| {
                 if !std::mem::replace(headed, true) {
                     write_heading(&metric.heading, text);
@@ -159,31 +179,40 @@ impl Iterator for Exposition {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(PIECE_BYTES + STRIDE_BYTES);
         while text.len() < PIECE_BYTES && self.write_some(&mut text) {}
         (!text.is_empty()).then(|| Bytes::from(text))
     }
 }
 
-impl Identity {
-    fn new(broker: &str, told: &Told) -> Self {
-        let mut labels = String::new();
-        push_label("broker", broker, &mut labels);
+impl Identities {
+    /// Takes in the next client of `broker`.
+    fn push(&mut self, broker: &str, told: &Told) {
+        let labels = &mut self.labels;
+        let start = labels.len();
+        push_label("broker", broker, labels);
         labels.push(',');
-        push_label("alias", told.alias(), &mut labels);
+        push_label("alias", told.alias(), labels);
         labels.push(',');
-        push_label("client_id", told.client_id(), &mut labels);
+        push_label("client_id", told.client_id(), labels);
         let without_username = labels.len();
         if let Some(client) = told.finding.client() {
             labels.push(',');
-            push_label("username", client.username.as_deref().unwrap_or_default(), &mut labels);
+            push_label("username", client.username.as_deref().unwrap_or_default(), labels);
         }
-        Self { labels, without_username }
+        self.of_client.push(Identity { start, without_username, end: labels.len() });
+    }
+
+    /// The labels of a series that tells what the broker says of the client.
+    fn full(&self, client: usize) -> &str {
+        let Identity { start, end, .. } = self.of_client[client];
+        &self.labels[start..end]
     }
 
     /// The labels of a series that exists without a description by the broker.
-    fn anonymous(&self) -> &str {
-        &self.labels[..self.without_username]
+    fn anonymous(&self, client: usize) -> &str {
+        let Identity { start, without_username, .. } = self.of_client[client];
+        &self.labels[start..without_username]
     }
 }
 

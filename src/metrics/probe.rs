@@ -58,12 +58,13 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Outcome) -> Va
 /// Without a single answer, 0 connected clients would be a claim about clients nobody could ask; and the part of a
 /// list that could be read says nothing of the number of all.
 fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, Value)> {
-    let unknown = outcome.count(State::Unknown);
-    let is_counted = outcome.is_whole && unknown < outcome.clients.len();
-    State::ALL
+    let by_state = outcome.by_state();
+    let is_counted =
+        outcome.is_whole && by_state.iter().any(|(state, count)| *state != State::Unknown && *count > 0);
+    by_state
         .into_iter()
-        .filter(|state| *state == State::Unknown || is_counted)
-        .map(|state| (state.name(), (outcome.count(state) as u64).into()))
+        .filter(|(state, _)| *state == State::Unknown || is_counted)
+        .map(|(state, count)| (state.name(), (count as u64).into()))
         .collect()
 }
 

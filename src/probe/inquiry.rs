@@ -11,7 +11,7 @@ use super::walk::Walk;
 use super::{Of, chain, note, reason, told};
 use crate::client::{Client, Groups, WatchedClient};
 use crate::config::Broker;
-use crate::emqx::{Asked, Emqx};
+use crate::emqx::{AskError, Asked, Emqx};
 use crate::outcome::{Finding, Outcome, Subject, Told};
 
 /// The number of watched clients up to which each is looked up, whatever the broker's size.
@@ -159,9 +159,11 @@ impl Inquiry {
                 finding: Finding::Known(numbered(client, &self.broker)),
             })
             .collect();
-        for (client_id, error) in found.bad_rows {
+        for bad in found.bad_rows {
+            let whose = bad.client_id.clone();
+            let error = AskError::from(bad);
             outcome.failures.add(reason(&error), &chain(&error), 1);
-            if let Some(client_id) = client_id {
+            if let Some(client_id) = whose {
                 let subject = Subject::Listed(client_id);
                 outcome.clients.push(Told { subject, finding: Finding::Unknown });
             }

@@ -4,6 +4,7 @@
 //! a walk found is true, and what it did not find is unknown.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -11,12 +12,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::asking::pause;
 use super::note;
 use crate::client::{Client, Groups};
-use crate::emqx::wire::{Page, Row};
+use crate::emqx::wire::{BadRow, Page, Row};
 use crate::emqx::{AskError, Asked, Consequence, Dialect, Emqx};
 use crate::outcome::Account;
 
 /// The most pages that are walked: more clients than any broker holds, and an end to a list that never ends.
 const MAX_PAGES: u64 = 10_000;
+
+/// The most clients that room is made for before they come.
+const MAX_EXPECTED: usize = 200_000;
 
 /// What a walk is to find, and what bounds it.
 #[derive(Debug, Clone, Copy)]
@@ -37,31 +41,41 @@ pub(super) struct Found {
     pub(super) clients: Vec<Client>,
     /// The place of each client among those above.
     places: HashMap<Arc<str>, usize>,
-    /// Rows that are no clients: whose they are, where they say so, and what is wrong with them.
-    pub(super) bad_rows: Vec<(Option<Arc<str>>, AskError)>,
+    /// Rows that are no clients.
+    pub(super) bad_rows: Vec<BadRow>,
 }
 
 impl Found {
+    /// Makes room for what the broker says to hold, so that nothing has to move while it comes.
+    fn expect(&mut self, count: Option<u64>) {
+        let more = count.map_or(0, |count| usize::try_from(count).unwrap_or(MAX_EXPECTED).min(MAX_EXPECTED));
+        let more = more.saturating_sub(self.clients.len());
+        self.clients.reserve(more);
+        self.places.reserve(more);
+    }
+
     /// Takes a row in, if it is that of a client who is looked for.
     fn take(&mut self, row: Row, is_wanted: &impl Fn(&str) -> bool) {
         if row.client_id().is_some_and(|client_id| !is_wanted(client_id)) {
             return;
         }
-        let client_id = row.client_id().map(Arc::from);
         match row.into_client() {
             Ok(client) => self.take_client(client),
-            Err(error) => self.bad_rows.push((client_id, error)),
+            Err(bad) => self.bad_rows.push(bad),
         }
     }
 
     /// Takes a client in, who may have come before: on an earlier page, or twice while its session moves.
     fn take_client(&mut self, client: Client) {
-        if let Some(place) = self.places.get(&client.client_id) {
-            let known = &mut self.clients[*place];
-            *known = std::mem::take(known).preferred(client);
-        } else {
-            self.places.insert(Arc::clone(&client.client_id), self.clients.len());
-            self.clients.push(client);
+        match self.places.entry(Arc::clone(&client.client_id)) {
+            Entry::Occupied(place) => {
+                let known = &mut self.clients[*place.get()];
+                *known = std::mem::take(known).preferred(client);
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.clients.len());
+                self.clients.push(client);
+            }
         }
     }
 }
@@ -94,6 +108,7 @@ impl Walk {
             };
             // `hasnext` is not reliable, and the count moves.
             let is_last = page.rows.len() < dialect.limit;
+            found.expect(page.count);
             for row in page.rows {
                 found.take(row, &is_wanted);
             }

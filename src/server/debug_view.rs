@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::client::Group;
 use crate::metrics::exposition::Exposition;
-use crate::outcome::{Outcome, State};
+use crate::outcome::Outcome;
 
 /// How much of the metrics is told.
 const MAX_METRICS_BYTES: usize = 1024 * 1024;
@@ -61,8 +61,8 @@ fn write_account(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Re
     writeln!(text, "Groups: {}.", groups.join(", "))?;
 
     write_section("Clients", text)?;
-    for state in State::ALL {
-        writeln!(text, "{:>8} {}", outcome.count(state), state.name())?;
+    for (state, count) in outcome.by_state() {
+        writeln!(text, "{count:>8} {}", state.name())?;
     }
     if !outcome.is_whole {
         writeln!(text, "The list could not be read to its end: these are not all.")?;

@@ -21,6 +21,7 @@ mod properties;
 mod readme;
 mod reload;
 mod secrets;
+mod soak;
 mod states;
 mod support;
 mod tls;

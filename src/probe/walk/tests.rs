@@ -100,7 +100,7 @@ proptest! {
         prop_assert_eq!(clients, expected);
 
         let bad: Vec<_> = rows.iter().filter(wanted(true)).map(|(_, row)| Some(row.client_id)).collect();
-        let told: Vec<_> = found.bad_rows.iter().map(|(client_id, _)| client_id.as_deref()).collect();
+        let told: Vec<_> = found.bad_rows.iter().map(|bad| bad.client_id.as_deref()).collect();
         prop_assert_eq!(told, bad);
     }
 

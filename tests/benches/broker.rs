@@ -1,0 +1,48 @@
+//! Brokers to ask, and how the exporter is told of them.
+
+use std::fmt::Write as _;
+
+use fake_emqx::{FakeEmqx, Row, Version};
+
+/// What asks for every client with the groups that are told by default.
+pub(crate) const WALK: &str = "all=true&collect[]=session&collect[]=queue&collect[]=traffic";
+
+/// A broker with so many clients, each with values of its own.
+pub(crate) fn of(clients: usize) -> FakeEmqx {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all((0..clients).map(|number| {
+        let more = 1_000 + number;
+        Row::like("plain-user-1")
+            .client_id(&device(number))
+            .username(Some(&format!("user-{number}")))
+            .set("keepalive", number % 300)
+            .set("recv_msg.qos0", more * 7)
+            .set("recv_oct", more * 1_021)
+            .set("send_oct", more * 97)
+    }));
+    fake
+}
+
+fn device(number: usize) -> String {
+    format!("device-{number:06}")
+}
+
+/// What the lookups of so many of its clients ask for.
+pub(crate) fn lookups(clients: usize) -> Vec<String> {
+    (0..clients).map(|number| format!("/api/v5/clients/{}", device(number))).collect()
+}
+
+/// A configuration that watches so many of its clients.
+pub(crate) fn config(fake: &FakeEmqx, watched: usize) -> String {
+    let mut config = format!(
+        "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\nmonitored_clients: [\n",
+        fake.url(),
+        fake.api_key(),
+        fake.api_secret()
+    );
+    for number in 0..watched {
+        let _ = writeln!(config, "  {{alias: Device {number}, client_id: {}}},", device(number));
+    }
+    config.push_str("]\n");
+    config
+}

@@ -1,0 +1,102 @@
+//! Reading a page of clients and writing what is told of them, within this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emqx_client_monitor::client::{Group, Groups};
+use emqx_client_monitor::emqx::wire::{self, Json, Page};
+use emqx_client_monitor::metrics::exposition::Exposition;
+use emqx_client_monitor::outcome::{Account, Failures, Finding, Outcome, Subject, Told};
+
+use crate::bare::Bare;
+use crate::broker;
+use crate::exporter::Exporter;
+use crate::floor;
+use crate::measure::{median, milliseconds, ratio, timed};
+
+const CLIENTS: usize = 10_000;
+const ROUNDS: usize = 15;
+
+/// The page of JSON that the exporter asks a broker of 10 000 clients for.
+fn page() -> Vec<u8> {
+    let fake = broker::of(CLIENTS);
+    Exporter::start(&broker::config(&fake, 0)).probe(broker::WALK);
+    let target = fake.requests()[0].target.clone();
+    let mut page = Vec::new();
+    Bare::connect(&fake).get(&target, |piece| page.extend_from_slice(piece));
+    page
+}
+
+pub(crate) fn decode_and_encode() {
+    let json = page();
+    let groups: Groups = [Group::Session, Group::Queue, Group::Traffic].into_iter().collect();
+    let mut text = String::new();
+    let (mut decode, mut encode) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
+    for round in 0..ROUNDS {
+        let (page, ours) = timed(|| wire::page(Json { body: &json, is_whole: true }, groups));
+        let (plain, floor) = timed(|| floor::decode(&json));
+        decode.push((ours, floor));
+
+        let outcome = outcome(page.expect("a page"), groups);
+        if round == 0 {
+            assert_same_text(outcome, &plain);
+            continue;
+        }
+        let (written, ours) = timed(|| Exposition::new(outcome).map(|piece| piece.len()).sum::<usize>());
+        // What it had before is overwritten: the memory is there already.
+        text.clear();
+        let ((), floor) = timed(|| floor::encode(&plain.data, &mut text));
+        encode.push((ours, floor));
+        bytes = written;
+    }
+    println!("reading and writing {CLIENTS} clients{:>26} {:>12} {:>7}", "processor", "floor", "ratio");
+    print("  read", json.len(), &decode);
+    print("  write", bytes, &encode);
+    let both: Vec<_> = decode[1..].iter().zip(&encode).map(|(d, e)| (d.0 + e.0, d.1 + e.1)).collect();
+    print("  both", json.len() + bytes, &both);
+}
+
+fn print(name: &str, bytes: usize, rounds: &[(Duration, Duration)]) {
+    let ours = median(rounds.iter().map(|round| round.0));
+    let floor = median(rounds.iter().map(|round| round.1));
+    let megabytes = bytes as f64 / 1e6;
+    println!(
+        "{name:<8} {megabytes:>6.1} MB {:>36.1} ms {:>9.1} ms {:>7.2}",
+        milliseconds(ours),
+        milliseconds(floor),
+        ratio(ours, floor)
+    );
+}
+
+/// What a walk makes of its only page.
+fn outcome(page: Page, groups: Groups) -> Outcome {
+    let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client"));
+    let told = clients.map(|client| Told {
+        subject: Subject::Listed(Arc::clone(&client.client_id)),
+        finding: Finding::Known(client),
+    });
+    Outcome {
+        broker: "LocalEMQX".to_owned(),
+        groups,
+        clients: told.collect(),
+        is_whole: true,
+        failures: Failures::default(),
+        account: Account::default(),
+        timeout: Duration::from_secs(10),
+        duration: Duration::ZERO,
+    }
+}
+
+/// A floor that does other work is none.
+fn assert_same_text(outcome: Outcome, plain: &floor::Page) {
+    let ours: Vec<u8> = Exposition::new(outcome).flatten().collect();
+    let mut text = String::new();
+    floor::encode(&plain.data, &mut text);
+    let first = "# HELP emqx_mqtt_client_connected ";
+    let at = ours.windows(first.len()).position(|window| window == first.as_bytes()).expect("the first family");
+    let ours = str::from_utf8(&ours[at..]).expect("text");
+    let differing = ours.lines().zip(text.lines()).find(|(ours, floor)| ours != floor);
+    assert_eq!(differing, None);
+    assert_eq!(ours.len(), text.len());
+}
