@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 
 use crate::logging::{Format, Level};
+use crate::version;
 
 /// What the program is asked to do.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ enum Word {
 /// Asks the brokers live at each scrape of /probe?broker=ALIAS and keeps nothing in between. With --check it asks
 /// once and prints a table.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = version::LINE, max_term_width = 100)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Arguments {
     /// What to do

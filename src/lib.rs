@@ -26,6 +26,7 @@ pub mod probe;
 pub mod server;
 mod table;
 pub mod tls;
+pub mod version;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

@@ -35,8 +35,13 @@ fn help_and_version_are_answers() {
     }
     for arguments in [["--version"], ["-V"]] {
         let run = bare(&arguments);
-        let version = concat!("emqx-client-monitor ", env!("CARGO_PKG_VERSION"), "\n");
-        assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, version, ""));
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+        let version = concat!("emqx-client-monitor ", env!("CARGO_PKG_VERSION"), " (commit ");
+        let build = run.stdout.strip_prefix(version).and_then(|rest| rest.strip_suffix(")\n"));
+        let (commit, rustc) = build.and_then(|build| build.split_once(", rustc 1.")).expect("commit and rustc");
+        let is_commit = commit.len() == 12 && commit.bytes().all(|digit| digit.is_ascii_hexdigit());
+        assert!(is_commit || commit == "unknown", "{commit}");
+        assert!(rustc.starts_with(|digit: char| digit.is_ascii_digit()), "{rustc}");
     }
 }
 
