@@ -13,6 +13,7 @@
 //! check -> table -> humanize, outcome, client
 //! ```
 
+mod causes;
 pub mod check;
 pub mod cli;
 pub mod client;
@@ -99,12 +100,6 @@ fn say_valid(config_file: &Path) -> io::Result<()> {
 
 /// Says why the program cannot do its work.
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", causes::chain(error));
     FAILED.into()
 }

@@ -16,6 +16,7 @@ mod logs;
 mod lookups;
 mod prometheus;
 mod readme;
+mod replicas;
 mod secrets;
 mod states;
 mod support;

@@ -44,6 +44,11 @@ impl Served {
         Self { process, address, log: Some(log) }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What it answers, whatever the status.
     pub(crate) fn get(&self, path: &str) -> String {
         let agent: ureq::Agent = ureq::Agent::config_builder()
