@@ -12,6 +12,7 @@ mod command_line;
 mod demo;
 mod fleets;
 mod http;
+mod kubernetes;
 mod logs;
 mod lookups;
 mod prometheus;
