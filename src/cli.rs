@@ -33,6 +33,8 @@ pub enum Task {
     Check(CheckTask),
     /// Say what is wrong with the configuration.
     CheckConfig,
+    /// Ask the exporter that listens there whether it is up.
+    Healthcheck(SocketAddr),
 }
 
 /// How Prometheus is to be answered.
@@ -98,6 +100,10 @@ struct Arguments {
     /// Say what is wrong with the configuration, and exit
     #[arg(long = "config.check")]
     config_check: bool,
+
+    /// Ask the exporter that listens there whether it is up, and exit: for a container's health check
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
+    healthcheck: Option<SocketAddr>,
 
     /// Ask every broker once, print what it says, and exit
     #[arg(long)]
@@ -187,6 +193,12 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     }
     if check && let Some(option) = first(&of_serving) {
         return Err(conflict(&format!("{option} has no meaning with --check")));
+    }
+    if let Some(address) = arguments.healthcheck {
+        if check || arguments.config_check || first(&of_serving).is_some() {
+            return Err(conflict("--healthcheck goes with no other task"));
+        }
+        return Ok(Task::Healthcheck(address));
     }
     if arguments.config_check {
         if check || first(&of_serving).is_some() {

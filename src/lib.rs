@@ -19,6 +19,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod emqx;
+pub mod healthcheck;
 mod humanize;
 pub mod logging;
 pub mod metrics;
@@ -58,6 +59,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     logging::init(invocation.log_level, invocation.log_format);
+    if let Task::Healthcheck(address) = invocation.task {
+        return match healthcheck::healthcheck(address) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
+    }
     let config = match Config::load(&invocation.config_file) {
         Ok(config) => Arc::new(config),
         Err(error) => return fail(&error),
@@ -74,6 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(verdict) => verdict.into(),
             Err(error) => fail(&error),
         },
+        Task::Healthcheck(_) => unreachable!("it needs no configuration and was answered before"),
         Task::Serve(task) => match serve(config, task) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),

@@ -1,9 +1,11 @@
 //! The command line: what is offered, what is refused, and where each answer goes.
 
+use std::net::TcpListener;
+
 use fake_emqx::{FakeEmqx, Row, Version};
 use serde_json::Value;
 
-use crate::support::{Program, Run, bare_command, config_of};
+use crate::support::{Program, Run, Served, bare_command, config_of};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -46,6 +48,23 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
+fn an_exporter_can_be_asked_whether_it_is_up() {
+    let (_fake, program) = healthy();
+    let served = Served::start(&program, &[]);
+    let ask = |address: &str| bare(&["--healthcheck", address]);
+    assert_eq!(ask(served.address()).status, 0);
+    let address = served.address().to_owned();
+    served.end();
+    let run = ask(&address);
+    assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+    assert!(run.stderr.starts_with(&format!("{address} does not answer: ")), "{}", run.stderr);
+
+    // Takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    assert_eq!(ask(&silent.local_addr().expect("it is bound").to_string()).status, 1);
+}
+
+#[test]
 fn options_that_do_not_belong_together_are_refused() {
     for (arguments, told) in [
         (&["--broker", "A"][..], "--broker goes with --check"),
@@ -64,6 +83,8 @@ fn options_that_do_not_belong_together_are_refused() {
         (&["--config.check", "--check"], "--config.check goes with no other task"),
         (&["--config.check", "check"], "--config.check goes with no other task"),
         (&["--config.check", "--timeout-offset", "1"], "--config.check goes with no other task"),
+        (&["--healthcheck", ":9671", "check"], "--healthcheck goes with no other task"),
+        (&["--healthcheck", ":9671", "--all"], "--all goes with --check"),
     ] {
         assert_eq!(refused(arguments), format!("error: {told}"), "{arguments:?}");
     }
