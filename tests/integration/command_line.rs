@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use fake_emqx::{FakeEmqx, Row, Version};
 use serde_json::Value;
 
-use crate::support::{Program, Run, Served, bare_command, config_of};
+use crate::support::{Authority, Program, Run, Served, Tls, bare_command, config_of};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -58,6 +58,15 @@ fn an_exporter_can_be_asked_whether_it_is_up() {
     let run = ask(&address);
     assert_eq!((run.status, run.stdout.as_str()), (1, ""));
     assert!(run.stderr.starts_with(&format!("{address} does not answer: ")), "{}", run.stderr);
+
+    // Over TLS it cannot be asked, only seen to be there.
+    let tls = Tls::showing(&Authority::new("Anyone").server(&["localhost"]));
+    let secured = FakeEmqx::start_tls(Version::V5_8_9, tls.config());
+    assert_eq!(ask(&secured.address().to_string()).status, 0);
+    // A broker is something else, and says so.
+    let other = FakeEmqx::start(Version::V5_8_9);
+    let run = ask(&other.address().to_string());
+    assert!(run.status == 1 && run.stderr.contains("answers \"HTTP/1.1 4"), "{}", run.stderr);
 
     // Takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
