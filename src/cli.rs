@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 
 use crate::logging::{Format, Level};
+use crate::version;
 
 /// What the program is asked to do.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub enum Task {
         /// The web configuration that is to be looked at as well.
         web_config_file: Option<PathBuf>,
     },
+    /// Ask the exporter that listens there whether it is up.
+    Healthcheck(SocketAddr),
 }
 
 /// How Prometheus is to be answered.
@@ -90,7 +93,7 @@ enum Word {
 /// Asks the brokers live at each scrape of /probe?broker=ALIAS and keeps nothing in between. With --check it asks
 /// once and prints a table.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = version::LINE, max_term_width = 100)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Arguments {
     /// What to do
@@ -104,6 +107,10 @@ struct Arguments {
     /// Say what is wrong with the configuration, and exit
     #[arg(long = "config.check")]
     config_check: bool,
+
+    /// Ask the exporter that listens there whether it is up, and exit: for a container's health check
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
+    healthcheck: Option<SocketAddr>,
 
     /// Ask every broker once, print what it says, and exit
     #[arg(long)]
@@ -205,6 +212,12 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     }
     if check && let Some(option) = first(&of_serving) {
         return Err(conflict(&format!("{option} has no meaning with --check")));
+    }
+    if let Some(address) = arguments.healthcheck {
+        if check || arguments.config_check || first(&of_serving).is_some() {
+            return Err(conflict("--healthcheck goes with no other task"));
+        }
+        return Ok(Task::Healthcheck(address));
     }
     if arguments.config_check {
         if check || first(&of_serving).is_some() {

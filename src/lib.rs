@@ -14,11 +14,13 @@
 //! server/door -> config/web (how the exporter's own port is guarded)
 //! ```
 
+mod causes;
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod emqx;
+pub mod healthcheck;
 mod humanize;
 pub mod logging;
 pub mod metrics;
@@ -27,7 +29,9 @@ pub mod probe;
 pub mod server;
 mod table;
 pub mod tls;
+pub mod version;
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -37,10 +41,11 @@ use std::sync::Arc;
 use actix_web::rt::System;
 use tracing::warn;
 
+use causes::chain;
 use check::CheckError;
-use cli::{ServeTask, Task};
-use config::Config;
+use cli::{Invocation, ServeTask, Task};
 use config::web::WebConfig;
+use config::{Config, ConfigError};
 use server::door::Door;
 use server::{Options, Server};
 
@@ -58,52 +63,55 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     logging::init(invocation.log_level, invocation.log_format);
-    let config = match Config::load(&invocation.config_file) {
-        Ok(config) => Arc::new(config),
-        Err(error) => return fail(&error),
-    };
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
+    perform(invocation).unwrap_or_else(|error| {
+        // Printing fails only where nobody reads.
+        let _ = writeln!(anstream::stderr(), "{}", chain(error.as_ref()));
+        FAILED.into()
+    })
+}
+
+/// Does it, and says with which status the program ends.
+fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
+    let file = invocation.config_file;
     match invocation.task {
-        Task::CheckConfig { web_config_file } => {
-            check_config(&invocation.config_file, web_config_file.as_deref())
+        Task::Healthcheck(address) => healthcheck::healthcheck(address)?,
+        Task::CheckConfig { web_config_file } => check_config(&file, web_config_file.as_deref())?,
+        Task::Check(task) => {
+            let config = load(&file)?;
+            return Ok(System::new().block_on(check::check(&config, &task))?.into());
         }
-        Task::Check(task) => match System::new().block_on(check::check(&config, &task)) {
-            Ok(verdict) => verdict.into(),
-            Err(error) => fail(&error),
-        },
-        Task::Serve(task) => match serve(&invocation.config_file, config, task) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(error.as_ref()),
-        },
+        Task::Serve(task) => serve(&file, load(&file)?, task)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is wrong with the web configuration, if there is one, or that all is well.
-fn check_config(config_file: &Path, web_config_file: Option<&Path>) -> ExitCode {
-    if let Some(web_config_file) = web_config_file {
-        match WebConfig::load(web_config_file) {
-            Ok(config) => config.warnings.iter().for_each(|warning| warn!("{warning}")),
-            Err(error) => return fail(&error),
-        }
-    }
-    for file in [Some(config_file), web_config_file].into_iter().flatten() {
-        if let Err(error) = say_valid(file) {
-            return fail(&CheckError::from(error));
-        }
-    }
-    ExitCode::SUCCESS
+/// Reads the configuration, and logs what is odd about it.
+fn load(file: &Path) -> Result<Config, ConfigError> {
+    let config = Config::load(file)?;
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
+    Ok(config)
 }
 
-fn serve(file: &Path, config: Arc<Config>, task: ServeTask) -> Result<(), Box<dyn std::error::Error>> {
+/// Says what is wrong with the configuration, and with the web configuration if there is one, or that all is well.
+fn check_config(file: &Path, web_config_file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    load(file)?;
+    if let Some(file) = web_config_file {
+        WebConfig::load(file)?.warnings.iter().for_each(|warning| warn!("{warning}"));
+    }
+    for file in [Some(file), web_config_file].into_iter().flatten() {
+        say_valid(file).map_err(CheckError::from)?;
+    }
+    Ok(())
+}
+
+fn serve(file: &Path, config: Config, task: ServeTask) -> Result<(), Box<dyn Error>> {
     let ServeTask { mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } = task;
     let door = web_config_file.map(|file| Door::open(&file)).transpose()?;
     if listen.is_empty() {
         listen.push(config.prometheus.listens_at());
     }
     let options = Options { listen, timeout_offset, max_probes, shutdown_delay, door };
-    System::new().block_on(async move { Server::bind(file, config, &options)?.run().await })?;
+    System::new().block_on(async move { Server::bind(file, Arc::new(config), &options)?.run().await })?;
     Ok(())
 }
 
@@ -113,16 +121,4 @@ fn say_valid(config_file: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         said => said,
     }
-}
-
-/// Says why the program cannot do its work.
-fn fail(error: &dyn std::error::Error) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    let _ = writeln!(anstream::stderr(), "{text}");
-    FAILED.into()
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use crate::causes::chain;
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
 use crate::emqx::{Access, AskError, Emqx, Exchange};
@@ -141,16 +142,4 @@ fn reason(error: &AskError) -> Reason {
         AskError::Decode { .. } => Reason::Decode,
         AskError::TooLarge { .. } => Reason::TooLarge,
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

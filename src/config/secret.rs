@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::file::read_bounded;
 use super::value::Value;
+use crate::causes;
 
 /// The largest secret file, in bytes.
 const LARGEST_FILE: usize = 64 << 10;
@@ -183,10 +184,8 @@ pub(super) fn read(value: &Value<'_>) -> Option<Secret> {
 /// A secret that cannot be had now is worth a warning only: it may come before it is needed.
 fn warn_of(read: Result<SecretString, SecretError>, value: &Value<'_>) {
     if let Err(error) = read {
-        let reason = anyhow::Error::new(error);
-        value
-            .findings()
-            .warning(format!("{}: {reason:#}; probes will fail until it can be read", value.name()));
+        let reason = causes::chain(&error);
+        value.findings().warning(format!("{}: {reason}; probes will fail until it can be read", value.name()));
     }
 }
 

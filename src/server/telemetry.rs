@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::outcome::Outcome;
+use crate::version;
 
 /// From a healthy broker next door to Prometheus' longest sensible scrape timeout, in seconds.
 const PROBE_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -37,9 +38,12 @@ impl Telemetry {
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let build_info = registered(
             &registry,
-            IntGaugeVec::new(opts("build_info", "The version of this exporter; always 1."), &["version"])?,
+            IntGaugeVec::new(
+                opts("build_info", "The version of this exporter; always 1."),
+                &["version", "revision", "rustversion"],
+            )?,
         )?;
-        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        build_info.with_label_values(&[version::VERSION, version::COMMIT, version::RUSTC]).set(1);
         let telemetry = Self {
             probes: registered(
                 &registry,

@@ -1,9 +1,11 @@
 //! The command line: what is offered, what is refused, and where each answer goes.
 
+use std::net::TcpListener;
+
 use fake_emqx::{FakeEmqx, Row, Version};
 use serde_json::Value;
 
-use crate::support::{Program, Run, bare_command, config_of};
+use crate::support::{Authority, Program, Run, Served, Tls, bare_command, config_of};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -35,9 +37,40 @@ fn help_and_version_are_answers() {
     }
     for arguments in [["--version"], ["-V"]] {
         let run = bare(&arguments);
-        let version = concat!("emqx-client-monitor ", env!("CARGO_PKG_VERSION"), "\n");
-        assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, version, ""));
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+        let version = concat!("emqx-client-monitor ", env!("CARGO_PKG_VERSION"), " (commit ");
+        let build = run.stdout.strip_prefix(version).and_then(|rest| rest.strip_suffix(")\n"));
+        let (commit, rustc) = build.and_then(|build| build.split_once(", rustc 1.")).expect("commit and rustc");
+        let is_commit = commit.len() == 12 && commit.bytes().all(|digit| digit.is_ascii_hexdigit());
+        assert!(is_commit || commit == "unknown", "{commit}");
+        assert!(rustc.starts_with(|digit: char| digit.is_ascii_digit()), "{rustc}");
     }
+}
+
+#[test]
+fn an_exporter_can_be_asked_whether_it_is_up() {
+    let (_fake, program) = healthy();
+    let served = Served::start(&program, &[]);
+    let ask = |address: &str| bare(&["--healthcheck", address]);
+    assert_eq!(ask(served.address()).status, 0);
+    let address = served.address().to_owned();
+    served.end();
+    let run = ask(&address);
+    assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+    assert!(run.stderr.starts_with(&format!("{address} does not answer: ")), "{}", run.stderr);
+
+    // Over TLS it cannot be asked, only seen to be there.
+    let tls = Tls::showing(&Authority::new("Anyone").server(&["localhost"]));
+    let secured = FakeEmqx::start_tls(Version::V5_8_9, tls.config());
+    assert_eq!(ask(&secured.address().to_string()).status, 0);
+    // A broker is something else, and says so.
+    let other = FakeEmqx::start(Version::V5_8_9);
+    let run = ask(&other.address().to_string());
+    assert!(run.status == 1 && run.stderr.contains("answers \"HTTP/1.1 4"), "{}", run.stderr);
+
+    // Takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    assert_eq!(ask(&silent.local_addr().expect("it is bound").to_string()).status, 1);
 }
 
 #[test]
@@ -60,6 +93,8 @@ fn options_that_do_not_belong_together_are_refused() {
         (&["--config.check", "--check"], "--config.check goes with no other task"),
         (&["--config.check", "check"], "--config.check goes with no other task"),
         (&["--config.check", "--timeout-offset", "1"], "--config.check goes with no other task"),
+        (&["--healthcheck", ":9671", "check"], "--healthcheck goes with no other task"),
+        (&["--healthcheck", ":9671", "--all"], "--all goes with --check"),
     ] {
         assert_eq!(refused(arguments), format!("error: {told}"), "{arguments:?}");
     }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use emqx_client_monitor::version;
 use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
 use flate2::read::GzDecoder;
 
@@ -136,8 +137,12 @@ fn its_own_metrics_tell_of_itself_and_never_of_a_client() {
     fake.trouble(When::Any, Trouble::status(400, "text/plain", ""));
     exporter.probe("broker=LocalEMQX");
     let own = Families::parse(&exporter.get("/metrics").text());
-    let version = [("version", env!("CARGO_PKG_VERSION"))];
-    assert_eq!(own.value("emqx_client_monitor_build_info", &version), Some("1"));
+    let build = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("revision", version::COMMIT),
+        ("rustversion", version::RUSTC),
+    ];
+    assert_eq!(own.value("emqx_client_monitor_build_info", &build), Some("1"));
     let probes =
         |result| own.value("emqx_client_monitor_probes_total", &[("broker", "LocalEMQX"), ("result", result)]);
     assert_eq!([probes("success"), probes("failure")], [Some("1"), Some("1")]);

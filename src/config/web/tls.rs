@@ -12,6 +12,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::clients;
 use super::sources::Sources;
+use crate::causes::chain;
 use crate::config::section::Section;
 use crate::config::value::Value;
 use crate::tls::{Identity, TlsError, certificates};
@@ -85,7 +86,7 @@ fn read_identity(
 
 /// Reports what is wrong with a file as a problem of the setting that names it.
 pub(super) fn reject(value: &Value<'_>) -> impl Fn(TlsError) {
-    move |error| value.reject(format_args!("{:#}", anyhow::Error::new(error)))
+    move |error| value.reject(chain(&error))
 }
 
 fn read_versions(value: &Value<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {

@@ -3,6 +3,7 @@
 
 mod exporter;
 mod families;
+mod haproxy;
 mod https;
 mod pki;
 mod program;
@@ -12,6 +13,7 @@ mod terminal;
 
 pub(crate) use exporter::{Exporter, config_of, watching};
 pub(crate) use families::Families;
+pub(crate) use haproxy::HaProxy;
 pub(crate) use https::{Asker, Reply};
 pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command};

@@ -106,7 +106,8 @@ pub(crate) fn promtool(arguments: &[&str], input: Option<&Path>) -> Result<(), S
     Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
 }
 
-fn free_address() -> String {
+/// An address nobody listens on.
+pub(super) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").to_string()
 }

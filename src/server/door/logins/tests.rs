@@ -17,7 +17,7 @@ fn logins() -> Arc<Logins> {
     Arc::new(Logins::new().expect("random numbers"))
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_wrong_password_is_checked_once() {
     let (logins, users) = (logins(), users("right"));
     for user in ["alice", "nobody"] {
@@ -32,7 +32,7 @@ async fn a_wrong_password_is_checked_once() {
     assert_eq!(logins.check(&users, credentials("nobody", "right")).await, Verdict::Wrong { checked: true });
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_was_right_is_so_no_more_when_the_hash_changes() {
     let (logins, before, after) = (logins(), users("old"), users("new"));
     assert_eq!(logins.check(&before, credentials("alice", "old")).await, Verdict::Right);
@@ -43,7 +43,7 @@ async fn what_was_right_is_so_no_more_when_the_hash_changes() {
     assert_eq!(logins.check(&nobody, credentials("alice", "new")).await, Verdict::Wrong { checked: true });
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
     let (logins, users) = (logins(), users("right"));
     assert_eq!(logins.check(&users, credentials("alice", "right")).await, Verdict::Right);
@@ -61,14 +61,14 @@ async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
     assert_eq!(logins.check(&users, credentials("alice", "right")).await, Verdict::Right, "without a check");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn only_so_many_wait_for_a_check() {
     let (logins, users) = (logins(), users("right"));
     let _all = logins.waiting.acquire_many(u32::try_from(WAITING).expect("few")).await.expect("places");
     assert_eq!(logins.check(&users, credentials("alice", "right")).await, Verdict::Busy);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn user_and_password_are_not_mixed_up() {
     let (logins, users) = (logins(), users("b"));
     let of = |user, password| logins.tag(&credentials(user, password), users.hash_of("alice").0);

@@ -1,0 +1,104 @@
+//! More than one exporter: behind a real load balancer, scraped by the real Prometheus.
+
+use std::time::{Duration, Instant};
+
+use fake_emqx::{FakeEmqx, Row, Version};
+
+use crate::support::{Families, HaProxy, Program, Prometheus, Series, Served, config_of};
+
+const EXAMPLE: &str = include_str!("../../examples/haproxy/haproxy.cfg");
+const CLIENTS: [(&str, &str); 3] = [("Room 1", "room-1"), ("Room 2", "room-2"), ("Room 3", "room-3")];
+
+/// The example, between this address and these replicas.
+fn balancing(address: &str, [a, b]: [&Served; 2]) -> String {
+    let own = [
+        ("bind :9671", format!("bind {address}")),
+        ("127.0.0.1:9672", a.address().to_owned()),
+        ("127.0.0.1:9673", b.address().to_owned()),
+        ("/-/ready", "/-/healthy".to_owned()),
+    ];
+    own.iter().fold(EXAMPLE.to_owned(), |config, (example, own)| {
+        assert!(config.contains(example), "{example}");
+        config.replace(example, own)
+    })
+}
+
+/// One target: the broker, asked through this address every second.
+fn scraping(address: &str) -> String {
+    format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+         scrape_configs:\n  \
+         - job_name: emqx-clients\n    \
+           metrics_path: /probe\n    \
+           params: {{broker: [LocalEMQX]}}\n    \
+           static_configs: [{{targets: [\"{address}\"], labels: {{instance: LocalEMQX}}}}]\n"
+    )
+}
+
+/// A metric of the replica's own, 0 while it has none.
+fn own(replica: &Served, name: &str) -> u64 {
+    let metrics = Families::parse(&replica.get("/metrics"));
+    metrics.value(name, &[]).map_or(0, |value| value.parse().expect("a count"))
+}
+
+/// Waits until the replica is in the middle of a probe.
+fn wait_for_a_probe(replica: &Served) {
+    let since = Instant::now();
+    while own(replica, "emqx_client_monitor_probes_in_flight") == 0 {
+        assert!(since.elapsed() < Duration::from_secs(60), "it is never asked");
+    }
+}
+
+fn number(series: &Series) -> f64 {
+    series.value.parse().expect("Prometheus says numbers")
+}
+
+/// Waits until so many scrapes are on record.
+fn wait_for_scrapes(prometheus: &Prometheus, count: f64) {
+    prometheus.wait_for("count_over_time(up[5m])", |series| {
+        let [one] = series else { return None };
+        (number(one) >= count).then_some(())
+    });
+}
+
+/// The present value of an expression for each of the watched clients.
+fn for_each_client(prometheus: &Prometheus, expression: &str) -> Vec<f64> {
+    prometheus.wait_for(expression, |series| {
+        (series.len() == CLIENTS.len()).then(|| series.iter().map(number).collect())
+    })
+}
+
+#[test]
+fn a_replica_that_dies_in_the_middle_of_a_scrape_is_not_noticed() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all(CLIENTS.map(|(_, client_id)| Row::like("plain-user-1").client_id(client_id)));
+    fake.delay(Duration::from_millis(150)); // time to be killed in
+    let program = Program::with_config(&config_of(&fake, "", &CLIENTS));
+    let [dies, lives] = [(); 2].map(|()| Served::start(&program, &[]));
+    let balancer = HaProxy::start(|address| balancing(address, [&dies, &lives]), "/probe?broker=LocalEMQX");
+    let prometheus = Prometheus::start(&scraping(balancer.address()));
+
+    wait_for_scrapes(&prometheus, 4.0);
+    for replica in [&dies, &lives] {
+        assert_ne!(own(replica, "emqx_client_monitor_probes_total"), 0, "both are asked");
+    }
+    wait_for_a_probe(&dies);
+    dies.end(); // SIGKILL: it has no time for anything
+    let before = own(&lives, "emqx_client_monitor_probes_total");
+    let scrapes = prometheus.wait_for("count_over_time(up[5m])", |series| series.first().map(number));
+    wait_for_scrapes(&prometheus, scrapes + 5.0);
+
+    assert!(own(&lives, "emqx_client_monitor_probes_total") >= before + 4, "the other one took over");
+    prometheus.wait_for("count_over_time(up[5m]) - sum_over_time(up[5m])", |series| {
+        let [failed] = series else { return None };
+        assert!(number(failed) <= 1.0, "{} scrapes failed", failed.value);
+        Some(())
+    });
+    for told in ["emqx_mqtt_client_connected", "emqx_mqtt_client_session_present"] {
+        let least = for_each_client(&prometheus, &format!("min_over_time({told}[5m])"));
+        assert_eq!(least, [1.0; 3], "{told}");
+        let missing = format!("sum_over_time(up[5m]) - on() group_right() count_over_time({told}[5m])");
+        assert_eq!(for_each_client(&prometheus, &missing), [0.0; 3], "{told}");
+        assert_eq!(for_each_client(&prometheus, told), [1.0; 3], "{told}");
+    }
+}
