@@ -15,7 +15,6 @@ fn balancing(address: &str, [a, b]: [&Served; 2]) -> String {
         ("bind :9671", format!("bind {address}")),
         ("127.0.0.1:9672", a.address().to_owned()),
         ("127.0.0.1:9673", b.address().to_owned()),
-        ("/-/ready", "/-/healthy".to_owned()),
     ];
     own.iter().fold(EXAMPLE.to_owned(), |config, (example, own)| {
         assert!(config.contains(example), "{example}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emqx_client_monitor::client::{Client, Group, Groups};
+use emqx_client_monitor::emqx::AskError;
 use emqx_client_monitor::emqx::wire::{self, Json};
 use emqx_client_monitor::metrics::exposition::Exposition;
 use emqx_client_monitor::outcome::{Account, Failures, Finding, Outcome, Subject, Told};
@@ -61,7 +62,7 @@ fn read_page(body: &[u8]) -> Vec<Client> {
                 }
                 clients.push(client);
             }
-            Err(error) => assert!(!error.to_string().is_empty()),
+            Err(bad) => assert!(!AskError::from(bad).to_string().is_empty()),
         }
     }
     clients
