@@ -16,14 +16,14 @@ use crate::outcome::{Outcome, Told};
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A piece ends soon after so many bytes. Writing it takes no longer than handing it to another thread would.
+/// A piece is about so long. Writing it takes no longer than handing it to another thread would.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// After so many clients the size of the piece is looked at again.
-const STRIDE: usize = 64;
+const STRIDE: usize = 16;
 
-/// What is kept free for the clients that go beyond the end of a piece.
-const STRIDE_BYTES: usize = 32 * 1024;
+/// About what a family may need for so many clients.
+const STRIDE_BYTES: usize = 8 * 1024;
 
 /// The text that tells an outcome, in pieces. Each family is one block with one heading, whatever the pieces.
 pub struct Exposition {
@@ -179,8 +179,8 @@ impl Iterator for Exposition {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let mut text = Vec::with_capacity(PIECE_BYTES + STRIDE_BYTES);
-        while text.len() < PIECE_BYTES && self.write_some(&mut text) {}
+        let mut text = Vec::with_capacity(PIECE_BYTES);
+        while text.len() < PIECE_BYTES - STRIDE_BYTES && self.write_some(&mut text) {}
         (!text.is_empty()).then(|| Bytes::from(text))
     }
 }
