@@ -12,7 +12,7 @@ const COMMIT: &str = "EMQX_CLIENT_MONITOR_COMMIT";
 const COMMIT_DIGITS: usize = 12;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/version/build.rs");
     println!("cargo::rerun-if-env-changed={COMMIT}");
     let commit = named_commit().or_else(checked_out_commit).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env={COMMIT}={commit:.COMMIT_DIGITS$}");
