@@ -219,14 +219,14 @@ fn a_bad_new_file_keeps_the_former_in_force_and_is_told_once() {
     assert_eq!(alice.status("/metrics"), 200);
 
     site.write("web.yaml", &format!("{TLS}basic_auth_users: {{alice: nonsense}}\n"));
-    thread::sleep(Duration::from_secs(4));
+    served.wait_until_logged("the former stays in force", 1);
     assert_eq!(alice.status("/metrics"), 200);
     site.write("web.yaml", &users(&[("alice", "new")]));
-    thread::sleep(Duration::from_secs(3));
+    served.wait_until_logged("the former stays in force", 2);
     assert_eq!(alice.status("/metrics"), 200, "TLS is not switched off");
     site.write("cert.pem", "no certificate");
     site.write("web.yaml", &format!("{TLS}{}", users(&[("alice", "new")])));
-    thread::sleep(Duration::from_secs(3));
+    served.wait_until_logged("the former stays in force", 3);
     assert_eq!(alice.status("/metrics"), 200);
 
     let log = served.end();
@@ -400,7 +400,7 @@ fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
     let served = site.serve(&["--web.listen-address", "[::1]:0", "--web.listen-address", "127.0.0.1:0"]);
     assert_eq!(Asker::plain(served.address()).status("/metrics"), 200);
     // It may answer at the first address before it has told the last.
-    thread::sleep(Duration::from_millis(500));
+    served.wait_until_logged("listening", 3);
     let log = served.end();
     assert_eq!(log.matches("listening").count(), 3, "{log}");
     assert!(log.contains("[::1]:"), "{log}");

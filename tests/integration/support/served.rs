@@ -2,19 +2,24 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Program;
 
+/// The longest anything may take: far more than it needs, and less than a hang.
+const AT_MOST: Duration = Duration::from_secs(60);
+
 /// The program, serving until it is dropped, and all that it logs.
 pub(crate) struct Served {
     process: Child,
     address: String,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    /// Reads the log to its end, so that the program never waits for a reader.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Served {
@@ -28,22 +33,41 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let (sender, receiver) = mpsc::channel();
-        // Read to its end, so that the program never waits for a reader.
-        let log = thread::spawn(move || {
-            let mut said = String::new();
-            while let Some(Ok(line)) = lines.next() {
+        let log = Arc::new(Mutex::new(String::new()));
+        let said = Arc::clone(&log);
+        let reader = thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
                 if let Some(address) = address_in(&line) {
                     let _ = sender.send(address);
                 }
+                let mut said = said.lock().expect("nobody panics with it");
                 said.push_str(&line);
                 said.push('\n');
             }
-            said
         });
         let address = receiver.recv().expect("it says where it listens");
-        Self { process, address, log: Some(log) }
+        Self { process, address, log, reader: Some(reader) }
+    }
+
+    /// Waits until it has logged these words so many times.
+    pub(crate) fn wait_until_logged(&self, words: &str, times: usize) {
+        let since = Instant::now();
+        loop {
+            let log = self.log.lock().expect("nobody panics with it").clone();
+            if log.matches(words).count() >= times {
+                return;
+            }
+            assert!(since.elapsed() < AT_MOST, "never logged {times} times: {words} in {log}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All that it logged, once it has ended.
+    fn whole_log(&mut self) -> String {
+        self.reader.take().expect("it is taken once").join().expect("a log in UTF-8");
+        self.log.lock().expect("nobody panics with it").clone()
     }
 
     /// Where it listens.
@@ -55,7 +79,7 @@ impl Served {
     pub(crate) fn get(&self, path: &str) -> String {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(AT_MOST))
             .build()
             .into();
         let mut answer = agent.get(format!("http://{}{path}", self.address)).call().expect("an answer");
@@ -72,7 +96,7 @@ impl Served {
     pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(AT_MOST))
             .build()
             .into();
         let uri = format!("http://{}{path}", self.address);
@@ -84,13 +108,13 @@ impl Served {
     /// Waits for its end, and gives its status and what it logged.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let status = self.process.wait().expect("it ends");
-        (status.code(), self.log.take().expect("it is taken once").join().expect("a log in UTF-8"))
+        (status.code(), self.whole_log())
     }
 
     /// Ends it, and gives what it logged.
     pub(crate) fn end(mut self) -> String {
         self.process.kill().expect("it runs");
-        self.log.take().expect("it is taken once").join().expect("a log in UTF-8")
+        self.whole_log()
     }
 }
 
