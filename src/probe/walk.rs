@@ -3,9 +3,7 @@
 //! The list moves while it is walked: clients come twice, and clients that are there do not come at all. So what
 //! a walk found is true, and what it did not find is unknown.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::mem;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -22,6 +20,9 @@ const MAX_PAGES: u64 = 10_000;
 /// The most clients that room is made for before they come.
 const MAX_EXPECTED: usize = 200_000;
 
+/// How many clients are gathered before it is first looked whether some came twice.
+const UNSETTLED: usize = 20_000;
+
 /// What a walk is to find, and what bounds it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Walk {
@@ -37,10 +38,10 @@ pub(super) struct Walk {
 /// What a walk found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Each client once, in the order they came.
+    /// Each client once, ordered by client ID, when it is settled.
     pub(super) clients: Vec<Client>,
-    /// The place of each client among those above.
-    places: HashMap<Arc<str>, usize>,
+    /// How many there were when that was last so.
+    settled: usize,
     /// Rows that are no clients.
     pub(super) bad_rows: Vec<BadRow>,
 }
@@ -48,10 +49,8 @@ pub(super) struct Found {
 impl Found {
     /// Makes room for what the broker says to hold, so that nothing has to move while it comes.
     fn expect(&mut self, count: Option<u64>) {
-        let more = count.map_or(0, |count| usize::try_from(count).unwrap_or(MAX_EXPECTED).min(MAX_EXPECTED));
-        let more = more.saturating_sub(self.clients.len());
-        self.clients.reserve(more);
-        self.places.reserve(more);
+        let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(MAX_EXPECTED).min(MAX_EXPECTED));
+        self.clients.reserve(count.saturating_sub(self.clients.len()));
     }
 
     /// Takes a row in, if it is that of a client who is looked for.
@@ -60,23 +59,28 @@ impl Found {
             return;
         }
         match row.into_client() {
-            Ok(client) => self.take_client(client),
+            Ok(client) => self.clients.push(client),
             Err(bad) => self.bad_rows.push(bad),
+        }
+        // A list that never ends takes no more room than twice what it really holds.
+        if self.clients.len() > 2 * self.settled + UNSETTLED {
+            self.settle();
         }
     }
 
-    /// Takes a client in, who may have come before: on an earlier page, or twice while its session moves.
-    fn take_client(&mut self, client: Client) {
-        match self.places.entry(Arc::clone(&client.client_id)) {
-            Entry::Occupied(place) => {
-                let known = &mut self.clients[*place.get()];
-                *known = std::mem::take(known).preferred(client);
+    /// Sees to it that each client is there once: it may have come before, on an earlier page or twice while its
+    /// session moves. EMQX lists a node's clients in order, which makes this a matter of looking at each once; a map
+    /// would look at each from everywhere.
+    fn settle(&mut self) {
+        self.clients.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        self.clients.dedup_by(|later, earlier| {
+            let is_same = later.client_id == earlier.client_id;
+            if is_same {
+                *earlier = mem::take(earlier).preferred(mem::take(later));
             }
-            Entry::Vacant(place) => {
-                place.insert(self.clients.len());
-                self.clients.push(client);
-            }
-        }
+            is_same
+        });
+        self.settled = self.clients.len();
     }
 }
 
@@ -89,6 +93,19 @@ impl Walk {
         is_wanted: impl Fn(&str) -> bool,
     ) -> (Found, Result<(), AskError>) {
         let mut found = Found::default();
+        let ended = self.gather(emqx, account, is_wanted, &mut found).await;
+        found.settle();
+        (found, ended)
+    }
+
+    /// Walks page by page until the last one.
+    async fn gather(
+        self,
+        emqx: &Emqx,
+        account: &mut Account,
+        is_wanted: impl Fn(&str) -> bool,
+        found: &mut Found,
+    ) -> Result<(), AskError> {
         let mut dialect = Dialect::NEWEST;
         let mut number = 1;
         while number <= MAX_PAGES {
@@ -102,9 +119,9 @@ impl Walk {
                         dialect = older;
                         continue;
                     }
-                    None => return (found, Err(AskError::Status { status: 400, code })),
+                    None => return Err(AskError::Status { status: 400, code }),
                 },
-                Err(error) => return (found, Err(error)),
+                Err(error) => return Err(error),
             };
             // `hasnext` is not reliable, and the count moves.
             let is_last = page.rows.len() < dialect.limit;
@@ -117,7 +134,7 @@ impl Walk {
             }
             number += 1;
         }
-        (found, Ok(()))
+        Ok(())
     }
 
     async fn page(

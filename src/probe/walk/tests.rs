@@ -81,6 +81,7 @@ proptest! {
         for row in listed(&pages).into_iter().flat_map(|page| page.rows) {
             found.take(row, &is_wanted);
         }
+        found.settle();
 
         let rows: Vec<_> = pages.concat().into_iter().enumerate().collect();
         let wanted = |is_bad| move |(_, row): &&(usize, Listed)| is_wanted(row.client_id) && row.is_bad == is_bad;
@@ -94,6 +95,7 @@ proptest! {
             let (number, truest) = of_client.rev().max_by_key(|(_, of)| of.worth()).expect("there is this row");
             expected.push((row.client_id, number.to_string(), truest.connected));
         }
+        expected.sort_unstable();
         let clients: Vec<_> = found.clients.iter().map(|client| {
             (&*client.client_id, client.username.clone().unwrap_or_default(), client.connected)
         }).collect();
@@ -116,6 +118,7 @@ proptest! {
             for row in listed(pages).into_iter().flat_map(|page| page.rows) {
                 found.take(row, &is_wanted);
             }
+            found.settle();
             let mut worth: Vec<_> = found.clients.into_iter().map(|client| {
                 (client.client_id, client.connected, client.session.and_then(|session| session.connected_at))
             }).collect();
