@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::asking::{Asking, Bounds, Ended, ask_all};
 use super::walk::Walk;
 use super::{Of, chain, note, reason, told};
-use crate::client::{Client, Groups, WatchedClient};
+use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
 use crate::emqx::{AskError, Asked, Emqx};
 use crate::outcome::{Finding, Outcome, Subject, Told};
@@ -47,6 +47,7 @@ impl Inquiry {
                 outcome.clients = told(clients, findings.into_iter());
             }
         }
+        number_nodes(&mut outcome.clients, &self.broker);
     }
 
     fn bounds(&self) -> Bounds {
@@ -102,7 +103,7 @@ impl Inquiry {
         })
         .await;
         let found = settle(asking, &self.emqx, 1, outcome).into_iter().map(|answer| match answer {
-            Some(Some(client)) => Finding::Known(numbered(client, &self.broker)),
+            Some(Some(client)) => Finding::Known(client),
             Some(None) => Finding::Absent,
             None => Finding::Unknown,
         });
@@ -120,9 +121,9 @@ impl Inquiry {
         let (found, walked) = walk.find(&self.emqx, &mut outcome.account, is_wanted).await;
 
         let mut findings = vec![Finding::Unknown; clients.len()];
-        for client in found.clients {
-            if let Some(place) = places.get(&*client.client_id) {
-                findings[*place] = Finding::Known(numbered(client, &self.broker));
+        for told in found.clients {
+            if let Some(place) = places.get(told.client_id()) {
+                findings[*place] = told.finding;
             }
         }
         let is_missing = |place: &usize| findings[*place] == Finding::Unknown;
@@ -151,14 +152,7 @@ impl Inquiry {
             outcome.failures.add(reason(&error), &chain(&error), 0);
             outcome.is_whole = false;
         }
-        outcome.clients = found
-            .clients
-            .into_iter()
-            .map(|client| Told {
-                subject: Subject::Listed(Arc::clone(&client.client_id)),
-                finding: Finding::Known(numbered(client, &self.broker)),
-            })
-            .collect();
+        outcome.clients = found.clients;
         for bad in found.bad_rows {
             let whose = bad.client_id.clone();
             let error = AskError::from(bad);
@@ -197,10 +191,13 @@ fn settle<T>(asking: Asking<T>, emqx: &Emqx, clients: usize, outcome: &mut Outco
         .collect()
 }
 
-/// Gives the client the number that the configuration has for its node.
-fn numbered(mut client: Client, broker: &Broker) -> Client {
-    if let (Some(address), Some(node)) = (client.address.as_deref_mut(), client.node.as_deref()) {
-        address.node_number = broker.nodes.get(node).copied();
+/// Gives each client the number that the configuration has for its node.
+fn number_nodes(clients: &mut [Told], broker: &Broker) {
+    for told in clients {
+        if let Finding::Known(client) = &mut told.finding
+            && let (Some(address), Some(node)) = (client.address.as_deref_mut(), client.node.as_deref())
+        {
+            address.node_number = broker.nodes.get(node).copied();
+        }
     }
-    client
 }

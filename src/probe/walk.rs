@@ -4,15 +4,16 @@
 //! a walk found is true, and what it did not find is unknown.
 
 use std::mem;
+use std::sync::Arc;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::asking::pause;
 use super::note;
-use crate::client::{Client, Groups};
+use crate::client::Groups;
 use crate::emqx::wire::{BadRow, Page, Row};
 use crate::emqx::{AskError, Asked, Consequence, Dialect, Emqx};
-use crate::outcome::Account;
+use crate::outcome::{Account, Finding, Subject, Told};
 
 /// The most pages that are walked: more clients than any broker holds, and an end to a list that never ends.
 const MAX_PAGES: u64 = 10_000;
@@ -38,8 +39,9 @@ pub(super) struct Walk {
 /// What a walk found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Each client once, ordered by client ID, when it is settled.
-    pub(super) clients: Vec<Client>,
+    /// Each client once, ordered by client ID, when it is settled. As it will be told: 100 000 clients are better not
+    /// moved once more.
+    pub(super) clients: Vec<Told>,
     /// How many there were when that was last so.
     settled: usize,
     /// Rows that are no clients.
@@ -59,7 +61,10 @@ impl Found {
             return;
         }
         match row.into_client() {
-            Ok(client) => self.clients.push(client),
+            Ok(client) => {
+                let subject = Subject::Listed(Arc::clone(&client.client_id));
+                self.clients.push(Told { subject, finding: Finding::Known(client) });
+            }
             Err(bad) => self.bad_rows.push(bad),
         }
         // A list that never ends takes no more room than twice what it really holds.
@@ -72,10 +77,12 @@ impl Found {
     /// session moves. EMQX lists a node's clients in order, which makes this a matter of looking at each once; a map
     /// would look at each from everywhere.
     fn settle(&mut self) {
-        self.clients.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        self.clients.sort_by(|one, other| one.client_id().cmp(other.client_id()));
         self.clients.dedup_by(|later, earlier| {
-            let is_same = later.client_id == earlier.client_id;
-            if is_same {
+            let is_same = later.client_id() == earlier.client_id();
+            if let (true, Finding::Known(earlier), Finding::Known(later)) =
+                (is_same, &mut earlier.finding, &mut later.finding)
+            {
                 *earlier = mem::take(earlier).preferred(mem::take(later));
             }
             is_same

@@ -96,7 +96,7 @@ proptest! {
             expected.push((row.client_id, number.to_string(), truest.connected));
         }
         expected.sort_unstable();
-        let clients: Vec<_> = found.clients.iter().map(|client| {
+        let clients: Vec<_> = found.clients.iter().filter_map(|told| told.finding.client()).map(|client| {
             (&*client.client_id, client.username.clone().unwrap_or_default(), client.connected)
         }).collect();
         prop_assert_eq!(clients, expected);
@@ -119,8 +119,8 @@ proptest! {
                 found.take(row, &is_wanted);
             }
             found.settle();
-            let mut worth: Vec<_> = found.clients.into_iter().map(|client| {
-                (client.client_id, client.connected, client.session.and_then(|session| session.connected_at))
+            let mut worth: Vec<_> = found.clients.iter().filter_map(|told| told.finding.client()).map(|client| {
+                (client.client_id.clone(), client.connected, client.session.as_ref().and_then(|session| session.connected_at))
             }).collect();
             worth.sort_unstable();
             worth
