@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 use crate::causes::chain;
 use crate::client::{Groups, WatchedClient};
@@ -120,6 +121,8 @@ fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
 fn note(account: &mut Account, exchange: Exchange, error: Option<&AskError>) {
     let Exchange { target, status, body_bytes, duration } = exchange;
     let error_text = error.map(|error| chain(error));
+    let milliseconds = duration.as_millis();
+    debug!(path = target, status, milliseconds, error = error_text, "asked the broker");
     let request = EndedRequest { target, status, body_bytes, duration, error: error_text };
     account.note(request, matches!(error, Some(AskError::Status { .. })));
 }

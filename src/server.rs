@@ -1,5 +1,6 @@
 //! The exporter's own HTTP side: every route is in one list.
 
+mod access_log;
 mod debug_view;
 pub mod door;
 mod failure_log;
@@ -118,6 +119,7 @@ impl Server {
                 .app_data(shared.clone())
                 .wrap(Compress::default())
                 .wrap(from_fn(door::admit))
+                .wrap(from_fn(access_log::log))
                 .configure(routes)
         };
         let shutdown_delay = options.shutdown_delay;

@@ -64,3 +64,18 @@ fn a_probe_that_succeeds_is_told_at_debug_level_only() {
         assert_eq!(lines(&log, "requests=3").len(), told, "{level}: {log}");
     }
 }
+
+#[test]
+fn requests_are_told_at_debug_level_only() {
+    let (_fake, program) = broker();
+    for (level, told) in [("info", 0), ("debug", 1)] {
+        let served = Served::start(&program, &["--log.level", level]);
+        served.get("/metrics");
+        served.get("/probe?broker=LocalEMQX");
+        served.get("/-/healthy");
+        let log = served.end();
+        for words in ["path=/metrics status=200", "path=/v5/clients/a status=200"] {
+            assert_eq!(lines(&log, words).len(), told, "{words} at {level}: {log}");
+        }
+    }
+}
