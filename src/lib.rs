@@ -20,6 +20,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod emqx;
+mod files;
 pub mod healthcheck;
 mod humanize;
 pub mod logging;

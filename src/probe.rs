@@ -90,15 +90,19 @@ fn give_up(of: Of, reason: Reason, text: &str, outcome: &mut Outcome) {
 
 /// Reads the secrets and the files of TLS, and makes ready to ask.
 async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<Emqx, (Reason, String)> {
-    let reading = Arc::clone(broker);
-    // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
-    let access = timeout_at(deadline, spawn_blocking(move || access(&reading)))
-        .await
-        .map_err(|_| {
-            (Reason::Config, "the files of secrets and certificates could not be read in time".into())
-        })?
-        .map_err(|error| (Reason::Config, chain(&error)))?
-        .map_err(|error| (Reason::Config, chain(error.as_ref())))?;
+    let access = if broker.reads_files() {
+        let reading = Arc::clone(broker);
+        // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
+        timeout_at(deadline, spawn_blocking(move || access(&reading)))
+            .await
+            .map_err(|_| {
+                (Reason::Config, "the files of secrets and certificates could not be read in time".into())
+            })?
+            .map_err(|error| (Reason::Config, chain(&error)))?
+    } else {
+        access(broker)
+    };
+    let access = access.map_err(|error| (Reason::Config, chain(error.as_ref())))?;
     Emqx::new(&access).map_err(|error| (reason(&error), chain(&error)))
 }
 

@@ -1,7 +1,6 @@
 //! TLS towards a broker: made from the configuration's files, and made anew when those files change.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,8 +10,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use crate::files::read_bounded;
+
 /// The largest certificate, key or bundle that is read. The bundle of a whole operating system has 0.25 MiB.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What the configuration says about TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,32 +172,19 @@ impl std::fmt::Debug for Files {
 impl Files {
     fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
         let ca = match &settings.trust {
-            Trust::CaFile(path) => Some(read_bounded(path)?),
+            Trust::CaFile(path) => Some(read(path)?),
             Trust::System | Trust::Anyone => None,
         };
         let (cert, key) = match &settings.identity {
-            Some(identity) => {
-                (Some(read_bounded(&identity.cert_file)?), Some(read_bounded(&identity.key_file)?))
-            }
+            Some(identity) => (Some(read(&identity.cert_file)?), Some(read(&identity.key_file)?)),
             None => (None, None),
         };
         Ok(Self { ca, cert, key })
     }
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let failed = |source| TlsError::Read { path: path.to_owned(), source };
-    // Looked at before it is opened: opening a pipe that nobody writes to would never end.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("not a regular file")));
-    }
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > MAX_FILE_BYTES {
-        return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB")));
-    }
-    Ok(content)
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    read_bounded(path, MAX_FILE_BYTES).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }
 
 fn client_config(settings: &TlsSettings, files: &Files) -> Result<ClientConfig, TlsError> {

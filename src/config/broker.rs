@@ -48,6 +48,12 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// Whether files have to be read to ask it, which may block.
+    #[must_use]
+    pub fn reads_files(&self) -> bool {
+        self.api_key.needs_file() || self.api_secret.needs_file() || self.tls.is_some()
+    }
+
     /// How long a probe may take for which nobody set a deadline: as long as all attempts of one API request.
     #[must_use]
     pub fn default_timeout(&self) -> Duration {

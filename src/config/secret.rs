@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::file::read_bounded;
 use super::value::Value;
 use crate::causes;
+use crate::files::read_bounded;
 
 /// The largest secret file, in bytes.
 const LARGEST_FILE: usize = 64 << 10;

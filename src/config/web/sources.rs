@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
-use super::super::file::read_bounded;
+use crate::files::read_bounded;
 
 /// The largest file that is read: many certificates, or many users.
 const LARGEST: usize = 4 << 20;

@@ -73,22 +73,7 @@ impl Exporter {
 
     /// Asks for a path with another method and headers.
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(AT_MOST))
-            .build()
-            .into();
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut response = agent.run(request.body(()).expect("a request")).expect("an answer");
-        Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.body_mut().with_config().limit(1 << 30).read_to_vec().expect("a whole body"),
-        }
+        ask(&self.address.to_string(), method, path, headers)
     }
 
     /// Probes with this query and reads what it says.
@@ -104,6 +89,22 @@ impl Exporter {
         let answer = self.request("GET", &format!("/probe?{query}"), &[header]);
         assert_eq!(answer.status, 200, "{}", answer.text());
         Families::parse(&answer.text())
+    }
+}
+
+/// Asks whoever listens at `address`, and takes any status for an answer.
+pub(super) fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(AT_MOST)).build().into();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = agent.run(request.body(()).expect("a request")).expect("an answer");
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.body_mut().with_config().limit(1 << 30).read_to_vec().expect("a whole body"),
     }
 }
 

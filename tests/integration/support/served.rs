@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Program;
+use super::exporter::ask;
 
 /// The longest anything may take: far more than it needs, and less than a hang.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -77,13 +78,7 @@ impl Served {
 
     /// What it answers, whatever the status.
     pub(crate) fn get(&self, path: &str) -> String {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(AT_MOST))
-            .build()
-            .into();
-        let mut answer = agent.get(format!("http://{}{path}", self.address)).call().expect("an answer");
-        answer.body_mut().read_to_string().expect("a whole text")
+        self.request("GET", path).1
     }
 
     /// Sends it a signal by its process id.
@@ -94,15 +89,8 @@ impl Served {
 
     /// Asks with another method, and gives status and text.
     pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(AT_MOST))
-            .build()
-            .into();
-        let uri = format!("http://{}{path}", self.address);
-        let request = ureq::http::Request::builder().method(method).uri(uri).body(()).expect("a request");
-        let mut answer = agent.run(request).expect("an answer");
-        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a whole text"))
+        let answer = ask(&self.address, method, path, &[]);
+        (answer.status, answer.text())
     }
 
     /// Waits for its end, and gives its status and what it logged.
