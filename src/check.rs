@@ -18,7 +18,7 @@ use crate::cli::{CheckTask, Output};
 use crate::config::{Broker, Config};
 use crate::outcome::{Outcome, State};
 use crate::probe::{Of, Question, probe};
-use crate::table;
+use crate::table::{self, Column};
 
 /// How many brokers are asked at once.
 const BROKERS_AT_ONCE: usize = 8;
@@ -69,9 +69,10 @@ pub enum CheckError {
 /// An unknown broker in the task, or a stdout that takes no text. One that is no longer read is no error.
 pub async fn check(config: &Config, task: &CheckTask) -> Result<Verdict, CheckError> {
     let brokers = chosen(config, task)?;
+    let shown = table::groups(Column::is_in_terminal);
     let groups = match task.output {
-        Output::Table => table::groups(),
-        Output::Json => table::groups().union(config.prometheus.collect),
+        Output::Table => shown,
+        Output::Json => shown.union(config.prometheus.collect),
     };
     let questions = brokers.into_iter().map(|broker| Question {
         of: if task.all { Of::Everyone } else { Of::Watched(broker.clients.clone()) },

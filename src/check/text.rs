@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use comfy_table::{
-    Cell as DrawnCell, CellAlignment, Color, ColumnConstraint, ContentLineStyle, LineStyle, Table, TableStyle,
-    Width,
+    Attribute, Cell as DrawnCell, CellAlignment, Color, ColumnConstraint, ContentLineStyle, LineStyle, Table,
+    TableStyle, Width,
 };
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::layout::{Layout, Needs, fit};
-use crate::outcome::{Outcome, Told};
-use crate::table::{Alignment, COLUMNS, Cell};
+use crate::outcome::Outcome;
+use crate::table::{Alignment, COLUMNS, Cell, Order, Row, Shown, Weight};
 
 /// A heavy head over light rows.
 const HEAVY_HEAD: TableStyle = TableStyle::new()
@@ -41,7 +41,7 @@ pub(super) fn print(outcomes: &[Outcome], now: Timestamp) -> io::Result<()> {
 fn tell(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
     let mut text = String::new();
     if outcomes.iter().any(|outcome| !outcome.clients.is_empty()) {
-        let columns = columns(outcomes, now);
+        let columns = columns(outcomes, Order::default(), now);
         let needs: Vec<_> = columns.iter().map(Column::needs).collect();
         let layout = fit(&needs, room);
         let _ = writeln!(text, "{}", draw(&columns, &layout));
@@ -69,35 +69,26 @@ struct Column {
     cells: Vec<Cell>,
 }
 
-fn columns(outcomes: &[Outcome], now: Timestamp) -> Vec<Column> {
-    let mut rows: Vec<(&Told, &Outcome)> =
-        outcomes.iter().flat_map(|outcome| outcome.clients.iter().map(move |told| (told, outcome))).collect();
-    rows.sort_by_key(|(told, outcome)| (told.alias(), &outcome.broker));
-
-    let mut columns: Vec<_> = COLUMNS
+fn columns(outcomes: &[Outcome], order: Order, now: Timestamp) -> Vec<Column> {
+    let rows = outcomes.iter().flat_map(|outcome| outcome.clients.iter().map(move |told| (told, outcome)));
+    let mut rows: Vec<_> = rows.map(|(told, outcome)| Row { told, broker: &outcome.broker }).collect();
+    order.sort(&mut rows);
+    COLUMNS
         .iter()
+        .filter(|column| column.is_in_terminal())
+        .filter(|column| column.shown != Shown::IfSeveralBrokers || outcomes.len() > 1)
         .map(|column| Column {
             heading: column.heading,
             alignment: column.alignment,
-            dispensable: column.dispensable,
-            cells: rows.iter().map(|(told, _)| column.cell(told, now)).collect(),
+            dispensable: column.shown == Shown::IfRoom,
+            cells: rows.iter().map(|row| column.cell(*row, now)).collect(),
         })
-        .collect();
-    if outcomes.len() > 1 {
-        let broker = Column {
-            heading: ["", "Broker"],
-            alignment: Alignment::Left,
-            dispensable: false,
-            cells: rows.iter().map(|(_, outcome)| Cell::Plain(outcome.broker.clone())).collect(),
-        };
-        columns.insert(1, broker);
-    }
-    columns
+        .collect()
 }
 
 impl Column {
     fn needs(&self) -> Needs {
-        let texts = || self.heading.into_iter().chain(self.cells.iter().map(Cell::text));
+        let texts = || self.heading.into_iter().chain(self.cells.iter().map(|cell| cell.text.as_str()));
         let natural = texts().map(str::width).max().unwrap_or(0);
         let least = match self.alignment {
             Alignment::Left => natural.min(LEAST_NAME),
@@ -148,8 +139,10 @@ fn headings(shown: &[(&Column, usize)]) -> Vec<String> {
 }
 
 fn drawn(cell: &Cell) -> DrawnCell {
-    match cell {
-        Cell::Plain(text) => DrawnCell::new(text),
-        Cell::Alarming(text) => DrawnCell::new(text).fg(Color::Red),
+    let drawn = DrawnCell::new(&cell.text);
+    match cell.weight {
+        Weight::Plain => drawn,
+        Weight::Notable => drawn.add_attribute(Attribute::Bold),
+        Weight::Alarming => drawn.fg(Color::Red),
     }
 }
