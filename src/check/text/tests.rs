@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::client::{Client, Groups, MessagesByQos, Queue, Session, Traffic, WatchedClient};
-use crate::outcome::{Account, Failures, Finding, Reason, Subject};
+use crate::outcome::{Account, Failures, Finding, Reason, Subject, Told};
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
