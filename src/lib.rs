@@ -5,15 +5,17 @@
 //!
 //! ```text
 //! main -> cli, logging -> server | check
-//! server/probe, check -> probe -> emqx -> emqx/http -> emqx/transport
-//!                        |        +-----> emqx/wire -> client
-//!                        +-> outcome -> client
-//!                        +-> config -> emqx (what can be asked for), client, tls
+//! server, check -> probe -> emqx -> emqx/http -> emqx/transport
+//!                  |        +-----> emqx/wire -> client
+//!                  +-> outcome -> client
+//!                  +-> config -> emqx (what can be asked for), client, tls
 //! server/probe -> metrics/exposition -> metrics -> outcome, client
-//! check -> table -> humanize, outcome, client
+//! server/pages, check -> table -> humanize, outcome, client
+//! server/pages -> advice (what people are told of each reason) -> outcome
 //! server/door -> config/web (how the exporter's own port is guarded)
 //! ```
 
+pub mod advice;
 mod causes;
 pub mod check;
 pub mod cli;

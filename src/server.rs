@@ -1,11 +1,14 @@
 //! The exporter's own HTTP side: every route is in one list.
 
 mod access_log;
+mod asking;
 mod debug_view;
+mod discovery;
 pub mod door;
 mod failure_log;
 mod lifecycle;
 mod limits;
+mod pages;
 mod probe;
 pub mod query;
 mod running;
@@ -24,10 +27,12 @@ use actix_web::http::header;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer, Resource, Route};
-use tokio::sync::Semaphore;
 use tracing::info;
 
 use crate::config::{Config, ConfigError};
+use crate::outcome::Outcome;
+use crate::probe::Question;
+use asking::{Busy, Places, UnderWay};
 use door::Door;
 use failure_log::FailureLog;
 use lifecycle::{Readiness, Signals};
@@ -76,12 +81,16 @@ struct State {
     failures: FailureLog,
     timeout_offset: Duration,
     telemetry: Telemetry,
-    /// One for each probe that may be under way.
-    places: Arc<Semaphore>,
+    places: Places,
     door: Option<Arc<Door>>,
 }
 
 impl State {
+    /// Asks a broker, and counts what came of it.
+    async fn ask(&self, question: Question) -> Result<(Outcome, UnderWay), Busy> {
+        self.places.ask(question, &self.telemetry, &self.failures).await
+    }
+
     /// Reads the configuration again. It blocks.
     fn reload(&self) -> Result<(), ConfigError> {
         self.running.reload(&self.telemetry, &self.failures)
@@ -110,14 +119,13 @@ impl Server {
             failures: FailureLog::default(),
             timeout_offset: options.timeout_offset,
             telemetry,
-            places: Arc::new(Semaphore::new(options.max_probes)),
+            places: Places::new(options.max_probes),
             door: options.door.clone(),
         });
         let shared = state.clone();
         let app = move || {
             App::new()
                 .app_data(shared.clone())
-                .wrap(Compress::default())
                 .wrap(from_fn(door::admit))
                 .wrap(from_fn(access_log::log))
                 .configure(routes)
@@ -189,8 +197,11 @@ fn routes(service: &mut ServiceConfig) {
     let get = |path, route: Route| resource(path, "GET").route(route);
     let get_or_head = |path, get: Route, head: Route| resource(path, "GET, HEAD").route(get).route(head);
     service
-        .service(get("/probe", web::get().to(probe::answer)))
-        .service(get("/metrics", web::get().to(status::metrics)))
+        // Not compressed: that would hold back the brokers that have answered until the last one has.
+        .service(get_or_head("/", web::get().to(pages::answer), web::head().to(pages::head)))
+        .service(get("/probe", web::get().to(probe::answer)).wrap(Compress::default()))
+        .service(get("/metrics", web::get().to(status::metrics)).wrap(Compress::default()))
+        .service(get_or_head("/sd", web::get().to(discovery::answer), web::head().to(discovery::answer)))
         .service(get("/config", web::get().to(status::config)))
         .service(get_or_head("/-/healthy", web::get().to(status::healthy), web::head().to(status::healthy)))
         .service(get_or_head("/-/ready", web::get().to(status::ready), web::head().to(status::ready)))

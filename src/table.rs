@@ -3,16 +3,18 @@
 //! Adding a column is one entry. How the table is drawn is the business of those who show it.
 
 mod cell;
+mod content;
 mod order;
 
 use jiff::Timestamp;
 
-use crate::client::{Client, Group, Groups, Session};
-use crate::humanize;
-use crate::outcome::{State, Told};
-pub(crate) use cell::{Cell, Weight};
+use crate::client::{Group, Groups, Session};
+use crate::outcome::Told;
+pub(crate) use cell::{Cell, Weight, harmless};
+use content::Content;
+pub(crate) use content::word;
 use order::Key;
-pub(crate) use order::Order;
+pub(crate) use order::{Order, UnknownColumn};
 
 /// A line of a table: a client, and the broker that was asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -68,29 +70,6 @@ pub(crate) enum Alignment {
     Digits,
 }
 
-/// What the cells of a column say of one client.
-#[derive(Debug, Clone, Copy)]
-enum Content {
-    /// A name somebody chose.
-    Name(for<'a> fn(Row<'a>) -> Option<&'a str>),
-    /// A count.
-    Count(fn(&Client) -> Option<u64>),
-    /// A count of what was lost.
-    Losses(fn(&Client) -> Option<u64>),
-    /// A setting in seconds.
-    Interval(fn(&Client) -> Option<u64>),
-    /// When something happened.
-    Time(fn(&Told) -> Option<Timestamp>),
-    /// The state.
-    State,
-    /// How long the client has been in its state.
-    Since,
-    /// How long it has been connected, or the word for what it is instead.
-    Presence,
-    /// Messages that wait for it.
-    Queue,
-}
-
 /// Every column, from left to right.
 pub(crate) static COLUMNS: &[Column] = &[
     Column {
@@ -111,19 +90,11 @@ pub(crate) static COLUMNS: &[Column] = &[
         shown: Shown::IfSeveralBrokers,
         content: Content::Name(|row| Some(row.broker)),
     },
-    Column {
-        name: "state",
-        heading: ["", "State"],
-        title: "State",
-        alignment: Alignment::Left,
-        group: Group::State,
-        shown: Shown::OnPage,
-        content: Content::State,
-    },
+    STATE,
     Column {
         name: "since",
         heading: ["Since", "(time ago)"],
-        title: "For",
+        title: "For how long",
         alignment: Alignment::Right,
         group: Group::Session,
         shown: Shown::OnPage,
@@ -162,18 +133,20 @@ pub(crate) static COLUMNS: &[Column] = &[
     digits("inflight", ["MsgIn", "Flght"], "In flight", Group::Queue, Shown::IfRoom, {
         Content::Count(|client| client.queue.as_ref()?.inflight)
     }),
-    digits("queue", ["Msg", "Queue"], "Queued", Group::Queue, Shown::OnPage, Content::Queue),
+    digits("queue", ["Msg", "Queue"], "Queued", Group::Queue, Shown::OnPage, {
+        Content::Burden(|client| client.queue.as_ref()?.mqueue)
+    }),
     digits("received", ["RX", "Msg"], "Received", Group::Traffic, Shown::IfRoom, {
         Content::Count(|client| client.traffic.as_ref()?.received_messages.total())
     }),
     digits("received-dropped", ["RX", "Drop"], "Received, dropped", Group::Traffic, Shown::IfRoom, {
-        Content::Losses(|client| client.traffic.as_ref()?.received_dropped)
+        Content::Burden(|client| client.traffic.as_ref()?.received_dropped)
     }),
     digits("sent", ["TX", "Msg"], "Sent", Group::Traffic, Shown::IfRoom, {
         Content::Count(|client| client.traffic.as_ref()?.sent_messages.total())
     }),
     digits("sent-dropped", ["TX", "Drop"], "Sent, dropped", Group::Traffic, Shown::IfRoom, {
-        Content::Losses(|client| client.traffic.as_ref()?.sent_dropped)
+        Content::Burden(|client| client.traffic.as_ref()?.sent_dropped)
     }),
     Column {
         name: "username",
@@ -195,6 +168,16 @@ pub(crate) static COLUMNS: &[Column] = &[
     },
 ];
 
+const STATE: Column = Column {
+    name: "state",
+    heading: ["", "State"],
+    title: "State",
+    alignment: Alignment::Left,
+    group: Group::State,
+    shown: Shown::OnPage,
+    content: Content::State,
+};
+
 const fn digits(
     name: &'static str,
     heading: [&'static str; 2],
@@ -213,6 +196,17 @@ pub(crate) fn groups(is_shown: impl Fn(&Column) -> bool) -> Groups {
 }
 
 impl Column {
+    /// The column that tells the state.
+    pub(crate) fn of_state() -> &'static Self {
+        &STATE
+    }
+
+    /// Whether its cells are numbers of which the largest are of interest.
+    #[must_use]
+    pub(crate) fn is_count(&self) -> bool {
+        matches!(self.content, Content::Count(_) | Content::Burden(_))
+    }
+
     /// Whether a terminal shows it, if there is room.
     #[must_use]
     pub(crate) fn is_in_terminal(&self) -> bool {
@@ -228,96 +222,13 @@ impl Column {
     /// Its cell in the row of one client, in a table that is made `now`.
     #[must_use]
     pub(crate) fn cell(&self, row: Row<'_>, now: Timestamp) -> Cell {
-        let client = row.told.finding.client();
-        match self.content {
-            Content::Name(name) => name(row).map_or_else(Cell::default, Cell::name),
-            Content::Count(count) => client.and_then(count).map_or_else(Cell::default, Cell::from),
-            Content::Losses(count) => client
-                .and_then(count)
-                .map_or_else(Cell::default, |count| Cell::from(count).notable_if(count > 0)),
-            Content::Interval(seconds) => client
-                .and_then(seconds)
-                .map_or_else(Cell::default, |seconds| Cell::plain(humanize::interval(seconds))),
-            Content::Time(time) => time(row.told).map_or_else(Cell::default, |at| Cell::ago(at, now)),
-            Content::State => state(row.told.finding.state()),
-            Content::Since => since(row.told).map_or_else(Cell::default, |at| {
-                Cell::ago(at, now).alarming_if(is_away_too_long(row.told, at, now))
-            }),
-            Content::Presence if row.told.finding.state() == State::Connected => {
-                since(row.told).map_or_else(Cell::default, |at| Cell::ago(at, now))
-            }
-            Content::Presence => state(row.told.finding.state()),
-            Content::Queue => client
-                .and_then(queued)
-                .map_or_else(Cell::default, |count| Cell::from(count).notable_if(count > 0)),
-        }
+        self.content.cell(row, now)
     }
 
     /// What its cell is sorted by.
     fn key<'a>(&self, row: Row<'a>) -> Key<'a> {
-        let client = row.told.finding.client();
-        let count = |count: Option<u64>| count.map_or(Key::Missing, |count| Key::Number(count.into()));
-        // What happened lately comes first, as it says the smaller number.
-        let age =
-            |at: Option<Timestamp>| at.map_or(Key::Missing, |at| Key::Number(-i128::from(at.as_millisecond())));
-        let state = row.told.finding.state();
-        match self.content {
-            Content::Name(name) => name(row).map_or(Key::Missing, Key::Text),
-            Content::Count(of) | Content::Losses(of) | Content::Interval(of) => count(client.and_then(of)),
-            Content::Time(time) => age(time(row.told)),
-            Content::State => Key::Number(rank(state)),
-            Content::Since => age(since(row.told)),
-            Content::Presence if state == State::Connected => age(since(row.told)),
-            Content::Presence => Key::Text(word(state)),
-            Content::Queue => count(client.and_then(queued)),
-        }
+        self.content.key(row)
     }
-}
-
-/// A state as a word.
-fn state(state: State) -> Cell {
-    Cell { state: Some(state), ..Cell::plain(word(state).to_owned()) }.alarming_if(state != State::Connected)
-}
-
-/// What people call a state. Whose session is held and who is away is simply offline.
-fn word(state: State) -> &'static str {
-    match state {
-        State::Connected => "connected",
-        State::Disconnected => "offline",
-        State::Absent => "absent",
-        State::Unknown => "unknown",
-    }
-}
-
-/// Whom to look after first.
-fn rank(state: State) -> i128 {
-    match state {
-        State::Absent => 0,
-        State::Disconnected => 1,
-        State::Unknown => 2,
-        State::Connected => 3,
-    }
-}
-
-/// When the client's present state began.
-fn since(told: &Told) -> Option<Timestamp> {
-    let session = session(told)?;
-    match told.finding.state() {
-        State::Connected => session.connected_at,
-        State::Disconnected => session.disconnected_at,
-        State::Absent | State::Unknown => None,
-    }
-}
-
-/// Whether the client is away, since then, for longer than the configuration lets it.
-fn is_away_too_long(told: &Told, since: Timestamp, now: Timestamp) -> bool {
-    let away = u64::try_from(now.as_second().saturating_sub(since.as_second())).unwrap_or(0);
-    told.finding.state() == State::Disconnected
-        && told.offline_after().is_some_and(|offline_after| away > offline_after.as_secs())
-}
-
-fn queued(client: &Client) -> Option<u64> {
-    client.queue.as_ref()?.mqueue
 }
 
 fn session(told: &Told) -> Option<&Session> {

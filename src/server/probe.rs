@@ -7,16 +7,13 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 use tracing::warn;
 
 use super::debug_view::DebugView;
 use super::query::Parameters;
-use super::telemetry::ProbeInFlight;
-use super::{State, text};
+use super::{State, UnderWay, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
-use crate::probe::probe;
 
 /// When to come back after a 503, in seconds. A probe of a healthy broker takes milliseconds.
 const RETRY_AFTER: &str = "1";
@@ -37,31 +34,21 @@ pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResp
             return text(HttpResponse::BadRequest(), format!("{refusal}\n"));
         }
     };
-    let Ok(place) = state.places.clone().try_acquire_owned() else {
-        warn!(reason = "busy", broker = question.broker.alias, "refused a probe: too many are under way");
-        state.telemetry.probe_refused("busy");
-        let mut answer = HttpResponse::ServiceUnavailable();
-        answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-        return text(answer, "too many probes are under way; see --web.max-probes\n");
-    };
-    let under_way = UnderWay { _counted: state.telemetry.probe_begins(), _place: place };
-
     let api_url = question.broker.api_url.clone();
-    let outcome = probe(question).await;
-    state.telemetry.probe_ended(&outcome);
-    state.failures.note(&outcome);
+    let (outcome, under_way) = match state.ask(question).await {
+        Ok(asked) => asked,
+        Err(busy) => {
+            let mut answer = HttpResponse::ServiceUnavailable();
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            return text(answer, format!("{busy}\n"));
+        }
+    };
     if debug {
         let mut answer = HttpResponse::Ok();
         answer.content_type("text/plain; charset=utf-8");
         return tell(&mut answer, under_way, DebugView::new(&api_url, outcome));
     }
     tell(HttpResponse::Ok().content_type(CONTENT_TYPE), under_way, Exposition::new(outcome))
-}
-
-/// A probe under way, until its answer has been sent or nobody wants it any more.
-struct UnderWay {
-    _counted: ProbeInFlight,
-    _place: OwnedSemaphorePermit,
 }
 
 /// Sends a text that comes in pieces, each made only when the one before is on its way; a text of one piece is sent

@@ -52,8 +52,9 @@ pub(super) async fn reload(state: Data<State>) -> HttpResponse {
 pub(super) async fn not_found() -> HttpResponse {
     text(
         HttpResponse::NotFound(),
-        "There is nothing here. Ask /probe?broker=ALIAS for the clients of a broker, /metrics for the metrics of \
-         this exporter itself, /config for what it runs, or /-/healthy and /-/ready whether it is up.\n",
+        "There is nothing here. Ask / for a page for people, /probe?broker=ALIAS for the clients of a broker, /sd \
+         for the targets of Prometheus, /metrics for the metrics of this exporter itself, /config for what it runs, \
+         or /-/healthy and /-/ready whether it is up.\n",
     )
 }
 

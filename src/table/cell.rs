@@ -39,7 +39,7 @@ impl Cell {
     /// A name, without anything that a terminal or a browser would obey: MQTT clients choose their IDs and user names
     /// themselves.
     pub(super) fn name(name: &str) -> Self {
-        Self::plain(name.replace(is_command, "\u{FFFD}"))
+        Self::plain(harmless(name))
     }
 
     /// How long ago something was. The clocks of a broker and of this machine differ; what seems to lie ahead is now.
@@ -64,6 +64,11 @@ impl From<u64> for Cell {
     fn from(count: u64) -> Self {
         Self::plain(count.to_string())
     }
+}
+
+/// Somebody's words, without anything that a terminal or a browser would obey.
+pub(crate) fn harmless(words: &str) -> String {
+    words.replace(is_command, "\u{FFFD}")
 }
 
 /// Whether it is no character to be read but one that moves the cursor or turns the direction of writing (the

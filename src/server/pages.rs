@@ -1,0 +1,168 @@
+//! `GET /`: the page for people. It asks the brokers while it is being sent, shows each as it has answered, and
+//! remembers nothing.
+
+mod clients;
+mod section;
+mod view;
+mod words;
+
+use std::convert::Infallible;
+use std::sync::{Arc, LazyLock};
+
+use actix_web::http::header;
+use actix_web::web::{Data, block};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use askama::Template;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
+use tracing::error;
+
+use self::section::{Links, Section};
+use self::view::{Refusal, View};
+use self::words::moment;
+use super::State;
+use crate::config::Broker;
+use crate::probe::{MAX_TIMEOUT, Of, Question};
+use crate::table::{self, Column};
+use crate::version;
+
+/// How many brokers are asked at once.
+const BROKERS_AT_ONCE: usize = 8;
+
+const STYLE: &str = include_str!("pages/page.css");
+
+/// Nothing but this one style, nothing from elsewhere, no script, and in nobody's frame.
+static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+});
+
+/// The page down to the first broker.
+#[derive(Template)]
+#[template(path = "head.html")]
+struct Head<'a> {
+    style: &'static str,
+    /// When the page was opened.
+    now: Timestamp,
+    /// ... as people read it.
+    moment: String,
+    brokers: &'a [Arc<Broker>],
+    /// What the page shows; nothing where it only says why it cannot.
+    view: Option<&'a View>,
+}
+
+impl<'a> Head<'a> {
+    fn new(brokers: &'a [Arc<Broker>], view: Option<&'a View>) -> Self {
+        let now = Timestamp::now();
+        Self { style: STYLE, now, moment: moment(now), brokers, view }
+    }
+}
+
+/// Why the page cannot be shown.
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct Refused<'a> {
+    refusal: &'a Refusal,
+}
+
+/// The page below the last broker.
+#[derive(Template)]
+#[template(path = "foot.html")]
+struct Foot {
+    version: &'static str,
+}
+
+/// Shows the brokers and their watched clients, as they are at this moment.
+pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    let config = state.running.config();
+    let view = match View::parse(request.query_string(), &config) {
+        Ok(view) => Arc::new(view),
+        Err(refusal) => return refuse(&refusal),
+    };
+    let brokers = view.brokers(&config);
+    let head = Head::new(&brokers, Some(&view)).render();
+    let is_alone = brokers.len() == 1;
+
+    let sections = stream::iter(brokers.into_iter().enumerate())
+        .map(move |(number, broker)| {
+            let (state, view) = (state.clone(), Arc::clone(&view));
+            async move { section(&state, view, broker, number, is_alone).await }
+        })
+        .buffered(BROKERS_AT_ONCE);
+    let foot = Foot { version: version::VERSION }.render();
+    let pieces = stream::iter([head]).chain(sections).chain(stream::iter([foot]));
+    html(HttpResponse::Ok()).streaming(pieces.map(|piece| Ok::<_, Infallible>(sent(piece))))
+}
+
+/// What a page would be sent with. No broker is asked for it.
+pub(super) async fn head(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    match View::parse(request.query_string(), &state.running.config()) {
+        Ok(_) => html(HttpResponse::Ok()).finish(),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// Asks a broker and tells of it.
+async fn section(
+    state: &State,
+    view: Arc<View>,
+    broker: Arc<Broker>,
+    number: usize,
+    is_alone: bool,
+) -> askama::Result<String> {
+    let question = Question {
+        of: Of::Watched(broker.clients.clone()),
+        groups: table::groups(Column::is_on_page),
+        timeout: broker.default_timeout().min(MAX_TIMEOUT),
+        broker: Arc::clone(&broker),
+    };
+    let asked = state.ask(question).await.ok();
+    // Thousands of rows take longer to write than others should wait for this thread.
+    let written = block(move || {
+        let outcome = asked.as_ref().map(|(outcome, _)| outcome);
+        let links = Links { broker: &broker, number, is_alone, view: &view };
+        Section::new(links, outcome, Timestamp::now()).render()
+    });
+    written.await.unwrap_or(Err(askama::Error::Fmt))
+}
+
+fn refuse(refusal: &Refusal) -> HttpResponse {
+    let status = match refusal {
+        Refusal::UnknownBroker(..) => HttpResponse::NotFound(),
+        _ => HttpResponse::BadRequest(),
+    };
+    let pieces = [
+        Head::new(&[], None).render(),
+        Refused { refusal }.render(),
+        Foot { version: version::VERSION }.render(),
+    ];
+    html(status).body(pieces.map(sent).concat())
+}
+
+/// Writing to memory does not fail; if it does, the page says so in this place and goes on.
+fn sent(piece: askama::Result<String>) -> Bytes {
+    let piece = piece.unwrap_or_else(|error| {
+        error!("a part of the page could not be written: {error}");
+        "<p>This part of the page could not be written.</p>".to_owned()
+    });
+    piece.into()
+}
+
+/// A page that is kept by nobody and obeys nobody else.
+fn html(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
+    answer
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY.as_str()))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        // Names of clients stand in the addresses of its views.
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    answer
+}

@@ -1,0 +1,179 @@
+//! One broker on the page: whether it answers, why it could not be asked, and who is there.
+
+use askama::Template;
+use jiff::Timestamp;
+use url::form_urlencoded;
+
+use super::clients::Clients;
+use super::view::View;
+use super::words::{counted, mark, shortened};
+use crate::advice;
+use crate::config::Broker;
+use crate::outcome::{Outcome, Reason, State, Told};
+use crate::table::word;
+
+/// As much of a cause as is shown.
+const MAX_CAUSE_CHARACTERS: usize = 500;
+
+/// A broker on the page.
+#[derive(Template)]
+#[template(path = "section.html")]
+pub(super) struct Section<'a> {
+    links: Links<'a>,
+    /// Nothing where there was no room for a probe.
+    answer: Option<Answer<'a>>,
+}
+
+/// What was found out.
+struct Answer<'a> {
+    verdict: Verdict,
+    /// What the asking cost.
+    cost: String,
+    troubles: Vec<Trouble>,
+    counts: [Count; State::ALL.len()],
+    /// How many clients are watched.
+    watched: usize,
+    clients: Clients<'a>,
+}
+
+/// Whether a broker answers: in words, and the class they have in the style sheet.
+struct Verdict {
+    words: &'static str,
+    class: &'static str,
+}
+
+/// A reason why something could not be found out, and its causes.
+struct Trouble {
+    reason: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+    causes: Vec<String>,
+}
+
+/// How many clients are in a state.
+struct Count {
+    number: usize,
+    word: &'static str,
+    class: &'static str,
+    mark: &'static str,
+    /// The view of these clients alone.
+    link: String,
+    is_shown_alone: bool,
+}
+
+impl<'a> Section<'a> {
+    /// Tells what was found out of a broker.
+    pub(super) fn new(links: Links<'a>, outcome: Option<&'a Outcome>, now: Timestamp) -> Self {
+        let answer = outcome.map(|outcome| Answer {
+            verdict: verdict(outcome),
+            cost: cost(outcome),
+            troubles: troubles(outcome),
+            counts: counts(outcome, &links),
+            watched: outcome.clients.len(),
+            clients: Clients::new(outcome, &links, now),
+        });
+        Self { links, answer }
+    }
+}
+
+/// Where one gets from a broker on the page.
+#[derive(Clone)]
+pub(super) struct Links<'a> {
+    /// The broker.
+    pub(super) broker: &'a Broker,
+    /// Its place on the page, which its anchors are made of.
+    pub(super) number: usize,
+    /// Whether it stands alone on the page.
+    pub(super) is_alone: bool,
+    /// What the page shows.
+    pub(super) view: &'a View,
+}
+
+impl Links<'_> {
+    /// The address of another view, opened at this broker.
+    pub(super) fn to(&self, view: &View) -> String {
+        if self.is_alone { view.link() } else { format!("{}#broker-{}", view.link(), self.number) }
+    }
+
+    /// This page anew.
+    fn again(&self) -> String {
+        self.to(self.view)
+    }
+
+    /// All clients instead of those that are shown.
+    fn all_clients(&self) -> String {
+        self.to(&self.view.of_all())
+    }
+
+    /// This broker alone.
+    fn alone(&self) -> String {
+        self.view.of_broker(&self.broker.alias).link()
+    }
+
+    /// What Prometheus would be told.
+    fn metrics(&self) -> String {
+        self.probe(&[])
+    }
+
+    /// What was asked and answered.
+    fn debug_view(&self) -> String {
+        self.probe(&[("debug", "true")])
+    }
+
+    /// What was asked and answered of one client.
+    pub(super) fn debug_view_of(&self, told: &Told) -> String {
+        self.probe(&[("client", told.alias()), ("debug", "true")])
+    }
+
+    fn probe(&self, more: &[(&str, &str)]) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("broker", &self.broker.alias)
+            .extend_pairs(more)
+            .finish();
+        format!("probe?{query}")
+    }
+}
+
+fn verdict(outcome: &Outcome) -> Verdict {
+    let knows_somebody = outcome.count(State::Unknown) < outcome.clients.len();
+    match (outcome.is_success(), knows_somebody) {
+        (true, _) => Verdict { words: "answers", class: "answers" },
+        (false, true) => Verdict { words: "answers in part", class: "partly" },
+        (false, false) => Verdict { words: "could not be asked", class: "fails" },
+    }
+}
+
+fn cost(outcome: &Outcome) -> String {
+    let seconds = outcome.duration.as_secs_f64();
+    let took = if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") };
+    format!("{} in {took}", counted(outcome.account.requests, "request"))
+}
+
+fn troubles(outcome: &Outcome) -> Vec<Trouble> {
+    let causes = |reason: Reason| {
+        let causes = outcome.failures.told().iter().filter(move |failure| failure.reason == reason);
+        causes.map(|failure| match failure.clients {
+            0 => shortened(&failure.text, MAX_CAUSE_CHARACTERS),
+            clients => {
+                let unknown = counted(clients as u64, "client");
+                format!("{} ({unknown} unknown)", shortened(&failure.text, MAX_CAUSE_CHARACTERS))
+            }
+        })
+    };
+    let trouble = |reason: &Reason| Trouble {
+        reason: reason.name(),
+        meaning: advice::meaning(*reason),
+        remedy: advice::remedy(*reason),
+        causes: causes(*reason).collect(),
+    };
+    outcome.failures.reasons().iter().map(trouble).collect()
+}
+
+fn counts(outcome: &Outcome, links: &Links<'_>) -> [Count; State::ALL.len()] {
+    outcome.by_state().map(|(state, number)| {
+        let is_shown_alone = links.view.state == Some(state);
+        let view = if is_shown_alone { links.view.of_any_state() } else { links.view.of_state(state) };
+        let (word, class, mark) = (word(state), state.name(), mark(state));
+        Count { number, word, class, mark, link: links.to(&view), is_shown_alone }
+    })
+}
