@@ -7,9 +7,11 @@
     reason = "what a test relies on and does not find fails it, and quoted text is YAML"
 )]
 
+mod browser;
 mod check;
 mod command_line;
 mod demo;
+mod discovery;
 mod door;
 mod fleets;
 mod http;
@@ -17,6 +19,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod pages;
 mod prometheus;
 mod properties;
 mod readme;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
-use crate::support::{Exporter, Prometheus, Series, config_of, promtool, watching};
+use crate::support::{Exporter, Prometheus, Series, config_of, config_of_brokers, promtool, watching};
 
 const EXAMPLE: &str = include_str!("../../examples/prometheus/prometheus.yml");
 const ALL_GROUPS: &str =
@@ -12,20 +12,10 @@ const ALL_GROUPS: &str =
 
 /// Two brokers under the aliases of the example.
 fn two_brokers(local: &FakeEmqx, factory: &FakeEmqx) -> String {
-    let broker = |alias: &str, fake: &FakeEmqx| {
-        format!(
-            "  - {{alias: {alias}, api_url: {:?}, api_key: {:?}, api_secret: {:?}}}\n",
-            fake.url(),
-            fake.api_key(),
-            fake.api_secret()
-        )
-    };
-    format!(
-        "emqx:\n{}{}monitored_clients:\n  \
-         - {{alias: Room 1, client_id: plain-user-1, brokers: \"*\"}}\n  \
-         - {{alias: Room 2, client_id: persist-v5, brokers: [FactoryEMQX]}}\n",
-        broker("LocalEMQX", local),
-        broker("FactoryEMQX", factory)
+    config_of_brokers(
+        &[("LocalEMQX", local), ("FactoryEMQX", factory)],
+        "  - {alias: Room 1, client_id: plain-user-1, brokers: \"*\"}\n  \
+         - {alias: Room 2, client_id: persist-v5, brokers: [FactoryEMQX]}\n",
     )
 }
 

@@ -152,6 +152,19 @@ pub(crate) fn config_of(fake: &FakeEmqx, more: &str, clients: &[(&str, &str)]) -
     config
 }
 
+/// A configuration of several brokers by alias, with `clients` as the list in YAML.
+pub(crate) fn config_of_brokers(brokers: &[(&str, &FakeEmqx)], clients: &str) -> String {
+    let mut config = "emqx:\n".to_owned();
+    for (alias, fake) in brokers {
+        let [url, key, secret] = [fake.url(), fake.api_key(), fake.api_secret()];
+        let _ = writeln!(
+            config,
+            "  - {{alias: {alias}, api_url: {url:?}, api_key: {key:?}, api_secret: {secret:?}}}"
+        );
+    }
+    format!("{config}monitored_clients:\n{clients}")
+}
+
 /// An exporter that watches clients by their own IDs on this broker.
 pub(crate) fn watching(fake: &FakeEmqx, client_ids: &[&str]) -> Exporter {
     let clients: Vec<_> = client_ids.iter().map(|id| (*id, *id)).collect();

@@ -11,7 +11,7 @@ mod prometheus;
 mod served;
 mod terminal;
 
-pub(crate) use exporter::{Exporter, config_of, watching};
+pub(crate) use exporter::{Exporter, config_of, config_of_brokers, watching};
 pub(crate) use families::Families;
 pub(crate) use haproxy::HaProxy;
 pub(crate) use https::{Asker, Reply};

@@ -1,0 +1,87 @@
+//! Prometheus finds the brokers by itself.
+
+use std::fs;
+
+use fake_emqx::{FakeEmqx, Row, Version};
+
+use crate::support::{Exporter, Program, Prometheus, Series, Served, config_of, config_of_brokers, promtool};
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus/prometheus-sd.yml");
+
+fn broker() -> FakeEmqx {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
+    fake
+}
+
+fn watching_on(brokers: &[(&str, &FakeEmqx)]) -> String {
+    config_of_brokers(brokers, "  - {alias: Room 1, client_id: plain-user-1, brokers: \"*\"}\n")
+}
+
+#[test]
+fn each_broker_is_a_target_that_needs_no_relabelling() {
+    let [one, two] = [broker(), broker()];
+    let exporter = Exporter::start(&watching_on(&[("One", &one), ("\"Two & \\\"2\\\"\"", &two)]));
+    let answer = exporter.get("/sd");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let target = |alias: &str| {
+        serde_json::json!({
+            "targets": [exporter.address().to_string()],
+            "labels": {"__metrics_path__": "/probe", "__param_broker": alias, "instance": alias},
+        })
+    };
+    let told: serde_json::Value = serde_json::from_str(&answer.text()).expect("JSON");
+    assert_eq!(told, serde_json::json!([target("One"), target("Two & \"2\"")]));
+    assert_eq!(one.connections() + two.connections(), 0, "nobody is asked for it");
+}
+
+#[test]
+fn the_target_is_the_name_it_was_asked_under() {
+    let fake = broker();
+    let exporter = Exporter::start(&config_of(&fake, "", &[]));
+    let answer = exporter.request("GET", "/sd", &[("host", "monitor.example:9671")]).text();
+    assert!(answer.contains("\"targets\":[\"monitor.example:9671\"]"), "{answer}");
+}
+
+#[test]
+fn a_broker_added_to_the_configuration_is_scraped_and_one_taken_away_is_no_more() {
+    let [one, two] = [broker(), broker()];
+    let program = Program::with_config(&watching_on(&[("One", &one)]));
+    let served = Served::start(&program, &[]);
+    let example = fs::read_to_string(EXAMPLE).expect("it is there");
+    for replaced in ["127.0.0.1:9671", "refresh_interval: 30s", "scrape_interval: 15s", "scrape_timeout: 10s"] {
+        assert!(example.contains(replaced), "{replaced}");
+    }
+    let prometheus = Prometheus::start(
+        &example
+            .replace("127.0.0.1:9671", served.address())
+            .replace("refresh_interval: 30s", "refresh_interval: 1s")
+            .replace("scrape_interval: 15s", "scrape_interval: 1s")
+            .replace("scrape_timeout: 10s", "scrape_timeout: 1s"),
+    );
+    let instances = |series: &[Series]| {
+        let mut names: Vec<_> =
+            series.iter().map(|one| one.label("instance").unwrap_or_default().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let scraped =
+        |wanted: &'static [&str]| move |series: &[Series]| (instances(series) == wanted).then_some(());
+    let connected = "emqx_mqtt_client_connected{job=\"emqx-clients\"} == 1";
+    prometheus.wait_for(connected, scraped(&["One"]));
+
+    let take_up = |brokers: &[(&str, &FakeEmqx)]| {
+        fs::write(program.config_path(), watching_on(brokers)).expect("a file");
+        assert_eq!(served.request("POST", "/-/reload").0, 200);
+    };
+    take_up(&[("One", &one), ("Two", &two)]);
+    prometheus.wait_for(connected, scraped(&["One", "Two"]));
+    take_up(&[("Two", &two)]);
+    prometheus.wait_for(connected, scraped(&["Two"]));
+}
+
+#[test]
+fn promtool_accepts_the_example() {
+    assert_eq!(promtool(&["check", "config", EXAMPLE], None), Ok(()));
+}

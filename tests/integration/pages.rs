@@ -1,0 +1,375 @@
+//! The page for people, as HTTP tells it. How a browser shows it is the business of `browser`.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use emqx_client_monitor::advice;
+use emqx_client_monitor::outcome::Reason;
+use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use ring::digest::{SHA256, digest};
+
+use crate::support::{Exporter, Families, config_of, config_of_brokers};
+
+fn broker(client_ids: &[&str]) -> FakeEmqx {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all(client_ids.iter().map(|id| Row::like("plain-user-1").client_id(id)));
+    fake
+}
+
+/// A client in each state: the fourth one's lookups fail.
+fn four_states() -> (FakeEmqx, Exporter) {
+    let fake = broker(&["c-1", "c-2", "c-4"]);
+    fake.disconnect("c-2");
+    fake.trouble(When::Lookup("c-4".to_owned()), Trouble::status(500, "application/json", "{}"));
+    let clients = [("Here", "c-1"), ("Away", "c-2"), ("Never", "c-3"), ("Odd", "c-4")];
+    let exporter = Exporter::start(&config_of(&fake, "attempts: 1", &clients));
+    (fake, exporter)
+}
+
+/// The page at this query, which must be one.
+fn page(exporter: &Exporter, query: &str) -> String {
+    let answer = exporter.get(&format!("/{query}"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.text()
+}
+
+/// The names in the first column, from top to bottom.
+fn names(page: &str) -> Vec<String> {
+    let lines = page.lines().filter_map(|line| line.split_once("<th scope=\"row\">"));
+    lines.map(|(_, name)| between(name, "<bdi>", "</bdi>").to_owned()).collect()
+}
+
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let rest = text.split_once(from).unwrap_or_else(|| panic!("{from} in {text}")).1;
+    rest.split_once(to).unwrap_or_else(|| panic!("{to} in {rest}")).0
+}
+
+/// The row of a client.
+fn row<'a>(page: &'a str, name: &str) -> &'a str {
+    between(page, &format!("<bdi>{name}</bdi>"), "</tr>")
+}
+
+#[test]
+fn each_state_is_told_with_its_word_and_its_mark() {
+    let (_fake, exporter) = four_states();
+    let page = page(&exporter, "");
+    for (name, mark, word) in [
+        ("Here", "●", "connected"),
+        ("Away", "○", "offline"),
+        ("Never", "✕", "absent"),
+        ("Odd", "?", "unknown"),
+    ] {
+        let told = format!("<span class=\"mark\" aria-hidden=\"true\">{mark}</span> {word}</td>");
+        assert!(row(&page, name).contains(&told), "{name}: {}", row(&page, name));
+        assert!(page.contains(&format!("</span> 1 {word}</a>")), "{word} is counted");
+    }
+    assert!(page.contains(">answers in part</p>"), "{page}");
+    assert!(page.contains("(1 client unknown)"), "{page}");
+    assert_eq!(names(&page), ["Never", "Away", "Odd", "Here"], "who is gone stands first");
+}
+
+#[test]
+fn the_page_says_when_it_asked_and_asks_each_time() {
+    let (fake, exporter) = four_states();
+    let first = page(&exporter, "");
+    let asked = fake.request_count();
+    assert_eq!(asked, 4);
+    assert!(first.contains("Asked live at <time datetime=\""), "{first}");
+    fake.remove("c-1");
+    let second = page(&exporter, "");
+    assert_eq!(fake.request_count(), 2 * asked);
+    assert!(row(&first, "Here").contains("connected") && row(&second, "Here").contains("absent"));
+    let own = Families::parse(&exporter.get("/metrics").text());
+    let failed = [("broker", "LocalEMQX"), ("result", "failure")];
+    assert_eq!(
+        own.value("emqx_client_monitor_probes_total", &failed),
+        Some("2"),
+        "they are probes like others"
+    );
+    assert_eq!(own.value("emqx_client_monitor_probes_in_flight", &[]), Some("0"));
+}
+
+#[test]
+fn clients_are_found_by_any_of_their_names_and_by_their_state() {
+    let fake = broker(&["c-1", "c-2"]);
+    fake.change("c-2", |row| row.username(Some("Gärtner")));
+    let exporter =
+        Exporter::start(&config_of(&fake, "", &[("Pump", "c-1"), ("Valve", "c-2"), ("Gone", "c-3")]));
+    for (query, wanted) in [
+        ("?filter=pUM", vec!["Pump"]),
+        ("?filter=c-2", vec!["Valve"]),
+        ("?filter=G%C3%84RT", vec!["Valve"]),
+        ("?filter=emqx%40127", vec!["Pump", "Valve"]),
+        ("?filter=c-&state=absent", vec!["Gone"]),
+        ("?state=connected", vec!["Pump", "Valve"]),
+        ("?state=unknown", vec![]),
+        ("?broker=&filter=&state=&sort=", vec!["Gone", "Pump", "Valve"]),
+        ("?broker=LocalEMQX&filter=+valve+", vec!["Valve"]),
+    ] {
+        let page = page(&exporter, query);
+        assert_eq!(names(&page), wanted, "{query}");
+        let narrowed = query.contains("filter=c") || query.contains("state=un");
+        assert!(!narrowed || page.contains("Show all</a>"), "{query}");
+    }
+}
+
+#[test]
+fn every_column_sorts_both_ways_and_says_so() {
+    let fake = broker(&["c-1", "c-2", "c-3"]);
+    for (id, number) in [("c-1", 5), ("c-2", 40), ("c-3", 0)] {
+        fake.change(id, |row| row.set("mqueue_len", number).set("send_msg.dropped", number));
+    }
+    let exporter =
+        Exporter::start(&config_of(&fake, "", &[("A", "c-1"), ("B", "c-2"), ("C", "c-3"), ("Gone", "c-4")]));
+    let sorted = |sort: &str| names(&page(&exporter, &format!("?sort={sort}")));
+    assert_eq!(sorted("queue"), ["C", "A", "B", "Gone"]);
+    assert_eq!(sorted("-queue"), ["B", "A", "C", "Gone"], "what is not known stands last, either way");
+    assert_eq!(sorted("-alias"), ["Gone", "C", "B", "A"]);
+
+    let unsorted = page(&exporter, "");
+    let heads: Vec<_> = unsorted.lines().filter(|line| line.starts_with("<th scope=\"col\"")).collect();
+    assert_eq!(heads.len(), 14, "{heads:?}");
+    for head in heads {
+        let link = between(head, "href=\"", "\"").replace("&#38;", "&");
+        let followed = page(&exporter, link.trim_start_matches("./"));
+        let title = between(head, "\">", "</a>").rsplit('>').next().unwrap_or_default();
+        let now = followed
+            .lines()
+            .find(|line| line.starts_with("<th") && line.contains("aria-sort="))
+            .expect("it is sorted by one column");
+        assert!(now.contains(title), "{title}: {now}");
+        let back = between(now, "href=\"", "\"");
+        let is_descending = now.contains("aria-sort=\"descending\"");
+        let turned = page(&exporter, &back.replace("&#38;", "&")[2..]);
+        let other = if is_descending { "ascending" } else { "descending" };
+        assert!(turned.contains(&format!(" aria-sort=\"{other}\"><a")), "{title}");
+    }
+}
+
+#[test]
+fn queues_and_drops_stand_out_and_so_does_who_is_away_too_long() {
+    let fake = broker(&["well", "burdened", "asleep", "lost"]);
+    fake.change("burdened", |row| {
+        row.set("mqueue_len", 7).set("send_msg.dropped", 3).set("recv_msg.dropped", 2)
+    });
+    fake.disconnect("asleep");
+    fake.disconnect("lost");
+    let mut config = config_of(&fake, "", &[("Well", "well"), ("Burdened", "burdened")]);
+    // The recorded client went away long ago.
+    let _ = writeln!(config, "  - {{alias: Asleep, client_id: asleep, offline_after: 100y}}");
+    let _ = writeln!(config, "  - {{alias: Lost, client_id: lost, offline_after: 1m}}");
+    let exporter = Exporter::start(&config);
+    let page = page(&exporter, "");
+    for (name, notable, alarming) in [("Well", 0, 0), ("Burdened", 3, 0), ("Asleep", 1, 0), ("Lost", 0, 2)] {
+        let row = row(&page, name);
+        let weights = [row.matches(" notable").count(), row.matches(" alarming").count()];
+        assert_eq!(weights, [notable, alarming], "{name}: {row}");
+    }
+    assert!(row(&page, "Burdened").contains("<td class=\"digits notable\"><bdi>7</bdi></td>"), "{page}");
+    assert!(row(&page, "Lost").contains(" UTC\">"), "when it went: {}", row(&page, "Lost"));
+}
+
+#[test]
+fn what_a_client_calls_itself_is_never_obeyed() {
+    let hostile =
+        "\"><script>document.title='gone'</script><img src=x onerror=alert(1)>&amp;\u{202E}\u{1b}[2J'";
+    let alias = hostile.replace('\u{1b}', "\u{2066}");
+    let fake = broker(&["c-1"]);
+    fake.add(Row::like("plain-user-1").client_id(hostile).username(Some(hostile)).set("node", hostile));
+    let exporter = Exporter::start(&config_of(&fake, "", &[("Well", "c-1"), (&alias, hostile)]));
+    let query = format!("?filter={}", "%22%3E%3Cscript%3Edocument");
+    for query in ["", query.as_str(), "?sort=username"] {
+        let page = page(&exporter, query);
+        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+        assert!(!page.contains('\u{202E}') && !page.contains('\u{1b}'), "{page}");
+        assert!(page.contains("&#60;script&#62;document"), "{page}");
+        assert!(page.contains("&#38;amp;\u{FFFD}\u{FFFD}[2J&#39;"), "{page}");
+    }
+    // A broker may say anything, too.
+    fake.trouble(When::Any, Trouble::status(418, "text/html", hostile));
+    let page = page(&exporter, "");
+    assert!(!page.contains("<script") && page.contains("418"), "{page}");
+}
+
+#[test]
+fn a_very_long_name_does_not_fill_the_page() {
+    let name = "x".repeat(60_000);
+    let fake = broker(&["c-1"]);
+    fake.change("c-1", |row| row.username(Some(&name)));
+    let exporter = Exporter::start(&config_of(&fake, "", &[("Well", "c-1")]));
+    let page = page(&exporter, "");
+    assert!(page.contains(&format!(">{}…<", "x".repeat(160))));
+    assert!(page.len() < 20_000, "{}", page.len());
+}
+
+#[test]
+fn each_trouble_is_explained_where_it_happens() {
+    type Brew = fn() -> Trouble;
+    let troubles: [(Reason, Brew); 6] = [
+        (Reason::Unauthorized, || Trouble::status(401, "application/json", "{}")),
+        (Reason::Forbidden, || Trouble::status(403, "application/json", "{}")),
+        (Reason::HttpStatus, || Trouble::status(503, "text/html", "down")),
+        (Reason::Protocol, || Trouble::Reset),
+        (Reason::Decode, || Trouble::body("<html>a login page</html>")),
+        (Reason::Timeout, || Trouble::Silent),
+    ];
+    for (reason, trouble) in troubles {
+        let fake = broker(&["c-1"]);
+        fake.trouble(When::Any, trouble());
+        let exporter =
+            Exporter::start(&config_of(&fake, "attempts: 1\ntimeout_seconds: 0.3", &[("Well", "c-1")]));
+        let page = page(&exporter, "").replace("&#39;", "'");
+        assert!(page.contains(">could not be asked</p>"), "{reason}: {page}");
+        for words in [advice::meaning(reason), advice::remedy(reason), &format!("<code>{reason}</code>")] {
+            assert!(page.contains(&words.replace('>', "&#62;")) || page.contains(words), "{words} in {page}");
+        }
+        assert!(row(&page, "Well").contains("unknown"), "{page}");
+        assert!(!page.contains(&fake.api_secret()), "{page}");
+    }
+}
+
+#[test]
+fn a_broker_nobody_watches_is_said_to_answer() {
+    let fake = broker(&["c-1"]);
+    let exporter = Exporter::start(&config_of(&fake, "", &[]));
+    let page = page(&exporter, "");
+    assert!(page.contains(">answers</p>") && page.contains("No client of this broker is watched"), "{page}");
+}
+
+fn two_brokers() -> ([FakeEmqx; 2], String) {
+    let fakes = [broker(&["c-1"]), broker(&["c-1", "c-2"])];
+    let clients = "  - {alias: One, client_id: c-1, brokers: [First]}\n  \
+                   - {alias: Two, client_id: c-2, brokers: [Second]}\n";
+    let config = config_of_brokers(&[("First", &fakes[0]), ("Second", &fakes[1])], clients);
+    (fakes, config)
+}
+
+#[test]
+fn several_brokers_are_shown_and_each_alone() {
+    let (fakes, config) = two_brokers();
+    let exporter = Exporter::start(&config);
+    let both = page(&exporter, "");
+    assert_eq!(names(&both), ["One", "Two"]);
+    for link in [
+        "href=\"#broker-1\"",
+        "href=\"./?broker=Second\"",
+        "href=\"probe?broker=Second\"",
+        "href=\"probe?broker=Second&#38;debug=true\"",
+        "href=\"probe?broker=Second&#38;client=Two&#38;debug=true\"",
+        "href=\"metrics\"",
+    ] {
+        assert!(both.contains(link), "{link} in {both}");
+    }
+    let asked = fakes[0].request_count();
+    let second = page(&exporter, "?broker=Second");
+    assert_eq!(names(&second), ["Two"]);
+    assert_eq!(fakes[0].request_count(), asked, "the other one is not asked");
+    assert!(second.contains("<title>Second · EMQX clients</title>"), "{second}");
+}
+
+#[test]
+fn who_has_answered_is_shown_before_others_have() {
+    let (fakes, config) = two_brokers();
+    fakes[1].trouble(When::Any, Trouble::Silent);
+    let exporter = Exporter::start(&config);
+    let mut connection = TcpStream::connect(exporter.address()).expect("it listens");
+    connection.set_read_timeout(Some(Duration::from_secs(60))).expect("a time");
+    connection
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n")
+        .expect("it takes a request");
+    let (mut shown, mut part) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&shown).contains("</section>") {
+        let count = connection.read(&mut part).expect("a part of the page");
+        assert!(count > 0, "the page ended early");
+        shown.extend_from_slice(&part[..count]);
+    }
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("<bdi>One</bdi>") && !shown.contains("<bdi>Two</bdi>"), "{shown}");
+}
+
+#[test]
+fn a_broker_there_is_no_room_to_ask_is_told_so() {
+    let (fakes, config) = two_brokers();
+    fakes[0].delay(Duration::from_millis(200));
+    let exporter = Exporter::start_with(&config, 1);
+    let page = page(&exporter, "");
+    assert_eq!(names(&page), ["One"]);
+    assert!(page.contains(">was not asked</p>") && page.contains("--web.max-probes"), "{page}");
+    assert_eq!(fakes[1].request_count(), 0);
+}
+
+#[test]
+fn long_lists_are_cut_and_say_so() {
+    let ids: Vec<_> = (0..120).map(|number| format!("c-{number:03}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let fakes = [broker(&ids), broker(&[])];
+    let mut clients = String::new();
+    for id in &ids {
+        let _ = writeln!(clients, "  - {{alias: {id}, client_id: {id}, brokers: [First]}}");
+    }
+    let exporter =
+        Exporter::start(&config_of_brokers(&[("First", &fakes[0]), ("Second", &fakes[1])], &clients));
+    let both = page(&exporter, "");
+    assert_eq!(names(&both).len(), 100);
+    assert!(both.contains("The first 100 of 120 clients that match"), "{both}");
+    assert_eq!(names(&page(&exporter, "?broker=First")).len(), 120);
+}
+
+#[test]
+fn what_cannot_be_shown_is_explained_on_a_page_and_nobody_is_asked() {
+    let (fake, exporter) = four_states();
+    let long = format!("?filter={}", "x".repeat(201));
+    for (query, status, says) in [
+        (
+            "?broker=%3Cb%3E",
+            404,
+            "There is no broker &#34;&#60;b&#62;&#34; in the configuration; there is LocalEMQX.",
+        ),
+        ("?state=gone", 400, "There is no state &#34;gone&#34;; there are connected, disconnected"),
+        ("?sort=size", 400, "no column &#34;size&#34; to sort by; there are alias, state, since"),
+        ("?sort=broker", 400, "no column"),
+        ("?colour=red", 400, "There is no parameter &#34;colour&#34;"),
+        (long.as_str(), 400, "at most 200 characters"),
+    ] {
+        let answer = exporter.get(&format!("/{query}"));
+        assert_eq!(answer.status, status, "{query}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(answer.text().contains(says), "{query}: {}", answer.text());
+        assert!(answer.header("content-security-policy").is_some());
+    }
+    assert_eq!(exporter.request("HEAD", "/", &[]).status, 200);
+    assert_eq!(exporter.request("POST", "/", &[]).status, 405);
+    assert_eq!(fake.connections(), 0);
+}
+
+#[test]
+fn the_page_lets_in_its_own_style_and_nothing_else() {
+    let (_fake, exporter) = four_states();
+    let answer = exporter.get("/");
+    let policy = answer.header("content-security-policy").expect("a policy").to_owned();
+    let page = answer.text();
+    let style = digest(&SHA256, between(&page, "<style>", "</style>").as_bytes());
+    assert_eq!(
+        policy,
+        format!(
+            "default-src 'none'; style-src 'sha256-{}'; img-src data:; form-action 'self'; base-uri 'none'; \
+             frame-ancestors 'none'",
+            BASE64_STANDARD.encode(style)
+        )
+    );
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    let elsewhere =
+        page.split(['"', '\'', '(']).filter(|text| text.starts_with("http") || text.starts_with("//"));
+    assert_eq!(elsewhere.collect::<Vec<_>>(), ["http://www.w3.org/2000/svg"], "a name, not an address");
+    assert!(!page.contains(" style=") && !page.contains(" on"), "{page}");
+}
