@@ -1,5 +1,5 @@
 //! What people are told of each reason for which a probe could not find something out: what it means, and what to look
-//! at first.
+//! at first. What one types stands in backquotes.
 
 use crate::outcome::Reason;
 

@@ -1,0 +1,170 @@
+// The page as people meet it: in Chromium, by keyboard, on a phone, in the dark, and read aloud.
+//
+// `tests/integration/browser.rs` starts what it shows and runs it with
+//   PAGE_URL     where the page is
+//   BROWSER_DIR  where playwright-core and axe-core are installed, and screenshots go
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+
+const { PAGE_URL, BROWSER_DIR } = process.env;
+const installed = createRequire(`${BROWSER_DIR}/`);
+const { chromium } = installed("playwright-core");
+
+const DESKTOP = { width: 1440, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+let browser;
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+  });
+});
+after(() => browser.close());
+
+/** Opens the page, and notes what it asks for and complains of. */
+async function open(options = {}, query = "") {
+  const context = await browser.newContext({ viewport: DESKTOP, ...options });
+  const page = await context.newPage();
+  const asked = [];
+  const complaints = [];
+  page.on("request", (request) => asked.push(request.url()));
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    return dialog.dismiss();
+  });
+  await page.goto(PAGE_URL + query);
+  return { page, asked, complaints };
+}
+
+/** The names in the first column of a broker's table. */
+const table = (page, broker) => page.getByRole("region", { name: `watched clients of ${broker}` });
+const names = (page, broker) =>
+  table(page, broker).getByRole("rowheader").getByRole("link").allInnerTexts();
+
+test("it needs no script, loads nothing and breaks none of its own rules", async () => {
+  const { page, asked, complaints } = await open({ javaScriptEnabled: false });
+  assert.deepEqual(await page.getByRole("heading", { level: 2 }).allInnerTexts(), ["LocalEMQX", "FactoryEMQX"]);
+  await page.getByLabel("Name").fill("pump");
+  await page.getByRole("combobox", { name: "State" }).selectOption("absent");
+  await page.getByRole("button", { name: "Show" }).click();
+  assert.match(page.url(), /filter=pump/);
+  assert.deepEqual(await names(page, "LocalEMQX"), ["GardenPump"]);
+  await page.getByRole("main").getByRole("link", { name: "Show all" }).click();
+  assert.ok((await names(page, "LocalEMQX")).length > 3);
+  const elsewhere = asked.filter((url) => !url.startsWith(PAGE_URL) && !url.startsWith("data:"));
+  assert.deepEqual(elsewhere, []);
+  assert.deepEqual(complaints, []);
+});
+
+test("names that are attacks are only names", async () => {
+  const { page, complaints } = await open();
+  assert.equal(await page.locator("script, img, iframe, object, embed, svg").count(), 0);
+  assert.ok((await names(page, "LocalEMQX")).includes("<script>alert(1)</script>"));
+  assert.ok(await page.getByText("'\"><img src=x onerror=alert(2)>").first().isVisible());
+  assert.equal(await page.evaluate(() => window.attacked), undefined);
+  assert.equal(await page.title(), "EMQX clients");
+  assert.deepEqual(complaints, []);
+});
+
+test("the states can be told apart without colour", async () => {
+  const { page } = await open();
+  const region = table(page, "LocalEMQX");
+  const told = {};
+  for (const name of ["HumidifierWaterRefTerm", "QingpingCO2_Room2", "GardenPump", "DoorSensor"]) {
+    told[name] = await region.getByRole("row", { name }).locator(".state").innerText();
+  }
+  assert.deepEqual(told, {
+    HumidifierWaterRefTerm: "● connected",
+    QingpingCO2_Room2: "○ offline",
+    GardenPump: "✕ absent",
+    DoorSensor: "? unknown",
+  });
+});
+
+test("a screen reader hears tables with heads, states without marks, and landmarks", async () => {
+  const { page } = await open();
+  const heard = await page.locator("body").ariaSnapshot();
+  for (const words of [
+    'banner:', 'main:', 'contentinfo:', 'search "Clients"', 'heading "EMQX clients" [level=1]',
+    'navigation "Brokers"', 'region "LocalEMQX"', 'columnheader "State"', 'rowheader "GardenPump garden-pump"',
+    'cell "absent"', 'cell "connected"', 'link "Debug view of FactoryEMQX"', 'list "Clients by state"',
+  ]) {
+    assert.ok(heard.includes(words), `${words} in\n${heard}`);
+  }
+  const sorted = table(page, "LocalEMQX").locator("[aria-sort]");
+  assert.deepEqual(await sorted.allInnerTexts(), ["State"]);
+});
+
+test("everything is reached by keyboard, and one sees where one is", async () => {
+  const { page } = await open({ viewport: PHONE });
+  await page.keyboard.press("Tab");
+  const skip = page.getByRole("link", { name: "Skip to the brokers" });
+  assert.ok(await skip.evaluate((link) => link === document.activeElement && link.getBoundingClientRect().x >= 0));
+
+  const seen = new Set();
+  for (let steps = 0; steps < 200; steps += 1) {
+    await page.keyboard.press("Tab");
+    const now = await page.evaluate(() => {
+      const at = document.activeElement;
+      const outline = getComputedStyle(at).outlineStyle;
+      return { what: at.name || at.innerText || at.id, isBody: at === document.body, outline, tag: at.tagName };
+    });
+    if (now.isBody) break;
+    assert.notEqual(now.outline, "none", `${now.tag} ${now.what} shows that it has the focus`);
+    seen.add(now.tag === "DIV" ? "the table" : now.what);
+  }
+  for (const what of ["filter", "state", "Show", "debug view", "the table", "State", "GardenPump"]) {
+    assert.ok([...seen].some((one) => one.includes(what)), `${what} is reached: ${[...seen]}`);
+  }
+
+  const region = table(page, "LocalEMQX");
+  await region.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction((node) => node.scrollLeft > 0, await region.elementHandle());
+
+  await page.getByLabel("Name").focus();
+  await page.keyboard.type("qingping");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/filter=qingping/);
+  assert.deepEqual(await names(page, "LocalEMQX"), ["QingpingCO2_Room2", "QingpingCO2_Room1"]);
+  await table(page, "LocalEMQX").getByRole("link", { name: "Alias" }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/sort=alias/);
+  assert.match(page.url(), /filter=qingping/);
+  assert.deepEqual(await names(page, "LocalEMQX"), ["QingpingCO2_Room1", "QingpingCO2_Room2"]);
+});
+
+test("a broker that cannot be asked is explained", async () => {
+  const { page } = await open();
+  const section = page.getByRole("region", { name: "FactoryEMQX" }).first();
+  assert.ok(await section.getByText("could not be asked").isVisible());
+  assert.ok(await section.getByText("The broker does not accept the API key (401).").isVisible());
+  assert.ok(await section.getByText("System > API Key").isVisible());
+});
+
+for (const [device, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`on a ${device} in the ${colorScheme} it fits and breaks no rule of accessibility`, async () => {
+      // axe is a script, which the page itself would not let in.
+      const { page } = await open({ viewport, colorScheme, bypassCSP: true });
+      await page.screenshot({ path: `${BROWSER_DIR}/${device}-${colorScheme}.png`, fullPage: true });
+      const [width, ground] = await page.evaluate(() => [
+        document.scrollingElement.scrollWidth,
+        getComputedStyle(document.documentElement).backgroundColor,
+      ]);
+      assert.ok(width <= viewport.width, `the page is ${width} wide`);
+      const lightness = ground.match(/\d+/g).map(Number)[0];
+      assert.equal(lightness < 128, colorScheme === "dark", ground);
+      await page.addScriptTag({ path: installed.resolve("axe-core/axe.min.js") });
+      const { violations } = await page.evaluate(() => window.axe.run());
+      assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html)}`), []);
+    });
+  }
+}
