@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use emqx_client_monitor::metrics;
+use emqx_client_monitor::outcome::Reason;
+use emqx_client_monitor::{advice, metrics};
 
 const README: &str = include_str!("../../README.md");
 
@@ -21,8 +22,13 @@ fn the_readme_lists_every_metric_and_no_other() {
 }
 
 #[test]
-fn the_readme_explains_every_reason_and_no_other() {
-    let reasons: BTreeSet<_> =
-        emqx_client_monitor::outcome::Reason::ALL.iter().map(|reason| reason.name()).collect();
-    assert_eq!(listed("### When it could not ask", "The log has a line with"), reasons);
+fn the_readme_explains_every_reason_as_the_page_does() {
+    let rows: Vec<_> = Reason::ALL
+        .iter()
+        .map(|reason| format!("| `{reason}` | {} | {} |", advice::meaning(*reason), advice::remedy(*reason)))
+        .collect();
+    let table =
+        README.split_once("<!-- reasons:").and_then(|(_, rest)| rest.split_once("<!-- end of reasons -->"));
+    let table = table.expect("the table is there").0;
+    assert_eq!(table.lines().filter(|line| line.starts_with("| `")).collect::<Vec<_>>(), rows);
 }
