@@ -5,7 +5,6 @@ use rustls::pki_types::ServerName;
 use super::document::Kind;
 use super::section::Section;
 use super::value::Value;
-use crate::causes;
 use crate::tls::{Identity, Tls, TlsSettings, Trust};
 
 const RIGHT: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, \
@@ -31,7 +30,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<TlsSettings> {
 
 /// Reads the files; what is wrong with them is a problem of the setting at `value`.
 pub(super) fn load(settings: TlsSettings, value: &Value<'_>) -> Option<Tls> {
-    Tls::load(settings).map_err(|error| value.reject(causes::chain(&error))).ok()
+    Tls::load(settings).map_err(|error| value.reject_for(&error)).ok()
 }
 
 /// Says that settings other than `true` and `false` are in vain without TLS.

@@ -3,6 +3,7 @@
 //!
 //! Messages never show values, which may be secrets.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use super::document::{Kind, Node};
 use super::findings::Findings;
 use super::location::Place;
+use crate::causes::chain;
 
 /// One value, or one key, of the file.
 #[derive(Clone)]
@@ -40,6 +42,11 @@ impl<'d> Value<'d> {
         let message =
             if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
         self.findings.problem(self.place.clone(), message);
+    }
+
+    /// Says what went wrong with what this value names, with all its causes.
+    pub(super) fn reject_for(&self, error: &dyn Error) {
+        self.reject(chain(error));
     }
 
     /// Says what this value would have to be.

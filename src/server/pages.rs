@@ -2,6 +2,7 @@
 //! remembers nothing.
 
 mod clients;
+mod links;
 mod section;
 mod view;
 mod words;
@@ -21,7 +22,8 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use tracing::error;
 
-use self::section::{Links, Section};
+use self::links::Links;
+use self::section::Section;
 use self::view::{Refusal, View};
 use self::words::moment;
 use super::State;

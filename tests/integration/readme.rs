@@ -1,9 +1,12 @@
 //! The README is held to what the program does.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use emqx_client_monitor::outcome::Reason;
 use emqx_client_monitor::{advice, metrics};
+
+use crate::support::promtool;
 
 const README: &str = include_str!("../../README.md");
 
@@ -31,4 +34,21 @@ fn the_readme_explains_every_reason_as_the_page_does() {
         README.split_once("<!-- reasons:").and_then(|(_, rest)| rest.split_once("<!-- end of reasons -->"));
     let table = table.expect("the table is there").0;
     assert_eq!(table.lines().filter(|line| line.starts_with("| `")).collect::<Vec<_>>(), rows);
+}
+
+/// What stands in backquotes in the second column of the table of questions.
+#[test]
+fn the_questions_the_readme_tells_to_ask_are_promql() {
+    let table = README.split_once("| question | PromQL |").expect("the table is there").1;
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with("| "));
+    let expressions: Vec<_> =
+        rows.filter_map(|row| row.split('`').find(|part| part.contains("emqx_"))).collect();
+    assert!(expressions.len() >= 4, "{expressions:?}");
+    let rules =
+        expressions.iter().map(|expression| serde_json::json!({"record": "answer", "expr": expression}));
+    let groups = serde_json::json!({"groups": [{"name": "readme", "rules": rules.collect::<Vec<_>>()}]});
+    let mut file = tempfile::NamedTempFile::with_suffix(".yml").expect("a temporary file");
+    file.write_all(groups.to_string().as_bytes()).expect("a temporary file takes text");
+    let path = file.path().to_str().expect("a path in UTF-8");
+    assert_eq!(promtool(&["check", "rules", "--lint=none", path], None), Ok(()), "{expressions:?}");
 }

@@ -11,7 +11,6 @@ use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 
 use super::sources::Sources;
-use super::tls::reject;
 use crate::config::value::Value;
 use crate::tls::{TlsError, roots_of_file};
 
@@ -90,7 +89,7 @@ fn read_roots(value: &Value<'_>, sources: &Sources) -> Option<RootCertStore> {
         .read(&path)
         .map_err(|source| TlsError::Read { path: path.clone(), source })
         .and_then(|pem| roots_of_file(&path, &pem))
-        .map_err(reject(value))
+        .map_err(|error| value.reject_for(&error))
         .ok()
 }
 

@@ -12,7 +12,6 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::clients;
 use super::sources::Sources;
-use crate::causes::chain;
 use crate::config::section::Section;
 use crate::config::value::Value;
 use crate::tls::{Identity, TlsError, certificates};
@@ -76,17 +75,14 @@ fn read_identity(
             PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|source| TlsError::Pem { path: identity.key_file.clone(), source })
         });
-    let (chain, key) = (chain.map_err(reject(cert_value)).ok(), key.map_err(reject(key_value)).ok());
+    // Both are looked at before either stops the reading, so that both are told.
+    let chain = chain.map_err(|error| cert_value.reject_for(&error)).ok();
+    let key = key.map_err(|error| key_value.reject_for(&error)).ok();
     let pair = CertifiedKey::from_der(chain?, key?, provider)
         .map_err(|source| TlsError::Identity { identity, source })
-        .map_err(reject(cert_value))
+        .map_err(|error| cert_value.reject_for(&error))
         .ok()?;
     Some(Arc::new(SingleCertAndKey::from(pair)))
-}
-
-/// Reports what is wrong with a file as a problem of the setting that names it.
-pub(super) fn reject(value: &Value<'_>) -> impl Fn(TlsError) {
-    move |error| value.reject(chain(&error))
 }
 
 fn read_versions(value: &Value<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {

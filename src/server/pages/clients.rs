@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::section::Links;
+use super::links::Links;
 use super::words::{counted, mark, moment, shortened};
 use crate::outcome::{Outcome, Told};
 use crate::table::{Alignment, COLUMNS, Column, Row, Weight};
