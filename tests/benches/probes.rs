@@ -65,6 +65,32 @@ pub(crate) fn slow_broker() {
     println!("  ratio {:.2}", ratio(probe, floor));
 }
 
+/// The page for people, beside the probe that finds the same out.
+pub(crate) fn page() {
+    println!("\npage of one broker, processor time beside its probe");
+    for (clients, rounds) in [(8, 400), (1_000, 12), (5_000, 4)] {
+        let fake = broker::of(clients);
+        fake.keep_requests(false);
+        let exporter = Exporter::start(&broker::config(&fake, clients));
+        let each = |path: &str| {
+            let before = exporter.processor_time();
+            let bytes = exporter.get(path, &[]).bytes;
+            for _ in 1..rounds {
+                exporter.get(path, &[]);
+            }
+            ((exporter.processor_time() - before) / rounds, bytes)
+        };
+        let ((page, bytes), (probe, _)) = (each("/"), each("/probe?broker=LocalEMQX"));
+        println!(
+            "  {clients:>5} clients: {:.2} ms, {:.2} times the probe; {:.0} kB; peak memory {:.1} MB",
+            milliseconds(page),
+            ratio(page, probe),
+            bytes as f64 / 1e3,
+            megabytes(exporter.peak_memory())
+        );
+    }
+}
+
 /// Walks over a large broker, and what reading its pages and writing the text cost at least.
 pub(crate) fn walk() {
     heading("walk of 10000 clients, default groups");

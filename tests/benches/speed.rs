@@ -10,11 +10,12 @@ mod measure;
 mod probes;
 
 /// Every section, by the name that picks it.
-const SECTIONS: [(&str, fn()); 7] = [
+const SECTIONS: [(&str, fn()); 8] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),
     ("slow", probes::slow_broker),
+    ("page", probes::page),
     ("walk", probes::walk),
     ("fleet", probes::fleet),
     ("stuck", probes::stuck_broker),
