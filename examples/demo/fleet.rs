@@ -28,9 +28,9 @@ pub(crate) struct Device {
     expiry: u64,
     /// The age of its session in hours.
     hours: u64,
-    /// Messages it sends each second with QoS 0, 1 and 2.
+    /// Messages it sends each second with quality of service 0, 1 and 2.
     sends: [u64; 3],
-    /// Messages that come for it each second with QoS 0, 1 and 2. Here only those of QoS 1 are queued.
+    /// Messages that come for it each second with quality of service 0, 1 and 2. Here only those of 1 are queued.
     gets: [u64; 3],
     queue_limit: u64,
 }
@@ -261,12 +261,12 @@ pub(crate) struct Life {
     created_at: Timestamp,
     connected_at: Timestamp,
     disconnected_at: Timestamp,
-    /// Of the connection: messages the broker received from it and sent to it, by QoS.
+    /// Of the connection: messages the broker received from it and sent to it, by quality of service.
     received: [u64; 3],
     sent: [u64; 3],
     /// Of the connection: messages for it that were dropped.
     dropped: u64,
-    /// Of the connection: messages of QoS 2 that it never released.
+    /// Of the connection: messages that it never released.
     unreleased: u64,
     /// Of the session: what waits for it, what was sent and not acknowledged, and what was dropped.
     queued: u64,

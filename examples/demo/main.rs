@@ -1,7 +1,11 @@
 //! A first look without a broker: two fake EMQX brokers with a fleet that lives, and the exporter beside them.
 //!
 //! `cargo run --release --example demo [SECONDS]` runs until it is interrupted, or for so many seconds.
-#![allow(clippy::print_stdout, reason = "it talks to the person who runs it")]
+#![allow(
+    clippy::print_stdout,
+    clippy::use_debug,
+    reason = "it talks to the person who runs it, and quoted text is YAML"
+)]
 
 mod fleet;
 

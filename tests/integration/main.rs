@@ -9,6 +9,7 @@
 
 mod check;
 mod command_line;
+mod dashboard;
 mod demo;
 mod door;
 mod fleets;
