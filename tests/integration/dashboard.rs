@@ -93,33 +93,51 @@ fn every_question_of_the_dashboard_is_answered_for_the_demo() {
     every_metric_exists(&dashboard, demo.address(), &rules);
 }
 
-/// The table of clients, at a moment when nobody of one broker could be asked.
+/// What the table of clients says at a moment when nobody of one broker could be asked.
 fn clients_that_cannot_be_asked_are_unknown_and_nothing_else(dashboard: &Value, prometheus: &Prometheus) {
-    let expression = |column: usize| {
-        let panels = panels(dashboard);
-        let clients = panels.iter().find(|panel| title(panel) == "Clients").expect("the table is there");
-        put(targets(clients)[column]["expr"].as_str().expect("a query"))
-    };
-    let (state, away) = (expression(0), expression(1));
-    // One question, so that both answers are of the same moment.
-    let both =
-        format!("label_replace({state}, \"of\", \"state\", \"\", \"\") or on (broker, alias, of) {away}");
-    prometheus.wait_for(&both, |series| {
-        let of = |broker, is_state: bool| {
-            series
-                .iter()
-                .filter(move |one| one.label("broker") == Some(broker) && one.label("of").is_some() == is_state)
-        };
-        let all_unknown =
-            of("FactoryEMQX", true).count() == 7 && of("FactoryEMQX", true).all(|one| one.value == "-1");
-        (all_unknown && of("FactoryEMQX", false).count() == 0).then(|| {
-            assert_eq!(of("LocalEMQX", true).count(), 9);
-            assert!(of("LocalEMQX", true).all(|one| one.value != "-1"), "{series:?}");
-            let is_pump = |one: &&Series| one.label("alias") == Some("GardenPump");
-            assert_eq!(of("LocalEMQX", true).find(is_pump).map(|one| one.value.as_str()), Some("0"));
-            assert!(of("LocalEMQX", false).any(|one| is_pump(&one)), "{series:?}");
-        })
+    let panels = panels(dashboard);
+    let clients = panels.iter().find(|panel| title(panel) == "Clients").expect("the table is there");
+    let columns: Vec<_> = names_of_columns(clients).zip(targets(clients)).collect();
+    // One question, so that all answers are of the same moment.
+    let of_columns = columns.iter().map(|(name, target)| {
+        let expression = put(target["expr"].as_str().expect("a query"));
+        format!("label_replace({expression}, \"column\", \"{name}\", \"\", \"\")")
     });
+    let table = of_columns.collect::<Vec<_>>().join(" or ");
+    prometheus.wait_for(&table, |series| {
+        let of = |broker, column| {
+            let is_of =
+                move |one: &&Series| one.label("broker") == Some(broker) && one.label("column") == Some(column);
+            series.iter().filter(is_of)
+        };
+        let is_unknown = |one: &Series| one.value == "-1";
+        if of("FactoryEMQX", "State").count() != 7 || !of("FactoryEMQX", "State").all(is_unknown) {
+            return None;
+        }
+        // Whom we watch, and what was before, is known all the same.
+        let known = ["State", "May be away", "Available, 30 days", "Reconnects in the past hour"];
+        for (column, _) in &columns {
+            let is_said = of("FactoryEMQX", column).next().is_some();
+            assert!(!is_said || known.contains(column), "{column} says what nobody knows: {series:?}");
+        }
+        assert_eq!(of("LocalEMQX", "State").count(), 9);
+        assert!(!of("LocalEMQX", "State").any(is_unknown), "{series:?}");
+        let of_pump = |column| of("LocalEMQX", column).find(|one| one.label("alias") == Some("GardenPump"));
+        assert_eq!(of_pump("State").map(|one| one.value.as_str()), Some("0"));
+        assert!(of_pump("Away for").is_some(), "{series:?}");
+        Some(())
+    });
+}
+
+/// What a table calls the answers to its targets; those that give only labels are hidden, and have no name.
+fn names_of_columns(table: &Value) -> impl Iterator<Item = &str> {
+    let transformations = table["transformations"].as_array().expect("a table puts answers together");
+    let organized = transformations.iter().find(|one| one["id"] == "organize").expect("a table names columns");
+    let name_of = |target: &Value| {
+        let answer = format!("Value #{}", target["refId"].as_str().expect("a target has a letter"));
+        organized["options"]["renameByName"][answer].as_str().unwrap_or("only labels")
+    };
+    targets(table).iter().map(name_of)
 }
 
 /// No question names a series that neither the exporter tells, nor a rule records, nor Prometheus makes.
@@ -219,16 +237,16 @@ fn is_answered(question: &Question, prometheus: &Prometheus, since: Timestamp) -
     values.is_some_and(|values| values.iter().any(|value| value != "NaN"))
 }
 
-/// The example's scrape configuration, hurried, with all rules.
+/// The example's configuration, hurried, with the rules beside it whatever the example says of rules.
 fn scraping(exporter: &str) -> String {
     let example = example_at(exporter);
-    let lines = example.lines().filter(|line| !line.trim_start().starts_with("evaluation_interval:"));
-    let mut config = lines.collect::<Vec<_>>().join("\n");
-    config = config.replace("global:\n", "global:\n  evaluation_interval: 1s\n");
-    if !config.contains("\nrule_files:") {
-        config.push_str("\nrule_files: [rules/*.yml]\n");
-    }
-    config
+    let mut is_of_rules = false;
+    let kept = example.lines().filter(|line| {
+        is_of_rules = line.starts_with("rule_files:") || is_of_rules && line.starts_with([' ', '-', '#']);
+        !is_of_rules && !line.trim_start().starts_with("evaluation_interval:")
+    });
+    let kept = kept.collect::<Vec<_>>().join("\n");
+    kept.replace("global:\n", "global:\n  evaluation_interval: 1s\n") + "\nrule_files: [rules/*.yml]\n"
 }
 
 /// The rules we ship, by file, hurried: the test has no time for their minutes.

@@ -16,6 +16,7 @@ impl Demo {
         let program = Path::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
         let mut process = Command::new(program.with_file_name("examples").join("demo"))
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the demo is built by a whole `cargo test`");
         let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
