@@ -8,6 +8,7 @@
 )]
 
 mod fleet;
+mod life;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -23,8 +24,9 @@ use emqx_client_monitor::config::Config;
 use emqx_client_monitor::logging::{self, Format, Level};
 use emqx_client_monitor::server::{Options, Server};
 use fake_emqx::{FakeEmqx, Trouble, Version, When};
-use fleet::{CYCLE, Device, FACTORY, LOCAL, Life, TROUBLED};
+use fleet::{Device, FACTORY, LOCAL, TROUBLED};
 use jiff::Timestamp;
+use life::{CYCLE, Life};
 
 /// Where the exporter listens by default; any free port is taken where this one is in use.
 const PREFERRED: ([u8; 4], u16) = ([127, 0, 0, 1], 9671);

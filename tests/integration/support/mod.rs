@@ -1,5 +1,5 @@
-//! What the tests share: an exporter that runs, the program that ships, the demo, the real Prometheus, and a reader of what
-//! they say.
+//! What the tests share: an exporter that runs, the program that ships, the demo, the real Prometheus, and a reader
+//! of what they say.
 
 mod demo;
 mod exporter;
