@@ -1,51 +1,48 @@
 //! The README's first command.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use crate::support::{Families, Program, Run, bare_command};
+use crate::support::{Demo, Families, Program, Run, bare_command};
 
-/// The demo, which is ended by its process id.
-struct Demo(Child);
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// What the demo answers to what it says should be tried.
+fn answer(url: &str) -> String {
+    ureq::get(url).call().expect("it answers").body_mut().read_to_string().expect("a text")
 }
 
 #[test]
 fn the_demo_says_what_to_try_and_that_works() {
-    let program = Path::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    let demo = program.with_file_name("examples").join("demo");
-    let mut demo = Command::new(demo)
-        .stdout(Stdio::piped())
-        .spawn()
-        .map(Demo)
-        .expect("the demo is built by a whole `cargo test`");
-    let stdout = BufReader::new(demo.0.stdout.take().expect("a pipe"));
-    let hints: Vec<_> =
-        stdout.lines().map_while(Result::ok).take_while(|line| !line.contains("Ctrl-C")).collect();
-    let after = |words: &str| {
-        let line =
-            hints.iter().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words} in {hints:?}"));
-        line.split_once(words).expect("just found").1.to_owned()
-    };
-
-    let probe = after("Prometheus would see:");
-    let url = probe.split('\'').nth(1).expect("a quoted URL");
-    let text = ureq::get(url).call().expect("it answers").body_mut().read_to_string().expect("a text");
-    let families = Families::parse(&text);
+    let demo = Demo::start();
+    let families = Families::parse(&answer(demo.url("Prometheus would see:")));
     assert!(families.success());
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("1"));
     assert!(families.all("emqx_mqtt_client_connected", &[]).len() > 5);
 
-    let check = after("cargo run --release --");
-    let run = Run::of(bare_command().args(check.split_whitespace()).output().expect("the program starts"));
+    let debug_view = answer(demo.url("What goes wrong, and why:"));
+    assert!(debug_view.contains("FactoryEMQX"), "{debug_view}");
+    Families::parse(&answer(demo.url("own metrics:")));
+
+    let check = demo.hint("cargo run --release --");
+    let run = Run::of(
+        bare_command()
+            .args(check.split_whitespace())
+            .args(["--broker", "LocalEMQX"])
+            .output()
+            .expect("the program starts"),
+    );
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.stdout.contains("│ GardenPump") && run.stdout.contains("absent"), "{}", run.stdout);
+}
+
+/// The other broker has trouble in a part of each minute, so nothing is asserted of its clients' states.
+#[test]
+fn the_demo_has_a_second_broker_with_the_same_alias_on_it() {
+    let demo = Demo::start();
+    let url = demo.url("Prometheus would see:").replace("LocalEMQX", "FactoryEMQX");
+    let families = Families::parse(&answer(&url));
+    let thresholds = families.all("emqx_mqtt_client_offline_threshold_seconds", &[("broker", "FactoryEMQX")]);
+    let of = |alias| thresholds.iter().find(|one| one.labels["alias"] == alias).map(|one| one.value.as_str());
+    assert_eq!(of("Gateway"), Some("60"));
+    assert_eq!(of("ForkliftTerminal"), Some("28800"));
 }
 
 /// Every configuration we ship is one the program accepts.

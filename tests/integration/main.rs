@@ -10,6 +10,7 @@
 mod browser;
 mod check;
 mod command_line;
+mod dashboard;
 mod demo;
 mod discovery;
 mod door;

@@ -21,9 +21,14 @@ fn two_brokers(local: &FakeEmqx, factory: &FakeEmqx) -> String {
 
 /// The example, pointed at this exporter and hurried: the test has no time for 15 s between scrapes.
 fn example_for(exporter: &Exporter) -> String {
+    example_at(&exporter.address().to_string())
+}
+
+/// The same, with the exporter's address.
+pub(super) fn example_at(address: &str) -> String {
     assert!(EXAMPLE.contains("scrape_interval: 15s") && EXAMPLE.contains("scrape_timeout: 10s"));
     EXAMPLE
-        .replace("127.0.0.1:9671", &exporter.address().to_string())
+        .replace("127.0.0.1:9671", address)
         .replace("scrape_interval: 15s", "scrape_interval: 1s")
         .replace("scrape_timeout: 10s", "scrape_timeout: 1s")
 }

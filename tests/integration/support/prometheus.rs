@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,7 +22,17 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one with this configuration.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_with_rules(config, &[])
+    }
+
+    /// Starts one with this configuration and these files, by name, in the directory `rules` beside it.
+    pub(crate) fn start_with_rules(config: &str, rules: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let rules_directory = directory.path().join("rules");
+        std::fs::create_dir(&rules_directory).expect("a temporary directory takes directories");
+        for (name, text) in rules {
+            std::fs::write(rules_directory.join(name), text).expect("a temporary directory takes files");
+        }
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, config).expect("a temporary directory takes files");
         let address = free_address();
@@ -51,16 +62,33 @@ impl Prometheus {
         panic!("Prometheus never said what was waited for of {expression}; last it said {last:?}");
     }
 
+    /// All values that an expression had since then, second by second; `None` while Prometheus is not ready.
+    pub(crate) fn values_since(&self, expression: &str, since: Timestamp) -> Option<Vec<String>> {
+        let [start, end] = [since, Timestamp::now()].map(|at| at.as_second().to_string());
+        let parameters = [("query", expression), ("start", &start), ("end", &end), ("step", "1")];
+        let answer = self.get("api/v1/query_range", &parameters)?;
+        let series = answer["data"]["result"].as_array()?.iter();
+        let samples = series.flat_map(|series| series["values"].as_array().into_iter().flatten());
+        Some(samples.filter_map(|sample| Some(sample[1].as_str()?.to_owned())).collect())
+    }
+
+    /// The values of a label that the series of a selector had since then.
+    pub(crate) fn label_values(&self, label: &str, selector: &str, since: Timestamp) -> Option<Vec<String>> {
+        let start = since.as_second().to_string();
+        let parameters = [("match[]", selector), ("start", &start)];
+        let answer = self.get(&format!("api/v1/label/{label}/values"), &parameters)?;
+        Some(answer["data"].as_array()?.iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
+    }
+
+    fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Option<Value> {
+        let request = ureq::get(format!("{}/{path}", self.url)).query_pairs(parameters.iter().copied());
+        let answer = request.call().ok()?.body_mut().read_to_vec().ok()?;
+        serde_json::from_slice(&answer).ok()
+    }
+
     /// The present value of an expression; `None` while Prometheus is not ready.
-    fn query(&self, expression: &str) -> Option<Vec<Series>> {
-        let answer = ureq::get(format!("{}/api/v1/query", self.url))
-            .query("query", expression)
-            .call()
-            .ok()?
-            .body_mut()
-            .read_to_vec()
-            .ok()?;
-        let answer: Value = serde_json::from_slice(&answer).ok()?;
+    pub(crate) fn query(&self, expression: &str) -> Option<Vec<Series>> {
+        let answer = self.get("api/v1/query", &[("query", expression)])?;
         let series = answer["data"]["result"].as_array()?.iter().map(|series| Series {
             labels: series["metric"].clone(),
             value: series["value"][1].as_str().unwrap_or_default().to_owned(),

@@ -1,0 +1,309 @@
+//! The Grafana dashboard, held to what the exporter tells and the rules record. Grafana itself is not at hand, but each
+//! of its questions is asked.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use emqx_client_monitor::metrics;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::prometheus::example_at;
+use crate::support::{Demo, Families, Prometheus, Series};
+
+const DASHBOARD: &str = include_str!("../../examples/grafana/emqx-client-monitor.json");
+
+/// By then the demo has shown all that it has to show; it takes half of that.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+/// Is connected at times, and away at others.
+const CLIENT: &str = "QingpingCO2_Room2";
+
+/// What Grafana would put for its macros and variables, the longer names first.
+const PUT: [(&str, &str); 5] = [
+    ("$__rate_interval", "10s"),
+    ("$__interval", "1s"),
+    ("$__range", "5m"),
+    ("$broker", ".+"), // which stands for all of them
+    ("$client", CLIENT),
+];
+
+/// What the dashboard asks Prometheus.
+#[derive(Debug)]
+enum Question {
+    /// For present values.
+    Now(String),
+    /// For those of a period.
+    Period(String),
+    /// For the values of a label of these series.
+    Label(String, String),
+}
+
+#[test]
+fn every_panel_says_what_it_shows_and_asks_the_chosen_data_source() {
+    let dashboard = dashboard();
+    let panels = panels(&dashboard);
+    let ids: BTreeSet<_> =
+        panels.iter().map(|panel| panel["id"].as_u64().expect("a panel has an id")).collect();
+    assert_eq!(ids.len(), panels.len(), "an id comes twice");
+    assert_eq!(panels.iter().filter(|panel| is_row(panel)).count(), 3);
+
+    for panel in panels {
+        let title = title(panel);
+        assert!(!title.is_empty(), "{panel}");
+        if is_row(panel) {
+            continue;
+        }
+        let description = panel["description"].as_str().unwrap_or_default();
+        assert!(description.len() > 20 && description.ends_with('.'), "{title}: {description}");
+        assert!(is_from_the_chosen_source(panel), "{title}");
+        for target in targets(panel) {
+            assert!(is_from_the_chosen_source(target), "{title}: {target}");
+        }
+    }
+    let variables = dashboard["templating"]["list"].as_array().expect("variables");
+    let names: Vec<_> = variables.iter().filter_map(|variable| variable["name"].as_str()).collect();
+    assert_eq!(names, ["datasource", "broker", "client"]);
+    assert!(variables[1..].iter().all(is_from_the_chosen_source));
+}
+
+#[test]
+fn every_question_of_the_dashboard_is_answered_for_the_demo() {
+    let began = Timestamp::now();
+    let demo = Demo::start();
+    let rules = hurried_rules();
+    let prometheus = Prometheus::start_with_rules(&scraping(demo.address()), &rules);
+    mistype_a_probe(demo.address());
+
+    let dashboard = dashboard();
+    let mut unanswered = questions(&dashboard);
+    let since = Instant::now();
+    loop {
+        unanswered.retain(|(_, question)| !is_answered(question, &prometheus, began));
+        if unanswered.is_empty() {
+            break;
+        }
+        assert!(since.elapsed() < AT_MOST, "no data for {unanswered:#?}");
+        thread::sleep(Duration::from_millis(200));
+    }
+
+    clients_that_cannot_be_asked_are_unknown_and_nothing_else(&dashboard, &prometheus);
+    every_metric_exists(&dashboard, demo.address(), &rules);
+}
+
+/// What the table of clients says at a moment when nobody of one broker could be asked.
+fn clients_that_cannot_be_asked_are_unknown_and_nothing_else(dashboard: &Value, prometheus: &Prometheus) {
+    let panels = panels(dashboard);
+    let clients = panels.iter().find(|panel| title(panel) == "Clients").expect("the table is there");
+    let columns: Vec<_> = names_of_columns(clients).zip(targets(clients)).collect();
+    // One question, so that all answers are of the same moment.
+    let of_columns = columns.iter().map(|(name, target)| {
+        let expression = put(target["expr"].as_str().expect("a query"));
+        format!("label_replace({expression}, \"column\", \"{name}\", \"\", \"\")")
+    });
+    let table = of_columns.collect::<Vec<_>>().join(" or ");
+    prometheus.wait_for(&table, |series| {
+        let of = |broker, column| {
+            let is_of =
+                move |one: &&Series| one.label("broker") == Some(broker) && one.label("column") == Some(column);
+            series.iter().filter(is_of)
+        };
+        let is_unknown = |one: &Series| one.value == "-1";
+        if of("FactoryEMQX", "State").count() != 7 || !of("FactoryEMQX", "State").all(is_unknown) {
+            return None;
+        }
+        // Whom we watch, and what was before, is known all the same.
+        let known = ["State", "May be away", "Available, 30 days", "Reconnects in the past hour"];
+        for (column, _) in &columns {
+            let is_said = of("FactoryEMQX", column).next().is_some();
+            assert!(!is_said || known.contains(column), "{column} says what nobody knows: {series:?}");
+        }
+        assert_eq!(of("LocalEMQX", "State").count(), 9);
+        assert!(!of("LocalEMQX", "State").any(is_unknown), "{series:?}");
+        let of_pump = |column| of("LocalEMQX", column).find(|one| one.label("alias") == Some("GardenPump"));
+        assert_eq!(of_pump("State").map(|one| one.value.as_str()), Some("0"));
+        assert!(of_pump("Away for").is_some(), "{series:?}");
+        Some(())
+    });
+}
+
+/// What a table calls the answers to its targets; those that give only labels are hidden, and have no name.
+fn names_of_columns(table: &Value) -> impl Iterator<Item = &str> {
+    let transformations = table["transformations"].as_array().expect("a table puts answers together");
+    let organized = transformations.iter().find(|one| one["id"] == "organize").expect("a table names columns");
+    let name_of = |target: &Value| {
+        let answer = format!("Value #{}", target["refId"].as_str().expect("a target has a letter"));
+        organized["options"]["renameByName"][answer].as_str().unwrap_or("only labels")
+    };
+    targets(table).iter().map(name_of)
+}
+
+/// No question names a series that neither the exporter tells, nor a rule records, nor Prometheus makes.
+fn every_metric_exists(dashboard: &Value, exporter: &str, rules: &[(String, String)]) {
+    let own = Families::parse(&text_of(&format!("http://{exporter}/metrics")));
+    let recorded = rules.iter().flat_map(|(_, text)| text.lines());
+    let recorded = recorded.filter_map(|line| line.trim_start().strip_prefix("- record: "));
+    let mut known: BTreeSet<&str> = metrics::headings().map(|heading| heading.name).collect();
+    known.extend(own.samples.iter().map(|sample| sample.name.as_str()).chain(recorded).chain(["up"]));
+
+    for (panel, question) in questions(dashboard) {
+        let (Question::Now(text) | Question::Period(text) | Question::Label(_, text)) = &question;
+        let named = metrics_in(text);
+        assert!(!named.is_empty(), "{panel}: {text}");
+        let unknown: Vec<_> = named.difference(&known).collect();
+        assert!(unknown.is_empty(), "{panel}: nothing is called {unknown:?}");
+    }
+}
+
+#[test]
+fn the_names_of_metrics_are_found_in_a_query() {
+    let query = "max by (broker, a_b) (x:y_z{q=~\"a|b\"} * 1e3) and on (alias) rate(up[5m] @ end()) > bool Inf";
+    assert_eq!(metrics_in(query), BTreeSet::from(["up", "x:y_z"]));
+}
+
+fn dashboard() -> Value {
+    serde_json::from_str(DASHBOARD).expect("the dashboard is JSON")
+}
+
+/// All panels, rows and what is folded in them included.
+fn panels<'a>(dashboard: &'a Value) -> Vec<&'a Value> {
+    let panels = dashboard["panels"].as_array().expect("a dashboard has panels");
+    let folded = |panel: &'a Value| panel["panels"].as_array().into_iter().flatten();
+    panels.iter().flat_map(|panel| std::iter::once(panel).chain(folded(panel))).collect()
+}
+
+fn is_row(panel: &Value) -> bool {
+    panel["type"] == "row"
+}
+
+fn title(panel: &Value) -> &str {
+    panel["title"].as_str().unwrap_or_default()
+}
+
+fn targets(panel: &Value) -> &[Value] {
+    panel["targets"].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn is_from_the_chosen_source(asking: &Value) -> bool {
+    asking["datasource"]["type"] == "prometheus" && asking["datasource"]["uid"] == "${datasource}"
+}
+
+/// What panels and variables ask, and the titles and names of these.
+fn questions(dashboard: &Value) -> Vec<(String, Question)> {
+    let mut questions = Vec::new();
+    for panel in panels(dashboard) {
+        for target in targets(panel) {
+            let expression = put(target["expr"].as_str().expect("a target has a query"));
+            let is_instant = target["instant"].as_bool().expect("a target is instant or not");
+            let question = if is_instant { Question::Now(expression) } else { Question::Period(expression) };
+            questions.push((title(panel).to_owned(), question));
+        }
+    }
+    for variable in dashboard["templating"]["list"].as_array().expect("variables") {
+        if variable["type"] == "query" {
+            let name = variable["name"].as_str().expect("a name").to_owned();
+            questions.push((name, label_values(variable["query"]["query"].as_str().expect("a query"))));
+        }
+    }
+    assert!(questions.len() > 50);
+    questions
+}
+
+/// `label_values(SELECTOR, LABEL)`, the one form that is used.
+fn label_values(query: &str) -> Question {
+    let arguments = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+    let (selector, label) =
+        arguments.and_then(|both| both.rsplit_once(", ")).expect("label_values(SELECTOR, LABEL)");
+    Question::Label(label.to_owned(), put(selector))
+}
+
+fn put(expression: &str) -> String {
+    let filled = PUT.iter().fold(expression.to_owned(), |filled, (name, value)| filled.replace(name, value));
+    assert!(!filled.contains('$'), "what does Grafana put here? {filled}");
+    filled
+}
+
+/// Whether there is anything to show.
+fn is_answered(question: &Question, prometheus: &Prometheus, since: Timestamp) -> bool {
+    let values = match question {
+        Question::Now(expression) => prometheus
+            .query(expression)
+            .map(|series| series.into_iter().map(|one| one.value).collect::<Vec<_>>()),
+        Question::Period(expression) => prometheus.values_since(expression, since),
+        Question::Label(label, selector) => prometheus.label_values(label, selector, since),
+    };
+    values.is_some_and(|values| values.iter().any(|value| value != "NaN"))
+}
+
+/// The example's configuration, hurried, with the rules beside it whatever the example says of rules.
+fn scraping(exporter: &str) -> String {
+    let example = example_at(exporter);
+    let mut is_of_rules = false;
+    let kept = example.lines().filter(|line| {
+        is_of_rules = line.starts_with("rule_files:") || is_of_rules && line.starts_with([' ', '-', '#']);
+        !is_of_rules && !line.trim_start().starts_with("evaluation_interval:")
+    });
+    let kept = kept.collect::<Vec<_>>().join("\n");
+    kept.replace("global:\n", "global:\n  evaluation_interval: 1s\n") + "\nrule_files: [rules/*.yml]\n"
+}
+
+/// The rules we ship, by file, hurried: the test has no time for their minutes.
+fn hurried_rules() -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/prometheus/rules");
+    let files = std::fs::read_dir(directory).into_iter().flatten();
+    let files = files.map(|file| file.expect("a directory can be read").path());
+    let rules = files.filter(|path| path.extension().is_some_and(|extension| extension == "yml")).map(|path| {
+        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        (name, std::fs::read_to_string(&path).expect("it is there"))
+    });
+    // Those of promtool's tests have no groups.
+    let rules = rules.filter(|(_, text)| text.lines().any(|line| line == "groups:"));
+    rules.map(|(name, text)| (name, text.lines().map(hurried).collect())).collect()
+}
+
+fn hurried(line: &str) -> String {
+    match line.split_once("interval: ") {
+        Some((indent, _)) if indent.trim().is_empty() => format!("{indent}interval: 1s\n"),
+        _ => format!("{line}\n"),
+    }
+}
+
+/// A refused probe is told of as soon as there was one.
+fn mistype_a_probe(exporter: &str) {
+    let refused = ureq::get(format!("http://{exporter}/probe?broker=Misspelt")).call();
+    assert!(matches!(refused, Err(ureq::Error::StatusCode(400))), "{refused:?}");
+}
+
+fn text_of(url: &str) -> String {
+    ureq::get(url).call().expect("it answers").body_mut().read_to_string().expect("a text")
+}
+
+/// The names of series in a query: words outside of matchers, windows and lists of labels that are no functions.
+fn metrics_in(query: &str) -> BTreeSet<&str> {
+    const BEFORE_LABELS: [&str; 6] = ["by", "on", "without", "ignoring", "group_left", "group_right"];
+    const OPERATORS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "Inf"];
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let (mut names, mut rest) = (BTreeSet::new(), query);
+    while let Some(start) = rest.find(|c: char| is_word(c) || c == '{' || c == '[') {
+        rest = &rest[start..];
+        let end = match rest.as_bytes()[0] {
+            b'{' => rest.find('}'),
+            b'[' => rest.find(']'),
+            _ => rest.find(|c| !is_word(c)),
+        };
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = after.trim_start();
+        let is_function = ["(", "by (", "without ("].iter().any(|next| rest.starts_with(next));
+        if BEFORE_LABELS.contains(&word) {
+            rest = rest.split_once(')').map_or("", |(_, rest)| rest);
+        } else if word.starts_with(|c: char| c.is_ascii_alphabetic())
+            && !is_function
+            && !OPERATORS.contains(&word)
+        {
+            names.insert(word);
+        }
+    }
+    names
+}
