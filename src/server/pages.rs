@@ -25,7 +25,7 @@ use tracing::error;
 use self::links::Links;
 use self::section::Section;
 use self::view::{Refusal, View};
-use self::words::moment;
+use self::words::{machine_moment, moment};
 use super::State;
 use crate::config::Broker;
 use crate::probe::{MAX_TIMEOUT, Of, Question};
@@ -51,10 +51,8 @@ static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
 #[template(path = "head.html")]
 struct Head<'a> {
     style: &'static str,
-    /// When the page was opened.
-    now: Timestamp,
-    /// ... as people read it.
-    moment: String,
+    /// When the page was opened: for programs, and for people.
+    opened: (String, String),
     brokers: &'a [Arc<Broker>],
     /// What the page shows; nothing where it only says why it cannot.
     view: Option<&'a View>,
@@ -63,7 +61,7 @@ struct Head<'a> {
 impl<'a> Head<'a> {
     fn new(brokers: &'a [Arc<Broker>], view: Option<&'a View>) -> Self {
         let now = Timestamp::now();
-        Self { style: STYLE, now, moment: moment(now), brokers, view }
+        Self { style: STYLE, opened: (machine_moment(now), moment(now)), brokers, view }
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn page() {
             for _ in 1..rounds {
                 exporter.get(path, &[]);
             }
-            ((exporter.processor_time() - before) / rounds, bytes)
+            (exporter.processor_time().saturating_sub(before) / rounds, bytes)
         };
         let ((page, bytes), (probe, _)) = (each("/"), each("/probe?broker=LocalEMQX"));
         println!(

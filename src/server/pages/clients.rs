@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::links::Links;
-use super::words::{counted, mark, moment, shortened};
+use super::words::{counted, machine_moment, mark, moment, shortened};
 use crate::outcome::{Outcome, Told};
 use crate::table::{Alignment, COLUMNS, Column, Row, Weight};
 
@@ -139,7 +139,7 @@ fn cell(column: &Column, row: Row<'_>, now: Timestamp) -> LineCell {
         text: shortened(&cell.text, MAX_NAME_CHARACTERS),
         class: format!("{}{weight}{state}", class(column)),
         mark: cell.state.map(mark),
-        time: cell.at.map(|at| (at.to_string(), moment(at))),
+        time: cell.at.map(|at| (machine_moment(at), moment(at))),
     }
 }
 

@@ -33,3 +33,8 @@ pub(super) fn shortened(words: &str, most_characters: usize) -> String {
 pub(super) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
+
+/// A moment as HTML has it for programs: to the second.
+pub(super) fn machine_moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
