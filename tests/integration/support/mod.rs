@@ -1,6 +1,7 @@
 //! What the tests share: an exporter that runs, the program that ships, the real Prometheus, and a reader of what
 //! they say.
 
+mod alertmanager;
 mod exporter;
 mod families;
 mod haproxy;
@@ -11,6 +12,7 @@ mod prometheus;
 mod served;
 mod terminal;
 
+pub(crate) use alertmanager::Alertmanager;
 pub(crate) use exporter::{Exporter, config_of, watching};
 pub(crate) use families::Families;
 pub(crate) use haproxy::HaProxy;

@@ -21,7 +21,17 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one with this configuration.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_beside(config, &[])
+    }
+
+    /// Starts one with this configuration and these files, by their paths from where it is.
+    pub(crate) fn start_beside(config: &str, files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        for (path, text) in files {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("it is in the directory")).expect("room for it");
+            std::fs::write(path, text).expect("a temporary directory takes files");
+        }
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, config).expect("a temporary directory takes files");
         let address = free_address();
@@ -51,17 +61,44 @@ impl Prometheus {
         panic!("Prometheus never said what was waited for of {expression}; last it said {last:?}");
     }
 
-    /// The present value of an expression; `None` while Prometheus is not ready.
-    fn query(&self, expression: &str) -> Option<Vec<Series>> {
-        let answer = ureq::get(format!("{}/api/v1/query", self.url))
-            .query("query", expression)
+    /// Waits until every rule has been evaluated, fails the test if one cannot be, and gives their number.
+    pub(crate) fn wait_for_rules(&self) -> usize {
+        let since = Instant::now();
+        let mut last = None;
+        while since.elapsed() < AT_MOST {
+            last = self.ask("rules", &[]);
+            if let Some(groups) = last.as_ref().and_then(|answer| answer["groups"].as_array()) {
+                let rules: Vec<_> =
+                    groups.iter().filter_map(|group| group["rules"].as_array()).flatten().collect();
+                if let Some(rule) = rules.iter().find(|rule| rule["health"] == "err") {
+                    panic!("{rule}");
+                }
+                if !rules.is_empty() && rules.iter().all(|rule| rule["health"] == "ok") {
+                    return rules.len();
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("Prometheus never evaluated all rules; last it said {last:?}");
+    }
+
+    /// The data of an answer of its API; `None` while Prometheus is not ready.
+    fn ask(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
+        let answer = ureq::get(format!("{}/api/v1/{path}", self.url))
+            .query_pairs(query.iter().copied())
             .call()
             .ok()?
             .body_mut()
             .read_to_vec()
             .ok()?;
-        let answer: Value = serde_json::from_slice(&answer).ok()?;
-        let series = answer["data"]["result"].as_array()?.iter().map(|series| Series {
+        let mut answer: Value = serde_json::from_slice(&answer).ok()?;
+        Some(answer["data"].take())
+    }
+
+    /// The present value of an expression; `None` while Prometheus is not ready.
+    fn query(&self, expression: &str) -> Option<Vec<Series>> {
+        let answer = self.ask("query", &[("query", expression)])?;
+        let series = answer["result"].as_array()?.iter().map(|series| Series {
             labels: series["metric"].clone(),
             value: series["value"][1].as_str().unwrap_or_default().to_owned(),
         });
