@@ -47,30 +47,32 @@ impl Alertmanager {
         }
     }
 
-    /// Its alerts as (name, broker, whether it is inhibited), in order, as soon as there are so many.
-    pub(crate) fn alerts(&self, count: usize) -> Vec<(String, String, bool)> {
+    /// Waits until this alert of this broker is inhibited, and gives (name, broker) of all that are, in order.
+    pub(crate) fn inhibited_with(&self, name: &str, broker: &str) -> Vec<(String, String)> {
         let since = Instant::now();
-        loop {
-            let mut answer = ureq::get(&self.url).call().expect("it took alerts, so it answers");
-            let answer = answer.body_mut().read_to_vec().expect("a whole body");
-            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let mut alerts: Vec<_> = answer
-                .as_array()
-                .expect("a list of alerts")
-                .iter()
-                .map(|alert| {
-                    let inhibited = alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
-                    (text(&alert["labels"]["alertname"]), text(&alert["labels"]["broker"]), inhibited)
-                })
-                .collect();
-            if alerts.len() == count {
-                alerts.sort();
-                return alerts;
+        while since.elapsed() < AT_MOST {
+            if self.inhibited().iter().any(|(of, at)| of == name && at == broker) {
+                return self.inhibited();
             }
-            assert!(since.elapsed() < AT_MOST, "Alertmanager has {alerts:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
+        panic!("of {name} Alertmanager never said that it is inhibited; those are {:?}", self.inhibited());
+    }
+
+    fn inhibited(&self) -> Vec<(String, String)> {
+        let mut answer = ureq::get(&self.url).call().expect("it took alerts, so it answers");
+        let answer = answer.body_mut().read_to_vec().expect("a whole body");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let label = |alert: &Value, name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
+        let mut inhibited: Vec<_> = answer
+            .as_array()
+            .expect("a list of alerts")
+            .iter()
+            .filter(|alert| alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty()))
+            .map(|alert| (label(alert, "alertname"), label(alert, "broker")))
+            .collect();
+        inhibited.sort();
+        inhibited
     }
 }
 
