@@ -2,7 +2,6 @@
 //! of its questions is asked.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::prometheus::example_at;
+use crate::rules::hurried_rules;
 use crate::support::{Demo, Families, Prometheus, Series};
 
 const DASHBOARD: &str = include_str!("../../examples/grafana/emqx-client-monitor.json");
@@ -74,7 +74,7 @@ fn every_question_of_the_dashboard_is_answered_for_the_demo() {
     let began = Timestamp::now();
     let demo = Demo::start();
     let rules = hurried_rules();
-    let prometheus = Prometheus::start_with_rules(&scraping(demo.address()), &rules);
+    let prometheus = Prometheus::start_beside(&example_at(demo.address()), &rules);
     mistype_a_probe(demo.address());
 
     let dashboard = dashboard();
@@ -235,39 +235,6 @@ fn is_answered(question: &Question, prometheus: &Prometheus, since: Timestamp) -
         Question::Label(label, selector) => prometheus.label_values(label, selector, since),
     };
     values.is_some_and(|values| values.iter().any(|value| value != "NaN"))
-}
-
-/// The example's configuration, hurried, with the rules beside it whatever the example says of rules.
-fn scraping(exporter: &str) -> String {
-    let example = example_at(exporter);
-    let mut is_of_rules = false;
-    let kept = example.lines().filter(|line| {
-        is_of_rules = line.starts_with("rule_files:") || is_of_rules && line.starts_with([' ', '-', '#']);
-        !is_of_rules && !line.trim_start().starts_with("evaluation_interval:")
-    });
-    let kept = kept.collect::<Vec<_>>().join("\n");
-    kept.replace("global:\n", "global:\n  evaluation_interval: 1s\n") + "\nrule_files: [rules/*.yml]\n"
-}
-
-/// The rules we ship, by file, hurried: the test has no time for their minutes.
-fn hurried_rules() -> Vec<(String, String)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/prometheus/rules");
-    let files = std::fs::read_dir(directory).into_iter().flatten();
-    let files = files.map(|file| file.expect("a directory can be read").path());
-    let rules = files.filter(|path| path.extension().is_some_and(|extension| extension == "yml")).map(|path| {
-        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        (name, std::fs::read_to_string(&path).expect("it is there"))
-    });
-    // Those of promtool's tests have no groups.
-    let rules = rules.filter(|(_, text)| text.lines().any(|line| line == "groups:"));
-    rules.map(|(name, text)| (name, text.lines().map(hurried).collect())).collect()
-}
-
-fn hurried(line: &str) -> String {
-    match line.split_once("interval: ") {
-        Some((indent, _)) if indent.trim().is_empty() => format!("{indent}interval: 1s\n"),
-        _ => format!("{line}\n"),
-    }
 }
 
 /// A refused probe is told of as soon as there was one.

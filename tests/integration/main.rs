@@ -26,6 +26,7 @@ mod properties;
 mod readme;
 mod reload;
 mod replicas;
+mod rules;
 mod secrets;
 mod soak;
 mod states;

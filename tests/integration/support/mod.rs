@@ -1,6 +1,7 @@
 //! What the tests share: an exporter that runs, the program that ships, the demo, the real Prometheus, and a reader
 //! of what they say.
 
+mod alertmanager;
 mod demo;
 mod exporter;
 mod families;
@@ -12,6 +13,7 @@ mod prometheus;
 mod served;
 mod terminal;
 
+pub(crate) use alertmanager::Alertmanager;
 pub(crate) use demo::Demo;
 pub(crate) use exporter::{Exporter, config_of, config_of_brokers, watching};
 pub(crate) use families::Families;

@@ -22,16 +22,16 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one with this configuration.
     pub(crate) fn start(config: &str) -> Self {
-        Self::start_with_rules(config, &[])
+        Self::start_beside(config, &[])
     }
 
-    /// Starts one with this configuration and these files, by name, in the directory `rules` beside it.
-    pub(crate) fn start_with_rules(config: &str, rules: &[(String, String)]) -> Self {
+    /// Starts one with this configuration and these files, by their paths from where it is.
+    pub(crate) fn start_beside(config: &str, files: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let rules_directory = directory.path().join("rules");
-        std::fs::create_dir(&rules_directory).expect("a temporary directory takes directories");
-        for (name, text) in rules {
-            std::fs::write(rules_directory.join(name), text).expect("a temporary directory takes files");
+        for (path, text) in files {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("it is in the directory")).expect("room for it");
+            std::fs::write(path, text).expect("a temporary directory takes files");
         }
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, config).expect("a temporary directory takes files");
@@ -66,8 +66,8 @@ impl Prometheus {
     pub(crate) fn values_since(&self, expression: &str, since: Timestamp) -> Option<Vec<String>> {
         let [start, end] = [since, Timestamp::now()].map(|at| at.as_second().to_string());
         let parameters = [("query", expression), ("start", &start), ("end", &end), ("step", "1")];
-        let answer = self.get("api/v1/query_range", &parameters)?;
-        let series = answer["data"]["result"].as_array()?.iter();
+        let answer = self.ask("query_range", &parameters)?;
+        let series = answer["result"].as_array()?.iter();
         let samples = series.flat_map(|series| series["values"].as_array().into_iter().flatten());
         Some(samples.filter_map(|sample| Some(sample[1].as_str()?.to_owned())).collect())
     }
@@ -76,20 +76,48 @@ impl Prometheus {
     pub(crate) fn label_values(&self, label: &str, selector: &str, since: Timestamp) -> Option<Vec<String>> {
         let start = since.as_second().to_string();
         let parameters = [("match[]", selector), ("start", &start)];
-        let answer = self.get(&format!("api/v1/label/{label}/values"), &parameters)?;
-        Some(answer["data"].as_array()?.iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
+        let answer = self.ask(&format!("label/{label}/values"), &parameters)?;
+        Some(answer.as_array()?.iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
     }
 
-    fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Option<Value> {
-        let request = ureq::get(format!("{}/{path}", self.url)).query_pairs(parameters.iter().copied());
-        let answer = request.call().ok()?.body_mut().read_to_vec().ok()?;
-        serde_json::from_slice(&answer).ok()
+    /// Waits until every rule has been evaluated, fails the test if one cannot be, and gives their number.
+    pub(crate) fn wait_for_rules(&self) -> usize {
+        let since = Instant::now();
+        let mut last = None;
+        while since.elapsed() < AT_MOST {
+            last = self.ask("rules", &[]);
+            if let Some(groups) = last.as_ref().and_then(|answer| answer["groups"].as_array()) {
+                let rules: Vec<_> =
+                    groups.iter().filter_map(|group| group["rules"].as_array()).flatten().collect();
+                if let Some(rule) = rules.iter().find(|rule| rule["health"] == "err") {
+                    panic!("{rule}");
+                }
+                if !rules.is_empty() && rules.iter().all(|rule| rule["health"] == "ok") {
+                    return rules.len();
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("Prometheus never evaluated all rules; last it said {last:?}");
+    }
+
+    /// The data of an answer of its API; `None` while Prometheus is not ready.
+    fn ask(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
+        let answer = ureq::get(format!("{}/api/v1/{path}", self.url))
+            .query_pairs(query.iter().copied())
+            .call()
+            .ok()?
+            .body_mut()
+            .read_to_vec()
+            .ok()?;
+        let mut answer: Value = serde_json::from_slice(&answer).ok()?;
+        Some(answer["data"].take())
     }
 
     /// The present value of an expression; `None` while Prometheus is not ready.
     pub(crate) fn query(&self, expression: &str) -> Option<Vec<Series>> {
-        let answer = self.get("api/v1/query", &[("query", expression)])?;
-        let series = answer["data"]["result"].as_array()?.iter().map(|series| Series {
+        let answer = self.ask("query", &[("query", expression)])?;
+        let series = answer["result"].as_array()?.iter().map(|series| Series {
             labels: series["metric"].clone(),
             value: series["value"][1].as_str().unwrap_or_default().to_owned(),
         });
