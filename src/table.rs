@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::client::{Client, Group, Groups, Session};
 use crate::humanize;
 use crate::outcome::{State, Told};
-pub(crate) use cell::{Cell, Weight};
+pub(crate) use cell::{Cell, Weight, harmless, is_command};
 use order::Key;
 pub(crate) use order::Order;
 

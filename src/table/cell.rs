@@ -39,7 +39,7 @@ impl Cell {
     /// A name, without anything that a terminal or a browser would obey: MQTT clients choose their IDs and user names
     /// themselves.
     pub(super) fn name(name: &str) -> Self {
-        Self::plain(name.replace(is_command, "\u{FFFD}"))
+        Self::plain(harmless(name))
     }
 
     /// How long ago something was. The clocks of a broker and of this machine differ; what seems to lie ahead is now.
@@ -66,9 +66,14 @@ impl From<u64> for Cell {
     }
 }
 
+/// A text without anything that a terminal or a browser would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    text.replace(is_command, "\u{FFFD}")
+}
+
 /// Whether it is no character to be read but one that moves the cursor or turns the direction of writing (the
 /// `Bidi_Control` of Unicode), by which a name could pass for another.
-fn is_command(character: char) -> bool {
+pub(crate) fn is_command(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
