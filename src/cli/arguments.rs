@@ -82,7 +82,7 @@ pub enum Generated {
     Elvish,
     /// Completions for fish
     Fish,
-    /// Completions for `PowerShell`
+    /// Completions for Microsoft's shell
     Powershell,
     /// Completions for zsh
     Zsh,

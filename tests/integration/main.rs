@@ -9,6 +9,7 @@
 
 mod check;
 mod command_line;
+mod completions;
 mod demo;
 mod door;
 mod fleets;
@@ -22,9 +23,11 @@ mod properties;
 mod readme;
 mod reload;
 mod replicas;
+mod schema;
 mod secrets;
 mod soak;
 mod states;
 mod support;
 mod tls;
 mod troubles;
+mod watch;
