@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! main -> cli, logging -> server | check
+//! cli -> table (what can be sorted by), logging
 //! server/probe, check -> probe -> emqx -> emqx/http -> emqx/transport
 //!                        |        +-----> emqx/wire -> client
 //!                        +-> outcome -> client

@@ -67,7 +67,7 @@ impl<'a> Drawing<'a> {
 
     /// The lines above the rows.
     pub(super) fn head(&self) -> Vec<String> {
-        let mut table = self.table(HEAD);
+        let mut table = undrawn(HEAD);
         table.set_header(self.headings());
         self.set(&mut table);
         table.lines().collect()
@@ -75,7 +75,7 @@ impl<'a> Drawing<'a> {
 
     /// The lines of these rows.
     pub(super) fn body(&self, rows: Range<usize>) -> Vec<String> {
-        let mut table = self.table(SIDES);
+        let mut table = undrawn(SIDES);
         for row in &self.rows[rows] {
             table.add_row(self.columns.iter().map(|(column, _)| drawn(column.cell(*row, self.now))));
         }
@@ -93,14 +93,6 @@ impl<'a> Drawing<'a> {
     pub(super) fn left_out(&self) -> Option<String> {
         let headings: Vec<_> = self.left_out.iter().map(|column| column.heading.join(" ")).collect();
         (!headings.is_empty()).then(|| format!("No room for: {}", headings.join(", ")))
-    }
-
-    fn table(&self, style: TableStyle) -> Table {
-        let mut table = Table::new();
-        // Everything about the terminal is settled: the widths by the layout, and the stream that this goes to takes
-        // the colours out again where they are not wanted.
-        table.load_style(style).force_no_tty().enforce_styling();
-        table
     }
 
     /// Gives the columns of a table their widths.
@@ -125,6 +117,14 @@ impl<'a> Drawing<'a> {
     }
 }
 
+fn undrawn(style: TableStyle) -> Table {
+    let mut table = Table::new();
+    // Everything about the terminal is settled: the widths by the layout, and the stream that this goes to takes the
+    // colours out again where they are not wanted.
+    table.load_style(style).force_no_tty().enforce_styling();
+    table
+}
+
 /// What a column with these rows needs. No cell is kept: a hundred thousand rows have a million.
 fn needs(column: &Column, rows: &[Row<'_>], now: Timestamp) -> Needs {
     let longest_word = |text: &str| text.split_whitespace().map(str::width).max().unwrap_or(0);
@@ -136,7 +136,9 @@ fn needs(column: &Column, rows: &[Row<'_>], now: Timestamp) -> Needs {
         }
     };
     column.heading.into_iter().for_each(&mut measure);
-    rows.iter().for_each(|row| measure(&column.cell(*row, now).text));
+    for row in rows {
+        measure(&column.cell(*row, now).text);
+    }
     let least = match column.alignment {
         Alignment::Left => natural.min(LEAST_NAME),
         Alignment::Right => longest,

@@ -12,6 +12,7 @@ use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen,
 };
 use crossterm::{execute, queue};
+use rustix::process::{Signal, getpid, kill_process};
 use unicode_width::UnicodeWidthStr as _;
 
 /// What a terminal has that does not say.
@@ -36,8 +37,23 @@ impl Screen {
         let stdout = io::stdout();
         let is_coloured = AutoStream::choice(&stdout) != ColorChoice::Never;
         let mut screen = Self { stdout, is_coloured };
-        execute!(screen.stdout, EnterAlternateScreen, Hide, DisableLineWrap, Clear(ClearType::All))?;
+        screen.enter()?;
         Ok(screen)
+    }
+
+    /// Gives it back while this process is stopped, and takes it again when it goes on.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        self.leave()?;
+        kill_process(getpid(), Signal::STOP)?;
+        self.enter()
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        execute!(self.stdout, EnterAlternateScreen, Hide, DisableLineWrap, Clear(ClearType::All))
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        execute!(self.stdout, EnableLineWrap, Show, LeaveAlternateScreen)
     }
 
     /// Its columns and lines.
@@ -74,6 +90,6 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // Nobody is left to tell when the terminal has gone.
-        let _ = execute!(self.stdout, EnableLineWrap, Show, LeaveAlternateScreen);
+        let _ = self.leave();
     }
 }

@@ -27,8 +27,7 @@ pub(super) async fn watch(inquiry: &Inquiry, every: Duration) -> Result<Verdict,
         && io::stdout().is_terminal()
         && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
     if is_drawn {
-        let frames = Frames { inquiry, every, screen: Screen::take()?, resized: resized()?, last: None };
-        Ok(frames.draw_until(&mut stop).await?)
+        Ok(Frames::open(inquiry, every)?.draw_until(&mut stop).await?)
     } else {
         Ok(print_until(&mut stop, inquiry, every).await?)
     }
@@ -42,15 +41,12 @@ async fn print_until(stop: &mut Stop, inquiry: &Inquiry, every: Duration) -> io:
         let Some(round) = stop.or(inquiry.ask(Line::on_stderr())).await else { break };
         verdict = round.verdict;
         let mut printing = pin!(print(inquiry.style, round));
-        let is_read = match stop.or(&mut printing).await {
-            Some(printed) => printed?,
-            None => {
-                // Whoever reads no more cannot keep us here.
-                let _ = timeout(LAST_WORD, printing).await;
-                break;
-            }
+        let Some(is_read) = stop.or(&mut printing).await else {
+            // Whoever reads no more cannot keep us here.
+            let _ = timeout(LAST_WORD, printing).await;
+            break;
         };
-        if !is_read || stop.or(sleep_until(next)).await.is_none() {
+        if !is_read? || stop.or(sleep_until(next)).await.is_none() {
             break;
         }
     }
@@ -71,10 +67,18 @@ struct Frames<'a> {
     every: Duration,
     screen: Screen,
     resized: Signal,
+    /// Ctrl-Z.
+    suspended: Signal,
     last: Option<Round>,
 }
 
-impl Frames<'_> {
+impl<'a> Frames<'a> {
+    fn open(inquiry: &'a Inquiry, every: Duration) -> io::Result<Self> {
+        let resized = signal(SignalKind::window_change())?;
+        let suspended = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
+        Ok(Self { inquiry, every, screen: Screen::take()?, resized, suspended, last: None })
+    }
+
     async fn draw_until(mut self, stop: &mut Stop) -> io::Result<Verdict> {
         self.draw()?;
         loop {
@@ -90,13 +94,17 @@ impl Frames<'_> {
         Ok(self.last.map_or(Verdict::Incomplete, |round| round.verdict))
     }
 
-    /// Waits for something, and draws anew when the terminal becomes another one meanwhile.
+    /// Waits for something, and draws anew when the terminal has changed meanwhile.
     async fn during<T>(&mut self, waiting: impl Future<Output = T>) -> io::Result<T> {
         let mut waiting = pin!(waiting);
         loop {
             tokio::select! {
                 done = &mut waiting => return Ok(done),
                 _ = self.resized.recv() => self.draw()?,
+                _ = self.suspended.recv() => {
+                    self.screen.suspend()?;
+                    self.draw()?;
+                }
             }
         }
     }
@@ -109,11 +117,6 @@ impl Frames<'_> {
         };
         self.screen.show(&lines)
     }
-}
-
-/// Tells of a terminal that got another size.
-fn resized() -> io::Result<Signal> {
-    signal(SignalKind::window_change())
 }
 
 /// The signals that ask for a stop.

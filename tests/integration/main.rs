@@ -26,6 +26,7 @@ mod replicas;
 mod schema;
 mod secrets;
 mod soak;
+mod sorting;
 mod states;
 mod support;
 mod tls;

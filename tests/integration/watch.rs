@@ -131,6 +131,40 @@ fn ctrl_c_stops_it_while_a_query_is_under_way() {
 }
 
 #[test]
+fn while_it_is_suspended_the_terminal_is_the_shells() {
+    let (_fake, program) = sensors(1);
+    let terminal = in_terminal(&program, NEVER, &[]);
+    terminal.wait_for("Sensor 000");
+    terminal.signal(Signal::TSTP);
+    terminal.wait_until("the other screen", is_given_back);
+    terminal.signal(Signal::CONT);
+    let screen = terminal.wait_for("Sensor 000");
+    assert!(screen.alternate_screen() && screen.hide_cursor());
+    terminal.signal(Signal::TERM);
+    assert_eq!(terminal.wait().status, Some(0));
+}
+
+#[test]
+fn only_a_table_is_redrawn_and_only_where_that_can_be() {
+    let (_fake, program) = sensors(1);
+    let dumb = |command: &mut Command| {
+        command.env("TERM", "dumb");
+    };
+    let as_it_is = |_: &mut Command| {};
+    for (arguments, what, change) in [
+        (&["--output=json"][..], "{\"alias\":", &as_it_is as &dyn Fn(&mut Command)),
+        (&[], "│ Sensor 000 │", &dumb),
+    ] {
+        let terminal = Terminal::start(watching(&program, AT_ONCE, arguments), (120, 24), change);
+        terminal.wait_until("one after the other", |screen| screen.contents().matches(what).count() > 2);
+        terminal.signal(Signal::INT);
+        let ended = terminal.wait();
+        assert_eq!(ended.status, Some(0));
+        assert!(!ended.raw.contains("\u{1b}[?1049h"), "{:?}", ended.raw);
+    }
+}
+
+#[test]
 fn the_status_is_that_of_the_last_answer() {
     let (fake, program) = sensors(2);
     for (disconnected, stop, status) in [(None, Signal::TERM, 0), (Some("sensor-001"), Signal::INT, 3)] {
@@ -327,9 +361,9 @@ fn rounds_begin_in_step_and_never_overlap() {
     assert_eq!(end(child), Some(0));
 
     // Rounds that are longer.
+    let (fake, program) = sensors(1);
     let late = Duration::from_millis(300);
     fake.delay(late);
-    fake.forget();
     let child = in_pipes(&program, AT_ONCE, &[]);
     assert!(fake.wait_for_requests(4, AT_MOST), "it asks again and again");
     signal(&child, Signal::TERM);
