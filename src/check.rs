@@ -24,7 +24,7 @@ use crate::client::Groups;
 use crate::config::{Broker, Config};
 use crate::outcome::{Outcome, State};
 use crate::probe::{Of, Question, probe_with_progress};
-use crate::table::{self, Column, Order};
+use crate::table::{self, Column, Order, harmless};
 use progress::{Line, Track};
 
 /// How many brokers are asked at once.
@@ -113,7 +113,7 @@ impl Inquiry {
 
     /// Asks every broker once. Where that takes long, the line says how far it has come.
     async fn ask(&self, line: Option<Line>) -> Round {
-        let began = Instant::now();
+        let (asked_at, began) = (Timestamp::now(), Instant::now());
         let tracks: Vec<_> = self.brokers.iter().map(|broker| Track::new(&broker.alias)).collect();
         let asked = self.brokers.iter().zip(&tracks).map(async |(broker, track)| {
             let outcome = probe_with_progress(self.question(broker), &track.progress).await;
@@ -127,7 +127,7 @@ impl Inquiry {
             _ => asking.await,
         };
         let verdict = verdict(&outcomes, self.strict);
-        Round { outcomes, verdict, answered_at: Timestamp::now(), took: began.elapsed() }
+        Round { outcomes, verdict, asked_at, answered_at: Timestamp::now(), took: began.elapsed() }
     }
 
     fn question(&self, broker: &Arc<Broker>) -> Question {
@@ -144,6 +144,7 @@ impl Inquiry {
 struct Round {
     outcomes: Vec<Outcome>,
     verdict: Verdict,
+    asked_at: Timestamp,
     answered_at: Timestamp,
     took: Duration,
 }
@@ -180,7 +181,7 @@ fn default_timeout(broker: &Broker, all: bool) -> Duration {
 /// The brokers to ask, in the order of the configuration.
 fn chosen(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckError> {
     if let Some(alias) = task.brokers.iter().find(|alias| config.broker(alias).is_none()) {
-        let known: Vec<_> = config.brokers.iter().map(|broker| broker.alias.as_str()).collect();
+        let known: Vec<_> = config.brokers.iter().map(|broker| harmless(&broker.alias)).collect();
         return Err(CheckError::UnknownBroker { alias: alias.clone(), known: known.join(", ") });
     }
     let wanted: BTreeSet<_> = task.brokers.iter().collect();

@@ -65,6 +65,11 @@ impl<'a> Drawing<'a> {
         Self { rows, now, columns: shown, padding, left_out }
     }
 
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The lines above the rows.
     pub(super) fn head(&self) -> Vec<String> {
         let mut table = undrawn(HEAD);

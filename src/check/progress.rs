@@ -1,7 +1,7 @@
 //! A line that says how far a long query has come.
 
 use std::cell::Cell;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl Line {
     /// A line on stderr, if that is a terminal which nothing else is written to meanwhile.
     pub(super) fn on_stderr() -> Option<Self> {
         let stderr = io::stderr();
-        if !stderr.is_terminal() || tracing::enabled!(Level::DEBUG) {
+        if !screen::can_redraw(&stderr) || tracing::enabled!(Level::DEBUG) {
             return None;
         }
         let (columns, _) = screen::size(&stderr);

@@ -1,6 +1,7 @@
-//! A terminal whose whole screen is ours for a while.
+//! Terminals, and one whose whole screen is ours for a while.
 
-use std::io::{self, Stdout, Write as _};
+use std::env;
+use std::io::{self, IsTerminal, Stdout, Write as _};
 use std::os::fd::AsFd;
 
 use anstream::adapter::strip_str;
@@ -17,6 +18,11 @@ use unicode_width::UnicodeWidthStr as _;
 
 /// What a terminal has that does not say.
 const USUAL_SIZE: (usize, usize) = (80, 24);
+
+/// Whether it is a terminal that lets itself be drawn over.
+pub(super) fn can_redraw(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
 
 /// Columns and lines of a terminal.
 pub(super) fn size(terminal: &impl AsFd) -> (usize, usize) {

@@ -1,7 +1,6 @@
 //! `--watch`: asks again and again, until it is told to stop.
 
-use std::env;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::pin::pin;
 use std::thread;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frame::{frame, waiting};
 use super::progress::Line;
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use super::{CheckError, Inquiry, Round, Style, Verdict};
 use crate::cli::Output;
 
@@ -23,10 +22,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// Without any answer, nobody could be asked in full.
 pub(super) async fn watch(inquiry: &Inquiry, every: Duration) -> Result<Verdict, CheckError> {
     let mut stop = Stop::listen()?;
-    let is_drawn = inquiry.style.output == Output::Table
-        && io::stdout().is_terminal()
-        && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
-    if is_drawn {
+    if inquiry.style.output == Output::Table && screen::can_redraw(&io::stdout()) {
         Ok(Frames::open(inquiry, every)?.draw_until(&mut stop).await?)
     } else {
         Ok(print_until(&mut stop, inquiry, every).await?)

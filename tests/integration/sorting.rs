@@ -73,7 +73,9 @@ fn every_column_can_be_sorted_by() {
         listed.lines().next().and_then(|line| line.split_once("there are ")).expect("a list").1.to_owned();
     let columns: Vec<_> = listed.split(", ").collect();
     assert_eq!(columns.len(), 11, "{columns:?}");
+    let readme = include_str!("../../README.md");
     for column in columns {
+        assert!(readme.contains(&format!("`{column}`")), "the README does not name {column}");
         for sort in [column.to_owned(), format!("-{column}")] {
             let run = program.run(&["check", "--sort", &sort]);
             let mut told = rows(&run.stdout);

@@ -275,9 +275,16 @@ fn nothing_hostile_reaches_the_terminal() {
         let ended = terminal.wait();
         assert!(!is_hostile(&ended.raw), "{:?}", ended.raw);
     }
-    for arguments in
-        [&["--all"][..], &[], &["--all", "--output=json"], &["--output=json"], &["--sort=-received", "--all"]]
-    {
+    for arguments in [
+        &["--all"][..],
+        &[],
+        &["--all", "--output=json"],
+        &["--output=json"],
+        &["--sort=-received", "--all"],
+        &["--log.level=debug"],
+        &["--log.level=debug", "--log.format=json"],
+        &["--broker=Nope"],
+    ] {
         let run = program.run(&[&["check"], arguments].concat());
         assert!(!is_hostile(&run.stdout) && !is_hostile(&run.stderr), "{} {}", run.stdout, run.stderr);
         if arguments.contains(&"--output=json") {
