@@ -403,8 +403,23 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     let contents = ended.screen.contents();
     assert!(contents.starts_with("LocalEMQX: ") && !contents.contains("clients read"), "{contents}");
 
-    // Not where nobody looks.
+    // Nor where nothing else is said.
     fake.restart();
+    fake.clear_troubles();
+    fake.trouble(When::Page(2), Trouble::Slow(Duration::from_secs(3)));
+    let mut command = program.command();
+    command.args(["check", "--all", "--output=json"]);
+    let ended = Terminal::start(command, (60, 24), |command| {
+        command.stdout(Stdio::null());
+    })
+    .wait();
+    assert_eq!(ended.status, Some(0));
+    assert!(ended.raw.contains("LocalEMQX: 10000 of 12000 clients read"), "{:?}", ended.raw);
+    assert_eq!(ended.screen.contents().trim(), "");
+
+    // Not where nobody looks.
+    fake.clear_troubles();
+    fake.trouble(When::Page(2), Trouble::Silent);
     let run = program.run(&["check", "--all", "--output=json", "--timeout", "2.5"]);
     assert!(run.stderr.starts_with("LocalEMQX: timeout: ") && !run.stderr.contains("read"), "{}", run.stderr);
 
