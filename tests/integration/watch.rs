@@ -98,6 +98,25 @@ fn a_terminal_is_redrawn_in_place_and_given_back() {
         screen.contents().contains("absent") && !screen.contents().contains("offline")
     });
 
+    // What there is less of leaves nothing behind: the table is narrower, and has a row less.
+    fake.add(Row::like("plain-user-1").client_id("a-client-with-a-rather-long-name"));
+    let all = in_terminal(&program, AT_ONCE, &["--all"]);
+    all.wait_for("rather");
+    assert!(fake.remove("a-client-with-a-rather-long-name"));
+    all.wait_until("nothing else than the smaller table", |screen| {
+        let contents = screen.contents();
+        let table: Vec<_> = contents.lines().skip(1).collect();
+        let is_closed =
+            |line: Option<&&str>, corner| line.is_some_and(|line| line.matches(corner).count() == 1);
+        contents.contains("sensor-002")
+            && !contents.contains("rather")
+            && contents.matches('└').count() == 1
+            && is_closed(table.first(), '┓')
+            && is_closed(table.last(), '┘')
+    });
+    all.signal(Signal::TERM);
+    assert_eq!(all.wait().status, Some(0));
+
     assert_eq!(terminal.screen().scrollback_len(), 0);
     assert!(
         terminal.program().try_wait().expect("it was started").is_none(),
