@@ -1,24 +1,31 @@
-//! `--check`: asks every broker once and prints what it says.
+//! `--check`: asks every broker and prints what it says, once or again and again.
 
+mod drawing;
 mod failures;
+mod frame;
 mod json;
 mod layout;
+mod progress;
+mod screen;
 mod text;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
 use crate::cli::{CheckTask, Output};
+use crate::client::Groups;
 use crate::config::{Broker, Config};
 use crate::outcome::{Outcome, State};
-use crate::probe::{Of, Question, probe};
-use crate::table::{self, Column};
+use crate::probe::{Of, Question, probe_with_progress};
+use crate::table::{self, Column, Order, harmless};
+use progress::{Line, Track};
 
 /// How many brokers are asked at once.
 const BROKERS_AT_ONCE: usize = 8;
@@ -63,35 +70,107 @@ pub enum CheckError {
     Print(#[from] io::Error),
 }
 
-/// Asks the brokers of the task and prints the answer to stdout; what went wrong goes to stderr.
+/// Asks the brokers of the task and prints the answer to stdout, once or again and again; what went wrong goes to
+/// stderr.
 ///
 /// # Errors
 /// An unknown broker in the task, or a stdout that takes no text. One that is no longer read is no error.
 pub async fn check(config: &Config, task: &CheckTask) -> Result<Verdict, CheckError> {
-    let brokers = chosen(config, task)?;
-    let shown = table::groups(Column::is_in_terminal);
-    let groups = match task.output {
-        Output::Table => shown,
-        Output::Json => shown.union(config.prometheus.collect),
-    };
-    let questions = brokers.into_iter().map(|broker| Question {
-        of: if task.all { Of::Everyone } else { Of::Watched(broker.clients.clone()) },
-        groups,
-        timeout: task.timeout.unwrap_or_else(|| default_timeout(&broker, task.all)),
-        broker,
-    });
-    let outcomes: Vec<Outcome> = stream::iter(questions).map(probe).buffered(BROKERS_AT_ONCE).collect().await;
-
-    let printed = match task.output {
-        Output::Table => text::print(&outcomes, Timestamp::now()),
-        Output::Json => json::print(&outcomes),
-    };
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
+    let inquiry = Inquiry::new(config, task)?;
+    if let Some(every) = task.watch {
+        return watch::watch(&inquiry, every).await;
     }
-    failures::report(&outcomes);
-    Ok(verdict(&outcomes, task.strict))
+    let round = inquiry.ask(Line::on_stderr()).await;
+    inquiry.style.print(&round)?;
+    Ok(round.verdict)
+}
+
+/// What is asked, as often as it is asked.
+struct Inquiry {
+    brokers: Vec<Arc<Broker>>,
+    all: bool,
+    groups: Groups,
+    timeout: Option<Duration>,
+    strict: bool,
+    style: Style,
+}
+
+impl Inquiry {
+    fn new(config: &Config, task: &CheckTask) -> Result<Self, CheckError> {
+        let shown = table::groups(Column::is_in_terminal);
+        Ok(Self {
+            brokers: chosen(config, task)?,
+            all: task.all,
+            groups: match task.output {
+                Output::Table => shown,
+                Output::Json => shown.union(config.prometheus.collect),
+            },
+            timeout: task.timeout,
+            strict: task.strict,
+            style: Style { output: task.output, order: task.order },
+        })
+    }
+
+    /// Asks every broker once. Where that takes long, the line says how far it has come.
+    async fn ask(&self, line: Option<Line>) -> Round {
+        let (asked_at, began) = (Timestamp::now(), Instant::now());
+        let tracks: Vec<_> = self.brokers.iter().map(|broker| Track::new(&broker.alias)).collect();
+        let asked = self.brokers.iter().zip(&tracks).map(async |(broker, track)| {
+            let outcome = probe_with_progress(self.question(broker), &track.progress).await;
+            track.end();
+            outcome
+        });
+        let asking = stream::iter(asked).buffered(BROKERS_AT_ONCE).collect();
+        let outcomes: Vec<_> = match line {
+            // A lookup has no progress to tell of, and takes no time to speak of.
+            Some(line) if self.all => line.follow(&tracks, asking).await,
+            _ => asking.await,
+        };
+        let verdict = verdict(&outcomes, self.strict);
+        Round { outcomes, verdict, asked_at, answered_at: Timestamp::now(), took: began.elapsed() }
+    }
+
+    fn question(&self, broker: &Arc<Broker>) -> Question {
+        Question {
+            of: if self.all { Of::Everyone } else { Of::Watched(broker.clients.clone()) },
+            groups: self.groups,
+            timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, self.all)),
+            broker: Arc::clone(broker),
+        }
+    }
+}
+
+/// What came of asking every broker once.
+struct Round {
+    outcomes: Vec<Outcome>,
+    verdict: Verdict,
+    asked_at: Timestamp,
+    answered_at: Timestamp,
+    took: Duration,
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    output: Output,
+    order: Order,
+}
+
+impl Style {
+    /// Prints an answer to stdout and what went wrong to stderr, and says whether anybody still reads.
+    fn print(self, round: &Round) -> io::Result<bool> {
+        let printed = match self.output {
+            Output::Table => text::print(&round.outcomes, self.order, round.answered_at),
+            Output::Json => json::print(&round.outcomes, self.order),
+        };
+        let is_read = match printed {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
+            Err(error) => return Err(error),
+        };
+        failures::report(&round.outcomes);
+        Ok(is_read)
+    }
 }
 
 /// How long asking a broker may take when nobody says so.
@@ -102,7 +181,7 @@ fn default_timeout(broker: &Broker, all: bool) -> Duration {
 /// The brokers to ask, in the order of the configuration.
 fn chosen(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckError> {
     if let Some(alias) = task.brokers.iter().find(|alias| config.broker(alias).is_none()) {
-        let known: Vec<_> = config.brokers.iter().map(|broker| broker.alias.as_str()).collect();
+        let known: Vec<_> = config.brokers.iter().map(|broker| harmless(&broker.alias)).collect();
         return Err(CheckError::UnknownBroker { alias: alias.clone(), known: known.join(", ") });
     }
     let wanted: BTreeSet<_> = task.brokers.iter().collect();

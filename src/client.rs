@@ -65,23 +65,31 @@ impl Client {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Session {
     /// Protocol name of the CONNECT packet, `MQTT` or `MQIsdp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol_name: Option<String>,
     /// Protocol version: 3, 4 or 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<u64>,
     /// Clean Session (MQTT 3) or Clean Start (MQTT 5) of the CONNECT packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clean_start: Option<bool>,
     /// When the session began; survives reconnects of a persistent session.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When the present or last connection began.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connected_at: Option<Timestamp>,
     /// When the last connection ended; only of a client that is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub disconnected_at: Option<Timestamp>,
     /// Keepalive in seconds; 0 means none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub keepalive_seconds: Option<u64>,
     /// How long the broker holds the session after a disconnect.
-    #[serde(rename = "expiry_interval_seconds")]
+    #[serde(rename = "expiry_interval_seconds", skip_serializing_if = "Option::is_none")]
     pub expiry_interval: Option<ExpiryInterval>,
     /// Whether the session has expired and only waits to be collected (durable sessions of EMQX 5.7 to 5.10).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expired: Option<bool>,
 }
 
@@ -89,22 +97,31 @@ pub struct Session {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Queue {
     /// Subscriptions of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subscriptions: Option<u64>,
     /// Most subscriptions the session may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subscriptions_limit: Option<Limit>,
     /// `QoS` 1 and 2 messages sent and not yet acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub inflight: Option<u64>,
     /// Most messages in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub inflight_limit: Option<Limit>,
     /// Messages queued for the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mqueue: Option<u64>,
     /// Most messages queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mqueue_limit: Option<Limit>,
     /// `QoS` 2 messages received whose PUBREL is outstanding.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub awaiting_pubrel: Option<u64>,
     /// Most messages awaiting their PUBREL.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub awaiting_pubrel_limit: Option<Limit>,
     /// Messages the queue has dropped since the session began.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mqueue_dropped: Option<u64>,
 }
 
@@ -114,26 +131,36 @@ pub struct Traffic {
     /// PUBLISH packets the broker received from the client, by `QoS`.
     pub received_messages: MessagesByQos,
     /// Messages of the client that the broker dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received_dropped: Option<u64>,
     /// ... because their PUBREL did not come in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received_dropped_await_pubrel_timeout: Option<u64>,
     /// Bytes the broker received from the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received_bytes: Option<u64>,
     /// MQTT packets the broker received from the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received_packets: Option<u64>,
     /// PUBLISH packets the broker sent to the client, by `QoS`.
     pub sent_messages: MessagesByQos,
     /// Messages for the client that the broker dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_dropped: Option<u64>,
     /// ... because they had expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_dropped_expired: Option<u64>,
     /// ... because the queue was full.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_dropped_queue_full: Option<u64>,
     /// ... because they were larger than the client accepts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_dropped_too_large: Option<u64>,
     /// Bytes the broker sent to the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_bytes: Option<u64>,
     /// MQTT packets the broker sent to the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_packets: Option<u64>,
 }
 
@@ -141,10 +168,13 @@ pub struct Traffic {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct MessagesByQos {
     /// At most once.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub qos0: Option<u64>,
     /// At least once.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub qos1: Option<u64>,
     /// Exactly once.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub qos2: Option<u64>,
 }
 
@@ -160,8 +190,10 @@ impl MessagesByQos {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Process {
     /// Messages in its mailbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mailbox: Option<u64>,
     /// Reductions, Erlang's measure of work, since the process began.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reductions: Option<u64>,
 }
 
@@ -169,10 +201,13 @@ pub struct Process {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Address {
     /// The client's address as the broker sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
     /// The client's port as the broker sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u64>,
     /// The number the configuration gives the client's node.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_number: Option<u64>,
 }
 

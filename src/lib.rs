@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! main -> cli, logging -> server | check
+//! cli -> table (what can be sorted by), logging
 //! server, check -> probe -> emqx -> emqx/http -> emqx/transport
 //!                  |        +-----> emqx/wire -> client
 //!                  +-> outcome -> client
@@ -75,15 +76,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Does it, and says with which status the program ends.
 fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
-    let file = invocation.config_file;
     match invocation.task {
         Task::Healthcheck(address) => healthcheck::healthcheck(address)?,
-        Task::CheckConfig { web_config_file } => check_config(&file, web_config_file.as_deref())?,
+        Task::CheckConfig { config_file, web_config_file } => {
+            check_config(&config_file, web_config_file.as_deref())?;
+        }
+        Task::Generate(what) => say(&cli::generated(what)?)?,
         Task::Check(task) => {
-            let config = load(&file)?;
+            let config = load(&task.config_file)?;
             return Ok(System::new().block_on(check::check(&config, &task))?.into());
         }
-        Task::Serve(task) => serve(&file, load(&file)?, task)?,
+        Task::Serve(task) => serve(task)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -102,26 +105,30 @@ fn check_config(file: &Path, web_config_file: Option<&Path>) -> Result<(), Box<d
         WebConfig::load(file)?.warnings.iter().for_each(|warning| warn!("{warning}"));
     }
     for file in [Some(file), web_config_file].into_iter().flatten() {
-        say_valid(file).map_err(CheckError::from)?;
+        say(format!("{}: the configuration is valid\n", file.display()).as_bytes())?;
     }
     Ok(())
 }
 
-fn serve(file: &Path, config: Config, task: ServeTask) -> Result<(), Box<dyn Error>> {
-    let ServeTask { mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } = task;
+fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
+    let ServeTask { config_file, mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } =
+        task;
+    let config = load(&config_file)?;
     let door = web_config_file.map(|file| Door::open(&file)).transpose()?;
     if listen.is_empty() {
         listen.push(config.prometheus.listens_at());
     }
     let options = Options { listen, timeout_offset, max_probes, shutdown_delay, door };
-    System::new().block_on(async move { Server::bind(file, Arc::new(config), &options)?.run().await })?;
+    System::new()
+        .block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())
 }
 
-/// Says that the configuration has passed. Whoever reads no further has read enough.
-fn say_valid(config_file: &Path) -> io::Result<()> {
-    match writeln!(anstream::stdout(), "{}: the configuration is valid", config_file.display()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        said => said,
+/// Prints to stdout. Whoever reads no further has read enough.
+fn say(text: &[u8]) -> Result<(), CheckError> {
+    let mut stdout = anstream::stdout();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

@@ -40,7 +40,7 @@ impl From<Level> for LevelFilter {
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// `level=info message="..."`, the way of Prometheus and its exporters.
+    /// `level=info message=...`, the way of Prometheus and its exporters.
     Logfmt,
     /// A JSON object in a line.
     Json,

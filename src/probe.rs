@@ -5,6 +5,7 @@
 
 mod asking;
 mod inquiry;
+mod progress;
 mod walk;
 
 use std::error::Error;
@@ -22,6 +23,7 @@ use crate::emqx::{Access, AskError, Emqx, Exchange};
 use crate::outcome::{Account, EndedRequest, Failures, Finding, Outcome, Reason, Subject, Told};
 use asking::MAX_SILENT;
 use inquiry::Inquiry;
+pub use progress::Progress;
 
 /// The longest a probe may take, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
@@ -50,6 +52,11 @@ pub enum Of {
 
 /// Asks a broker. Whatever goes wrong on its side is part of the outcome, never an error.
 pub async fn probe(question: Question) -> Outcome {
+    probe_with_progress(question, &Progress::default()).await
+}
+
+/// The same, and says on the way how far it has come.
+pub async fn probe_with_progress(question: Question, progress: &Progress) -> Outcome {
     let started = Instant::now();
     let Question { broker, of, groups, timeout } = question;
     let deadline = started + timeout;
@@ -65,7 +72,7 @@ pub async fn probe(question: Question) -> Outcome {
     };
     match prepare(&broker, deadline).await {
         Ok(emqx) => {
-            let inquiry = Inquiry { emqx, broker, groups, deadline };
+            let inquiry = Inquiry { emqx, broker, groups, deadline, progress };
             inquiry.ask(of, &mut outcome).await;
         }
         Err((reason, text)) => give_up(of, reason, &text, &mut outcome),

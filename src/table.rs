@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::client::{Group, Groups, Session};
 use crate::outcome::Told;
-pub(crate) use cell::{Cell, Weight, harmless};
+pub(crate) use cell::{Cell, Weight, harmless, is_command};
 use content::Content;
 pub(crate) use content::word;
 use order::Key;

@@ -3,13 +3,19 @@
 use std::io::Write as _;
 
 use crate::outcome::{Outcome, State};
+use crate::table::is_command;
 
 /// Says what could not be found out, in the words of the metric `emqx_probe_failure_reason`.
 pub(super) fn report(outcomes: &[Outcome]) {
     let mut stderr = anstream::stderr().lock();
-    for line in outcomes.iter().flat_map(failure_lines) {
+    for line in lines(outcomes) {
         let _ = writeln!(stderr, "{line}");
     }
+}
+
+/// What could not be found out, a line for each failure.
+pub(super) fn lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
+    outcomes.iter().flat_map(failure_lines)
 }
 
 /// A line for each failure, which holds nothing that a terminal would obey: parts of it may come from the broker.
@@ -20,17 +26,18 @@ fn failure_lines(outcome: &Outcome) -> Vec<String> {
         clients => format!(" ({clients} clients unknown)"),
     };
     let failures = outcome.failures.told();
+    let broker = outcome.broker.replace(is_command, " ");
     let mut lines: Vec<_> = failures
         .iter()
         .map(|failure| {
-            let text = failure.text.replace(char::is_control, " ");
-            format!("{}: {}: {text}{}", outcome.broker, failure.reason, unknown(failure.clients))
+            let text = failure.text.replace(is_command, " ");
+            format!("{broker}: {}: {text}{}", failure.reason, unknown(failure.clients))
         })
         .collect();
     let told: usize = failures.iter().map(|failure| failure.clients).sum();
     let untold = outcome.count(State::Unknown).saturating_sub(told);
     if untold > 0 {
-        lines.push(format!("{}: more of the like{}", outcome.broker, unknown(untold)));
+        lines.push(format!("{broker}: more of the like{}", unknown(untold)));
     }
     lines
 }
@@ -67,12 +74,12 @@ mod tests {
     #[test]
     fn a_failure_is_one_line_whatever_its_text() {
         let mut failures = Failures::default();
-        failures.add(Reason::Decode, "\u{1b}[2Jcleared\nand \u{9b}more", 1);
+        failures.add(Reason::Decode, "\u{1b}[2Jcleared\nand \u{9b}\u{202e}more", 1);
         failures.add(Reason::Timeout, "no answer in time", 0);
         assert_eq!(
             failure_lines(&outcome(1, failures)),
             [
-                "LocalEMQX: decode:  [2Jcleared and  more (1 client unknown)",
+                "LocalEMQX: decode:  [2Jcleared and   more (1 client unknown)",
                 "LocalEMQX: timeout: no answer in time"
             ]
         );

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::asking::{Asking, Bounds, Ended, ask_all};
 use super::walk::Walk;
-use super::{Of, chain, note, reason, told};
+use super::{Of, Progress, chain, note, reason, told};
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
 use crate::emqx::{AskError, Asked, Emqx};
@@ -24,14 +24,15 @@ const LISTED_FOR_ONE_LOOKUP: u64 = 3;
 const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A broker that is being asked.
-pub(super) struct Inquiry {
+pub(super) struct Inquiry<'a> {
     pub(super) emqx: Emqx,
     pub(super) broker: Arc<Broker>,
     pub(super) groups: Groups,
     pub(super) deadline: Instant,
+    pub(super) progress: &'a Progress,
 }
 
-impl Inquiry {
+impl Inquiry<'_> {
     /// Asks whoever is asked for, each in the way that costs the broker least.
     pub(super) async fn ask(&self, of: Of, outcome: &mut Outcome) {
         match of {
@@ -53,6 +54,10 @@ impl Inquiry {
     fn bounds(&self) -> Bounds {
         let Broker { concurrency, attempts, .. } = *self.broker;
         Bounds { concurrency, attempts, deadline: self.deadline }
+    }
+
+    fn walk(&self, attempts: u32) -> Walk<'_> {
+        Walk { groups: self.groups, attempts, deadline: self.deadline, progress: self.progress }
     }
 
     /// With nobody to ask for, asks the broker whether it answers: success is never given for no question.
@@ -116,7 +121,7 @@ impl Inquiry {
         let places: HashMap<_, _> =
             clients.iter().enumerate().map(|(place, client)| (client.client_id.as_str(), place)).collect();
         // One attempt: lookups are the better way to go on with a broker whose list fails.
-        let walk = Walk { groups: self.groups, attempts: 1, deadline: self.deadline };
+        let walk = self.walk(1);
         let is_wanted = |client_id: &str| places.contains_key(client_id);
         let (found, walked) = walk.find(&self.emqx, &mut outcome.account, is_wanted).await;
 
@@ -146,7 +151,7 @@ impl Inquiry {
     /// Tells every client the broker lists.
     async fn list_everyone(&self, outcome: &mut Outcome) {
         outcome.account.decide("every client is asked for: listing them all");
-        let walk = Walk { groups: self.groups, attempts: self.broker.attempts, deadline: self.deadline };
+        let walk = self.walk(self.broker.attempts);
         let (found, walked) = walk.find(&self.emqx, &mut outcome.account, |_| true).await;
         if let Err(error) = walked {
             outcome.failures.add(reason(&error), &chain(&error), 0);

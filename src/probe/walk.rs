@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::asking::pause;
-use super::note;
+use super::{Progress, note};
 use crate::client::Groups;
 use crate::emqx::wire::{BadRow, Page, Row};
 use crate::emqx::{AskError, Asked, Consequence, Dialect, Emqx};
@@ -26,7 +26,7 @@ const UNSETTLED: usize = 20_000;
 
 /// What a walk is to find, and what bounds it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk {
+pub(super) struct Walk<'a> {
     /// What to ask of each client.
     pub(super) groups: Groups,
     /// How often one page is asked for, in all. After a time-out it is not asked for again: a page costs the broker
@@ -34,6 +34,8 @@ pub(super) struct Walk {
     pub(super) attempts: u32,
     /// When it must be over.
     pub(super) deadline: Instant,
+    /// Where it says how far it has come.
+    pub(super) progress: &'a Progress,
 }
 
 /// What a walk found.
@@ -91,7 +93,7 @@ impl Found {
     }
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Walks the whole list and keeps whom `is_wanted` wants; an error says why it ended early.
     pub(super) async fn find(
         self,
@@ -132,6 +134,7 @@ impl Walk {
             };
             // `hasnext` is not reliable, and the count moves.
             let is_last = page.rows.len() < dialect.limit;
+            self.progress.page(page.rows.len(), page.count);
             found.expect(page.count);
             for row in page.rows {
                 found.take(row, &is_wanted);

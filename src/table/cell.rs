@@ -73,7 +73,7 @@ pub(crate) fn harmless(words: &str) -> String {
 
 /// Whether it is no character to be read but one that moves the cursor or turns the direction of writing (the
 /// `Bidi_Control` of Unicode), by which a name could pass for another.
-fn is_command(character: char) -> bool {
+pub(crate) fn is_command(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -80,6 +80,14 @@ fn options_that_do_not_belong_together_are_refused() {
         (&["--output", "json"], "--output goes with --check"),
         (&["--strict"], "--strict goes with --check"),
         (&["--all"], "--all goes with --check"),
+        (&["--sort", "received"], "--sort goes with --check"),
+        (&["prometheus", "--sort=-received"], "--sort goes with --check"),
+        (&["--watch", "5"], "--watch goes with --check"),
+        (&["--generate", "man", "check"], "--generate goes with no other task"),
+        (&["--generate", "man", "--config.check"], "--generate goes with no other task"),
+        (&["--generate", "man", "--healthcheck", ":9671"], "--generate goes with no other task"),
+        (&["--generate", "bash", "--web.config.file", "web.yaml"], "--generate goes with no other task"),
+        (&["--healthcheck", ":9671", "--web.config.file", "web.yaml"], "--healthcheck goes with no other task"),
         (&["--check", "--all", "--strict"], "--strict is about the watched clients and does not go with --all"),
         (&["prometheus", "--timeout", "5"], "--timeout goes with --check"),
         (&["--config.check", "--strict"], "--strict goes with --check"),
@@ -107,6 +115,19 @@ fn what_is_not_understood_is_refused_with_status_1() {
         (&["check", "prometheus"], "unexpected argument 'prometheus' found"),
         (&["--nope"], "unexpected argument '--nope' found"),
         (&["--check", "--output", "xml"], "invalid value 'xml' for '--output <FORMAT>'"),
+        (
+            &["--check", "--sort", "size"],
+            "invalid value 'size' for '--sort <COLUMN>': there is no column \"size\"",
+        ),
+        (&["--check", "--sort", "--received"], "invalid value '--received' for '--sort <COLUMN>'"),
+        (&["--check", "--sort", "state"], "invalid value 'state' for '--sort <COLUMN>'"),
+        (
+            &["--check", "--watch", "0"],
+            "invalid value '0' for '--watch <SECONDS>': must be at least 0.1 seconds",
+        ),
+        (&["--check", "--watch", "often"], "invalid value 'often' for '--watch <SECONDS>'"),
+        (&["--check", "--watch"], "a value is required for '--watch <SECONDS>'"),
+        (&["--generate", "csh"], "invalid value 'csh' for '--generate <WHAT>'"),
         (&["--check", "--timeout", "0"], "invalid value '0' for '--timeout <SECONDS>'"),
         (&["--check", "--timeout=-1"], "invalid value '-1' for '--timeout <SECONDS>'"),
         (&["--check", "--timeout", "soon"], "invalid value 'soon' for '--timeout <SECONDS>'"),
@@ -117,6 +138,31 @@ fn what_is_not_understood_is_refused_with_status_1() {
     ] {
         assert!(refused(arguments).starts_with(&format!("error: {told}")), "{}", refused(arguments));
     }
+}
+
+#[test]
+fn the_help_is_grouped_and_lists_what_may_be_sorted_by() {
+    let help = bare(&["--help"]).stdout;
+    let headings: Vec<_> = help.lines().filter(|line| line.ends_with(':') && !line.starts_with(' ')).collect();
+    assert_eq!(
+        headings,
+        [
+            "Arguments:",
+            "Options:",
+            "Tasks, instead of answering Prometheus:",
+            "Check:",
+            "Serving:",
+            "Logging, to stderr:"
+        ]
+    );
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let columns = "[possible values: alias, broker, created, keepalive, connected, subscriptions, inflight, \
+                   received, received-dropped, sent, sent-dropped]";
+    assert!(words.contains(columns), "{help}");
+    assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+    // Whoever gets it wrong is told the same.
+    let run = bare(&["check", "--sort", "size"]);
+    assert!(run.stderr.contains("alias, broker, created, keepalive"), "{}", run.stderr);
 }
 
 #[test]

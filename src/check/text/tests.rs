@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::*;
 use crate::client::{Client, Groups, MessagesByQos, Queue, Session, Traffic, WatchedClient};
 use crate::outcome::{Account, Failures, Finding, Reason, Subject, Told};
@@ -65,7 +67,14 @@ fn outcome(broker: &str, clients: Vec<Told>) -> Outcome {
 /// What a terminal of this width shows, without colours.
 fn shown(outcomes: &[Outcome], room: Option<usize>) -> String {
     let now = Timestamp::from_second(NOW).expect("a time");
-    anstream::adapter::strip_str(&tell(outcomes, now, room)).to_string()
+    anstream::adapter::strip_str(&told_by(outcomes, now, room)).to_string()
+}
+
+/// What is printed by alias.
+fn told_by(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
+    let mut text = Vec::new();
+    tell(outcomes, Order::default(), now, room, &mut text).expect("memory takes text");
+    String::from_utf8(text).expect("text")
 }
 
 fn assert_shows(outcomes: &[Outcome], room: Option<usize>, expected: &str) {
@@ -222,7 +231,7 @@ fn a_broker_without_clients_is_said_to_answer_only_when_it_does() {
 
 #[test]
 fn whoever_is_not_connected_is_red() {
-    let text = tell(&[every_state()], Timestamp::now(), None);
+    let text = told_by(&[every_state()], Timestamp::now(), None);
     let red = |word: &str| text.contains(&format!("\u{1b}[38;5;9m    {word} \u{1b}[39m"));
     assert!(red("offline") && red(" absent") && red("unknown"), "{text:?}");
     assert_eq!(text.matches("\u{1b}[38").count(), 3, "{text:?}");

@@ -23,4 +23,4 @@ pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
 pub(crate) use served::Served;
-pub(crate) use terminal::run_in_terminal;
+pub(crate) use terminal::{Terminal, run_in_terminal};

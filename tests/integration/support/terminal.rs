@@ -1,26 +1,28 @@
-//! A terminal, as the program sees one.
+//! A terminal, as the program sees one, and what it shows.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
-use std::process::{Command, Stdio};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::num::NonZeroU16;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
+use vt100::Parser;
 
 use super::Run;
 
+/// How long anything may take to be shown.
+const AT_MOST: Duration = Duration::from_secs(30);
+
 /// Runs a command whose stdout is a terminal of this width; 0 is one that does not tell its width.
 pub(crate) fn run_in_terminal(mut command: Command, columns: u16) -> Run {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-    let master = openpt(flags).expect("a pseudo-terminal");
-    grantpt(&master).expect("a pseudo-terminal can be granted");
-    unlockpt(&master).expect("a pseudo-terminal can be unlocked");
-    let terminal = ioctl_tiocgptpeer(&master, flags).expect("a pseudo-terminal has another end");
-    let size =
-        Winsize { ws_row: if columns == 0 { 0 } else { 24 }, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&terminal, size).expect("a terminal has a size");
-
+    let (master, terminal) = open(columns, if columns == 0 { 0 } else { 24 });
     let program = command
         .env("TERM", "xterm")
         .stdin(Stdio::null())
@@ -31,25 +33,167 @@ pub(crate) fn run_in_terminal(mut command: Command, columns: u16) -> Run {
     // It holds a copy of the terminal, whose end would never come.
     drop(command);
 
-    let shown = read_to_the_end(File::from(master));
+    let mut shown = Vec::new();
+    read_to_the_end(master, |part| shown.extend_from_slice(part));
+    // A terminal ends its lines with a return, too.
+    shown.retain(|byte| *byte != b'\r');
     let mut output = program.wait_with_output().expect("the program ends");
     output.stdout = shown;
     Run::of(output)
 }
 
-/// What was shown. Linux says with an error that nobody holds the terminal any more.
-fn read_to_the_end(mut master: File) -> Vec<u8> {
-    let (mut shown, mut part) = (Vec::new(), [0; 4096]);
+/// A program that runs in a terminal of its own.
+pub(crate) struct Terminal {
+    program: Child,
+    master: File,
+    shown: Arc<Mutex<Shown>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What a terminal has been told so far.
+struct Shown {
+    raw: Vec<u8>,
+    parser: Parser,
+}
+
+/// What is there to be seen when a program has ended.
+pub(crate) struct Ended {
+    /// Its exit status.
+    pub(crate) status: Option<i32>,
+    /// The screen.
+    pub(crate) screen: vt100::Screen,
+    /// Every byte it was told.
+    pub(crate) raw: String,
+}
+
+impl Terminal {
+    /// Starts a command that has this terminal for everything but what was said to go elsewhere by `redirect`.
+    pub(crate) fn start(
+        mut command: Command,
+        (columns, lines): (u16, u16),
+        redirect: impl FnOnce(&mut Command),
+    ) -> Self {
+        let (master, terminal) = open(columns, lines);
+        let copy = || Stdio::from(terminal.try_clone().expect("a terminal can be held twice"));
+        command.env("TERM", "xterm").stdin(copy()).stdout(copy()).stderr(copy());
+        redirect(&mut command);
+        let program = command.spawn().expect("the program starts");
+
+        let raw = Vec::new();
+        let parser = Parser::new(nonzero(lines), nonzero(columns), 10_000);
+        let shown = Arc::new(Mutex::new(Shown { raw, parser }));
+        let (reading, telling) = (master.try_clone().expect("a file can be held twice"), Arc::clone(&shown));
+        let reader = thread::spawn(move || {
+            read_to_the_end(reading, |part| {
+                let mut shown = telling.lock().expect("nobody panics with it");
+                shown.raw.extend_from_slice(part);
+                shown.parser.process(part);
+            });
+        });
+        Self { program, master, shown, reader: Some(reader) }
+    }
+
+    /// Waits until the screen is as it should be.
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) -> vt100::Screen {
+        let since = Instant::now();
+        loop {
+            let screen = self.screen();
+            if is_so(&screen) {
+                return screen;
+            }
+            assert!(since.elapsed() < AT_MOST, "never came: {what}; the screen is\n{}", screen.contents());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the screen holds these words.
+    pub(crate) fn wait_for(&self, words: &str) -> vt100::Screen {
+        self.wait_until(words, |screen| screen.contents().contains(words))
+    }
+
+    /// The screen as it is now.
+    pub(crate) fn screen(&self) -> vt100::Screen {
+        self.shown.lock().expect("nobody panics with it").parser.screen().clone()
+    }
+
+    /// Gives it another size, of which the program is told.
+    pub(crate) fn resize(&self, columns: u16, lines: u16) {
+        let mut shown = self.shown.lock().expect("nobody panics with it");
+        shown.parser.set_size(nonzero(lines), nonzero(columns));
+        tcsetwinsize(&self.master, size(columns, lines)).expect("a terminal has a size");
+        drop(shown);
+        self.signal(Signal::WINCH);
+    }
+
+    /// Types.
+    pub(crate) fn type_in(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).expect("a terminal takes keys");
+    }
+
+    /// Sends the program a signal by its process id.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.program.id().try_into().expect("a process id")).expect("a process id");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Takes what the program's stdout or stderr was redirected to.
+    pub(crate) fn program(&mut self) -> &mut Child {
+        &mut self.program
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> Ended {
+        let since = Instant::now();
+        let status = loop {
+            if let Some(status) = self.program.try_wait().expect("a program that was started") {
+                break status;
+            }
+            assert!(since.elapsed() < AT_MOST, "it never ends; the screen is\n{}", self.screen().contents());
+            thread::sleep(Duration::from_millis(10));
+        };
+        self.reader.take().expect("it is taken once").join().expect("the terminal can be read");
+        let shown = self.shown.lock().expect("nobody panics with it");
+        let raw = String::from_utf8(shown.raw.clone()).expect("text");
+        Ended { status: status.code(), screen: shown.parser.screen().clone(), raw }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// Both ends of a terminal: ours, and the program's.
+fn open(columns: u16, lines: u16) -> (File, OwnedFd) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let master = openpt(flags).expect("a pseudo-terminal");
+    grantpt(&master).expect("a pseudo-terminal can be granted");
+    unlockpt(&master).expect("a pseudo-terminal can be unlocked");
+    let terminal = ioctl_tiocgptpeer(&master, flags).expect("a pseudo-terminal has another end");
+    tcsetwinsize(&terminal, size(columns, lines)).expect("a terminal has a size");
+    (File::from(master), terminal)
+}
+
+fn size(columns: u16, lines: u16) -> Winsize {
+    Winsize { ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
+fn nonzero(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).expect("a terminal has lines and columns")
+}
+
+/// Tells what is shown. Linux says with an error that nobody holds the terminal any more.
+fn read_to_the_end(mut master: File, mut tell: impl FnMut(&[u8])) {
+    let mut part = [0; 4096];
     loop {
         match master.read(&mut part) {
             Ok(0) => break,
-            Ok(count) => shown.extend_from_slice(&part[..count]),
+            Ok(count) => tell(&part[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => break,
             Err(error) => panic!("the terminal cannot be read: {error}"),
         }
     }
-    // A terminal ends its lines with a return, too.
-    shown.retain(|byte| *byte != b'\r');
-    shown
 }

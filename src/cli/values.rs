@@ -1,0 +1,72 @@
+//! The values of options, read from their texts.
+
+use std::ffi::OsStr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
+
+use crate::table::{COLUMNS, Column, Order};
+
+/// The shortest time from one query to the next.
+const SHORTEST_WATCH: Duration = Duration::from_millis(100);
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    seconds_or_none(text).and_then(|duration| {
+        if duration.is_zero() { Err("must be more than 0 seconds".to_owned()) } else { Ok(duration) }
+    })
+}
+
+pub(super) fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    let wanted = || "must be a number of seconds, such as 0.5".to_owned();
+    let number: f64 = text.parse().map_err(|_| wanted())?;
+    if number > 86_400.0 {
+        return Err("must be at most 86400 seconds, a day".to_owned());
+    }
+    Duration::try_from_secs_f64(number).map_err(|_| wanted())
+}
+
+/// How often a broker may be asked by somebody who watches.
+pub(super) fn watch_seconds(text: &str) -> Result<Duration, String> {
+    seconds_or_none(text).and_then(|duration| {
+        if duration < SHORTEST_WATCH { Err("must be at least 0.1 seconds".to_owned()) } else { Ok(duration) }
+    })
+}
+
+pub(super) fn max_probes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| "must be a number from 1 to 10000".to_owned())
+}
+
+/// `:9671` listens on all IPv4 addresses.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    full.to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| "must be an address and a port, such as 127.0.0.1:9671, [::1]:9671 or :9671".to_owned())
+}
+
+/// Reads the name of a column to sort by, and lists these names for the help and the shells.
+#[derive(Debug, Clone)]
+pub(super) struct OrderParser;
+
+impl TypedValueParser for OrderParser {
+    type Value = Order;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Order, clap::Error> {
+        let parse = |text: &str| Order::parse(text, Column::is_in_terminal);
+        parse.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let shown = COLUMNS.iter().filter(|column| column.is_in_terminal());
+        Some(Box::new(shown.map(|column| PossibleValue::new(column.name))))
+    }
+}
