@@ -12,7 +12,7 @@
 //!                  +-> config -> emqx (what can be asked for), client, tls
 //! server/probe -> metrics/exposition -> metrics -> outcome, client
 //! server/pages, check -> table -> humanize, outcome, client
-//! server/pages -> advice (what people are told of each reason) -> outcome
+//! server -> advice (what people are told of each reason) -> outcome
 //! server/door -> config/web (how the exporter's own port is guarded)
 //! ```
 

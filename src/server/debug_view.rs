@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 use url::Url;
 
+use crate::advice;
 use crate::client::Group;
 use crate::metrics::exposition::Exposition;
 use crate::outcome::Outcome;
@@ -79,6 +80,9 @@ fn write_account(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Re
     }
     for failure in outcome.failures.told() {
         writeln!(text, "- {} ({} clients unknown): {}", failure.reason, failure.clients, failure.text)?;
+    }
+    for reason in outcome.failures.reasons() {
+        writeln!(text, "{reason}: {} {}", advice::meaning(*reason), advice::remedy(*reason))?;
     }
 
     let account = &outcome.account;

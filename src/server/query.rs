@@ -189,6 +189,6 @@ fn timeout(headers: &HeaderMap, offset: Duration, broker: &Broker) -> Result<Dur
 }
 
 /// As much of somebody's words as an error needs to repeat.
-fn excerpt(words: &str) -> String {
+pub(super) fn excerpt(words: &str) -> String {
     words.chars().take(80).collect()
 }

@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use crate::config::{Broker, Config};
 use crate::outcome::{State, Told};
+use crate::server::query::excerpt;
 use crate::table::{Column, Order, UnknownColumn, word};
 
 /// No name that is looked for is longer.
@@ -168,9 +169,4 @@ fn worst_first() -> Order {
 fn state(name: &str) -> Result<State, Refusal> {
     let state = State::ALL.into_iter().find(|state| state.name() == name);
     state.ok_or_else(|| Refusal::UnknownState(excerpt(name)))
-}
-
-/// As much of somebody's words as an error needs to repeat.
-fn excerpt(words: &str) -> String {
-    words.chars().take(80).collect()
 }
