@@ -144,7 +144,7 @@ fn users_show_their_passwords_except_for_health() {
     let site = Site::new(&users(&[("alice", "the right one"), ("bob", "b:o:b")]));
     let served = site.serve(&[]);
     let anyone = Asker::plain(served.address());
-    for path in ["/metrics", "/probe?broker=LocalEMQX", "/nowhere", "/-/healthy/", "//-/healthy"] {
+    for path in ["/", "/sd", "/metrics", "/probe?broker=LocalEMQX", "/nowhere", "/-/healthy/", "//-/healthy"] {
         let reply = anyone.get(path).expect("an answer");
         assert_eq!(reply.status, 401, "{path}");
         assert!(reply.head.contains("www-authenticate: basic realm=\"emqx-client-monitor\""), "{}", reply.head);

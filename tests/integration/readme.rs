@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::Path;
 
 use emqx_client_monitor::outcome::Reason;
 use emqx_client_monitor::{advice, metrics};
@@ -51,4 +52,31 @@ fn the_questions_the_readme_tells_to_ask_are_promql() {
     file.write_all(groups.to_string().as_bytes()).expect("a temporary file takes text");
     let path = file.path().to_str().expect("a path in UTF-8");
     assert_eq!(promtool(&["check", "rules", "--lint=none", path], None), Ok(()), "{expressions:?}");
+}
+
+/// The name by which a heading is linked to.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().to_lowercase();
+    kept.chars()
+        .filter(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_'))
+        .map(|character| if character == ' ' { '-' } else { character })
+        .collect()
+}
+
+#[test]
+fn every_link_of_the_readme_leads_somewhere() {
+    let anchors: BTreeSet<_> = README.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
+    let links: Vec<_> =
+        README.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(str::trim).collect();
+    assert!(links.len() > 40, "{links:?}");
+    for link in links {
+        match link.strip_prefix('#') {
+            Some(section) => assert!(anchors.contains(section), "there is no section {section}"),
+            None if link.starts_with("https://") => {}
+            None => {
+                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(link);
+                assert!(path.exists(), "there is no {link}");
+            }
+        }
+    }
 }

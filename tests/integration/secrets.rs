@@ -190,9 +190,15 @@ fn logs_and_answers_never_show_a_secret() {
             assert_no_secret(&said);
         }
         assert_eq!(failed, echoes().len() - 1);
-        for path in
-            ["/metrics", "/config", "/probe?broker=LocalEMQX&debug=true", "/probe?broker=Nope", "/nowhere"]
-        {
+        for path in [
+            "/",
+            "/sd",
+            "/metrics",
+            "/config",
+            "/probe?broker=LocalEMQX&debug=true",
+            "/probe?broker=Nope",
+            "/nowhere",
+        ] {
             assert_no_secret(&served.get(path));
         }
         fs::write(program.config_path(), format!("emqx: {{api_secret: [{SECRET}], {KEY}: {SECRET}}}"))
