@@ -36,7 +36,7 @@ pub(super) enum Refusal {
     #[error("There is no state {0:?}; there are connected, disconnected, absent and unknown.")]
     UnknownState(String),
     /// There is no such column.
-    #[error("{0}.")]
+    #[error("The clients cannot be sorted so: {0}.")]
     UnknownColumn(#[from] UnknownColumn),
     /// The filter is longer than any name.
     #[error("A filter has at most {MAX_FILTER_CHARACTERS} characters.")]
