@@ -34,6 +34,17 @@ fn any_text() -> impl Strategy<Value = String> {
     vec(character, 0..12).prop_map(String::from_iter)
 }
 
+/// Any text, and often what HTML and its readers would obey.
+fn any_markup() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        any::<char>(),
+        prop::sample::select(vec![
+            '<', '>', '"', '\'', '&', '/', '=', ' ', '`', '-', '!', '{', '\0', '\u{202E}'
+        ]),
+    ];
+    vec(character, 0..20).prop_map(String::from_iter)
+}
+
 fn any_moment() -> impl Strategy<Value = Timestamp> {
     let all = Timestamp::MIN.as_millisecond()..=Timestamp::MAX.as_millisecond();
     prop_oneof![0..4_000_000_000_000_i64, all]
@@ -247,5 +258,36 @@ proptest! {
             })
         });
         prop_assert_eq!(read, expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..unwritten() })]
+
+    /// Names change neither how many tags a page has nor where its attributes end.
+    #[test]
+    fn whatever_clients_are_called_the_page_has_the_same_marks(
+        client_id in any_markup(),
+        username in any_markup(),
+        node in any_markup(),
+        filter in any_markup(),
+    ) {
+        let marks = |client_id: &str, username: &str, node: &str, filter: &str| {
+            let fake = FakeEmqx::start(Version::V5_8_9);
+            let row = Row::like("plain-user-1").client_id("c-1").username(Some(username)).set("node", node);
+            fake.add(row);
+            let alias: String = client_id.chars().filter(|character| !character.is_control()).collect();
+            let exporter = Exporter::start(&config_of(&fake, "", &[(&format!("A{alias}"), "c-1")]));
+            let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish();
+            let page = exporter.get(&format!("/?{query}")).text();
+            assert!(!page.contains(['\0', '\u{202E}', '\u{7f}', '\u{9b}']), "{page}");
+            let found = page.contains("<tbody>");
+            (found, ['<', '>', '"', '\''].map(|mark| page.matches(mark).count()))
+        };
+        // A filter that finds somebody, and one that may find nobody.
+        prop_assert_eq!(marks(&client_id, &username, &node, "a"), marks("", "u", "n", "a"));
+        let (found, counted) = marks("", "u", "n", &filter);
+        let alike = if filter.trim().is_empty() { "" } else if found { "a" } else { "nobody" };
+        prop_assert_eq!((found, counted), marks("", "u", "n", alike));
     }
 }

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 use crate::config::{Broker, Config};
 use crate::outcome::{State, Told};
 use crate::server::query::excerpt;
-use crate::table::{Column, Order, UnknownColumn, word};
+use crate::table::{Column, Order, UnknownColumn, harmless, word};
 
 /// No name that is looked for is longer.
 const MAX_FILTER_CHARACTERS: usize = 200;
@@ -58,7 +58,7 @@ impl View {
             let is_given = !value.is_empty();
             match name.as_ref() {
                 "broker" => view.broker = is_given.then(|| value.into_owned()),
-                "filter" => value.trim().clone_into(&mut view.filter),
+                "filter" => view.filter = harmless(value.trim()),
                 "state" if is_given => view.state = Some(state(&value)?),
                 "sort" if is_given => view.order = Order::parse(&value, Column::is_on_page)?,
                 "state" | "sort" => {}
@@ -104,7 +104,8 @@ impl View {
             client.and_then(|client| client.username.as_deref()),
             client.and_then(|client| client.node.as_deref()),
         ];
-        names.into_iter().flatten().any(|name| name.to_lowercase().contains(&words))
+        // As they are shown: what can be copied from the page can be looked for.
+        names.into_iter().flatten().any(|name| harmless(name).to_lowercase().contains(&words))
     }
 
     /// What the form has to choose from: name and word of each state, and whether it is chosen.
