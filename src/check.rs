@@ -122,9 +122,8 @@ impl Inquiry {
         });
         let asking = stream::iter(asked).buffered(BROKERS_AT_ONCE).collect();
         let outcomes: Vec<_> = match line {
-            // A lookup has no progress to tell of, and takes no time to speak of.
-            Some(line) if self.all => line.follow(&tracks, asking).await,
-            _ => asking.await,
+            Some(line) => line.follow(&tracks, asking).await,
+            None => asking.await,
         };
         let verdict = verdict(&outcomes, self.strict);
         Round { outcomes, verdict, asked_at, answered_at: Timestamp::now(), took: began.elapsed() }

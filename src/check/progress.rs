@@ -40,10 +40,11 @@ impl Track {
     }
 
     fn told(&self) -> String {
-        let read = self.progress.read();
-        match self.progress.count() {
-            Some(count) => format!("{}: {read} of {count} clients read", self.broker),
-            None => format!("{}: {read} clients read", self.broker),
+        match (self.progress.read(), self.progress.count()) {
+            // A list that has not begun to come, or lookups, of which each is too short to tell of.
+            (0, _) => format!("waiting for {}", self.broker),
+            (read, Some(count)) => format!("{}: {read} of {count} clients read", self.broker),
+            (read, None) => format!("{}: {read} clients read", self.broker),
         }
     }
 }
@@ -91,15 +92,10 @@ impl Line {
         // The last column stays free: some terminals go to the next line with it.
         let line = cut(&under_way.join(", "), self.columns.saturating_sub(1));
         self.is_drawn = true;
-        // A terminal that takes no progress may still take the answer.
-        let _ = queue!(
-            self.terminal,
-            MoveToColumn(0),
-            Print(line),
-            Clear(ClearType::UntilNewLine),
-            MoveToColumn(0)
-        )
-        .and_then(|()| self.terminal.flush());
+        // The cursor stays behind it: there a shell goes on when Ctrl-C ends this. A terminal that takes no progress may
+        // still take the answer.
+        let _ = queue!(self.terminal, MoveToColumn(0), Print(line), Clear(ClearType::UntilNewLine))
+            .and_then(|()| self.terminal.flush());
     }
 }
 
@@ -138,6 +134,6 @@ mod tests {
 
     #[test]
     fn a_broker_cannot_be_named_so_that_a_terminal_obeys() {
-        assert_eq!(Track::new("A\u{9b}2J\u{202E}B").told(), "A\u{FFFD}2J\u{FFFD}B: 0 clients read");
+        assert_eq!(Track::new("A\u{9b}2J\u{202E}B").told(), "waiting for A\u{FFFD}2J\u{FFFD}B");
     }
 }

@@ -400,6 +400,23 @@ fn rounds_begin_in_step_and_never_overlap() {
 }
 
 #[test]
+fn a_query_that_hangs_says_whom_it_waits_for() {
+    let (fake, program) = sensors(1);
+    fake.trouble(When::Any, Trouble::Silent);
+    let mut command = program.command();
+    command.args(["check", "--output=json", "--timeout", "3600"]);
+    let terminal = Terminal::start(command, (60, 24), |command| {
+        command.stdout(Stdio::null());
+    });
+    terminal.wait_for("waiting for LocalEMQX");
+    fake.stop();
+    let ended = terminal.wait();
+    assert_eq!(ended.status, Some(2));
+    let contents = ended.screen.contents();
+    assert!(contents.starts_with("LocalEMQX: ") && !contents.contains("waiting"), "{contents}");
+}
+
+#[test]
 fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all((0..12_000).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number:05}"))));
