@@ -23,12 +23,9 @@ use crate::cli::{CheckTask, Output};
 use crate::client::Groups;
 use crate::config::{Broker, Config};
 use crate::outcome::{Outcome, State};
-use crate::probe::{Of, Question, probe_with_progress};
+use crate::probe::{BROKERS_AT_ONCE, Of, Question, probe_with_progress};
 use crate::table::{self, Column, Order, harmless};
 use progress::{Line, Track};
-
-/// How many brokers are asked at once.
-const BROKERS_AT_ONCE: usize = 8;
 
 /// How long listing all clients of a broker may take. A list of 100 000 takes EMQX about a quarter of that.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -180,8 +177,8 @@ fn default_timeout(broker: &Broker, all: bool) -> Duration {
 /// The brokers to ask, in the order of the configuration.
 fn chosen(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckError> {
     if let Some(alias) = task.brokers.iter().find(|alias| config.broker(alias).is_none()) {
-        let known: Vec<_> = config.brokers.iter().map(|broker| harmless(&broker.alias)).collect();
-        return Err(CheckError::UnknownBroker { alias: alias.clone(), known: known.join(", ") });
+        let known = harmless(&config.broker_aliases());
+        return Err(CheckError::UnknownBroker { alias: alias.clone(), known });
     }
     let wanted: BTreeSet<_> = task.brokers.iter().collect();
     let is_wanted = |broker: &&Arc<Broker>| wanted.is_empty() || wanted.contains(&broker.alias);

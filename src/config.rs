@@ -85,6 +85,13 @@ impl Config {
         serde_yaml::to_string(&Shown::from(self))
     }
 
+    /// The aliases of all brokers, as errors tell them.
+    #[must_use]
+    pub fn broker_aliases(&self) -> String {
+        let aliases: Vec<_> = self.brokers.iter().map(|broker| broker.alias.as_str()).collect();
+        aliases.join(", ")
+    }
+
     /// The broker of this alias.
     #[must_use]
     pub fn broker(&self, alias: &str) -> Option<&Arc<Broker>> {

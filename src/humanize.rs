@@ -1,4 +1,6 @@
-//! Durations as people say them.
+//! Durations, moments and counts as people say them.
+
+use jiff::Timestamp;
 
 /// How long ago something was, in one rounded-down unit: `a second`, `39 minutes`, `16 hours`, `a month`.
 ///
@@ -24,8 +26,22 @@ pub(crate) fn time_ago(seconds: u64) -> String {
     }
 }
 
-fn counted(count: u64, one: &str, many: &str) -> String {
+/// So many of them, where there is a way to say that it is one.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     if count == 1 { one.to_owned() } else { format!("{count} {many}") }
+}
+
+/// How many clients a failure leaves unknown, behind what is said of it; nothing where nobody was asked for.
+pub(crate) fn clients_unknown(clients: usize) -> String {
+    match clients {
+        0 => String::new(),
+        clients => format!(" ({} unknown)", counted(clients as u64, "1 client", "clients")),
+    }
+}
+
+/// A moment, to the second. Brokers, exporters and people may be in different places: it is UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A setting in seconds, exactly and briefly: `10s`, `2m`, `1m30s`, `1h`. None at all is `off`.

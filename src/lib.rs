@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod probe;
 pub mod server;
+mod signals;
 mod table;
 pub mod tls;
 pub mod version;

@@ -28,6 +28,9 @@ pub use progress::Progress;
 /// The longest a probe may take, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How many brokers are asked at once by whoever asks several.
+pub const BROKERS_AT_ONCE: usize = 8;
+
 /// What a probe is to find out.
 #[derive(Debug)]
 pub struct Question {

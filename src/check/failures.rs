@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use crate::humanize::clients_unknown;
 use crate::outcome::{Outcome, State};
 use crate::table::is_command;
 
@@ -20,24 +21,19 @@ pub(super) fn lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
 
 /// A line for each failure, which holds nothing that a terminal would obey: parts of it may come from the broker.
 fn failure_lines(outcome: &Outcome) -> Vec<String> {
-    let unknown = |clients: usize| match clients {
-        0 => String::new(),
-        1 => " (1 client unknown)".to_owned(),
-        clients => format!(" ({clients} clients unknown)"),
-    };
     let failures = outcome.failures.told();
     let broker = outcome.broker.replace(is_command, " ");
     let mut lines: Vec<_> = failures
         .iter()
         .map(|failure| {
             let text = failure.text.replace(is_command, " ");
-            format!("{broker}: {}: {text}{}", failure.reason, unknown(failure.clients))
+            format!("{broker}: {}: {text}{}", failure.reason, clients_unknown(failure.clients))
         })
         .collect();
     let told: usize = failures.iter().map(|failure| failure.clients).sum();
     let untold = outcome.count(State::Unknown).saturating_sub(told);
     if untold > 0 {
-        lines.push(format!("{broker}: more of the like{}", unknown(untold)));
+        lines.push(format!("{broker}: more of the like{}", clients_unknown(untold)));
     }
     lines
 }

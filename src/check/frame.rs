@@ -7,6 +7,7 @@ use comfy_table::{ColumnConstraint, Table, TableStyle, Width};
 
 use super::drawing::{Drawing, rows};
 use super::{Round, failures, text};
+use crate::humanize::moment;
 use crate::table::Order;
 
 /// The lines of a frame while there is no answer yet.
@@ -40,8 +41,8 @@ pub(super) fn frame(
 }
 
 fn title(round: &Round, every: Duration) -> String {
-    let asked_at = round.asked_at.strftime("%Y-%m-%d %H:%M:%S");
-    format!("{}. Asked at {asked_at} UTC; it took {:.2} s.", often(every), round.took.as_secs_f64())
+    let took = round.took.as_secs_f64();
+    format!("{}. Asked at {}; it took {took:.2} s.", often(every), moment(round.asked_at))
 }
 
 fn often(every: Duration) -> String {

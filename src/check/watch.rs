@@ -14,6 +14,7 @@ use super::progress::Line;
 use super::screen::{self, Screen};
 use super::{CheckError, Inquiry, Round, Style, Verdict};
 use crate::cli::Output;
+use crate::signals::Stop;
 
 /// How long an answer that is being printed is waited for when everything is to stop.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -112,28 +113,5 @@ impl<'a> Frames<'a> {
             None => waiting(self.every, size.0),
         };
         self.screen.show(&lines)
-    }
-}
-
-/// The signals that ask for a stop.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    /// Listens for them. Until then, each of them ends the process at once.
-    fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// What comes of the work; `None` when it is to stop first.
-    async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            _ = self.interrupt.recv() => None,
-            _ = self.terminate.recv() => None,
-            done = work => Some(done),
-        }
     }
 }

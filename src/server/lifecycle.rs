@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use super::State;
+use crate::signals::Stop;
 
 /// Whether the exporter takes requests for much longer.
 #[derive(Default)]
@@ -34,25 +35,13 @@ pub(super) struct Signals {
     stop: Stop,
 }
 
-/// The signals that ask for a stop.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
 impl Signals {
     /// Listens for them. Until then, each of them ends the process at once.
     ///
     /// # Errors
     /// Signals that cannot be listened for.
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            stop: Stop {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-            },
-        })
+        Ok(Self { hangup: signal(SignalKind::hangup())?, stop: Stop::listen()? })
     }
 
     /// Reloads and stops as they say, and returns when the server has stopped because of them.
@@ -78,16 +67,6 @@ impl Signals {
         tokio::select! {
             () = stopped => {}
             () = stop.asked() => server.stop(false).await,
-        }
-    }
-}
-
-impl Stop {
-    /// Waits until a stop is asked for.
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -25,15 +25,14 @@ use tracing::error;
 use self::links::Links;
 use self::section::Section;
 use self::view::{Refusal, View};
-use self::words::{machine_moment, moment};
+use self::words::machine_moment;
 use super::State;
+use super::query::default_timeout;
 use crate::config::Broker;
-use crate::probe::{MAX_TIMEOUT, Of, Question};
+use crate::humanize::moment;
+use crate::probe::{BROKERS_AT_ONCE, Of, Question};
 use crate::table::{self, Column};
 use crate::version;
-
-/// How many brokers are asked at once.
-const BROKERS_AT_ONCE: usize = 8;
 
 const STYLE: &str = include_str!("pages/page.css");
 
@@ -120,7 +119,7 @@ async fn section(
     let question = Question {
         of: Of::Watched(broker.clients.clone()),
         groups: table::groups(Column::is_on_page),
-        timeout: broker.default_timeout().min(MAX_TIMEOUT),
+        timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
     let asked = state.ask(question).await.ok();

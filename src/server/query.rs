@@ -135,10 +135,7 @@ impl Parameters {
     }
 
     fn broker(&self, config: &Config) -> Result<Arc<Broker>, Refusal> {
-        let known = || {
-            let aliases: Vec<_> = config.brokers.iter().map(|broker| broker.alias.as_str()).collect();
-            aliases.join(", ")
-        };
+        let known = || config.broker_aliases();
         match self.broker.as_deref() {
             None | Some("") => Err(Refusal::NoBroker(known())),
             Some(alias) => {
@@ -171,10 +168,15 @@ fn set(flag: &mut Option<bool>, name: &'static str, value: &str) -> Result<(), R
     }
 }
 
+/// How long a probe may take that is not asked for by Prometheus.
+pub(super) fn default_timeout(broker: &Broker) -> Duration {
+    broker.default_timeout().min(MAX_TIMEOUT)
+}
+
 /// How long the probe may take: what Prometheus allows, less the offset for the way back.
 fn timeout(headers: &HeaderMap, offset: Duration, broker: &Broker) -> Result<Duration, Refusal> {
     let Some(header) = headers.get(SCRAPE_TIMEOUT) else {
-        return Ok(broker.default_timeout().min(MAX_TIMEOUT));
+        return Ok(default_timeout(broker));
     };
     header
         .to_str()

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::links::Links;
-use super::words::{counted, machine_moment, mark, moment, shortened};
+use super::words::{machine_moment, mark, shortened};
+use crate::humanize::{counted, moment};
 use crate::outcome::{Outcome, Told};
-use crate::table::{Alignment, COLUMNS, Column, Row, Weight};
+use crate::table::{Alignment, COLUMNS, Column, Row, Weight, harmless};
 
 /// How many rows a broker has that stands alone on the page.
 const MAX_ROWS: usize = 5_000;
@@ -92,7 +93,7 @@ impl<'a> Clients<'a> {
     /// The clients, one after the other: thousands are not held as text.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line> {
         self.rows.iter().map(|row| Line {
-            alias: shortened(row.told.alias(), MAX_NAME_CHARACTERS),
+            alias: name(row.told.alias()),
             client_id: other_name(row.told),
             link: self.links.debug_view_of(row.told),
             cells: columns().skip(1).map(|column| cell(column, *row, self.now)).collect(),
@@ -106,7 +107,7 @@ fn columns() -> impl Iterator<Item = &'static Column> {
 }
 
 fn caption(shown: usize, matching: usize, watched: usize) -> String {
-    let of = |number: usize| counted(number as u64, "watched client");
+    let of = |number: usize| counted(number as u64, "1 watched client", "watched clients");
     if shown < matching {
         format!("The first {shown} of {matching} clients that match, of {}", of(watched))
     } else if matching < watched {
@@ -117,14 +118,17 @@ fn caption(shown: usize, matching: usize, watched: usize) -> String {
 }
 
 fn heading(column: &'static Column, links: &Links<'_>) -> Heading {
-    let order = links.view.order;
-    let sorted =
-        (order.column.name == column.name).then_some(if order.descending { "descending" } else { "ascending" });
+    let direction = if links.view.order.descending { "descending" } else { "ascending" };
+    let sorted = links.view.is_sorted_by(column).then_some(direction);
     Heading { title: column.title, class: class(column), link: links.to(&links.view.sorted_by(column)), sorted }
 }
 
+fn name(name: &str) -> String {
+    shortened(harmless(name), MAX_NAME_CHARACTERS)
+}
+
 fn other_name(told: &Told) -> Option<String> {
-    (told.client_id() != told.alias()).then(|| shortened(told.client_id(), MAX_NAME_CHARACTERS))
+    (told.client_id() != told.alias()).then(|| name(told.client_id()))
 }
 
 fn cell(column: &Column, row: Row<'_>, now: Timestamp) -> LineCell {
@@ -136,7 +140,7 @@ fn cell(column: &Column, row: Row<'_>, now: Timestamp) -> LineCell {
     };
     let state = cell.state.map_or(String::new(), |state| format!(" state {}", state.name()));
     LineCell {
-        text: shortened(&cell.text, MAX_NAME_CHARACTERS),
+        text: shortened(cell.text, MAX_NAME_CHARACTERS),
         class: format!("{}{weight}{state}", class(column)),
         mark: cell.state.map(mark),
         time: cell.at.map(|at| (machine_moment(at), moment(at))),

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::clients::Clients;
 use super::links::Links;
-use super::words::{counted, mark, shortened};
+use super::words::{mark, shortened};
 use crate::advice;
+use crate::humanize::{clients_unknown, counted};
 use crate::outcome::{Outcome, Reason, State};
-use crate::table::word;
+use crate::table::{harmless, word};
 
 /// As much of a cause as is shown.
 const MAX_CAUSE_CHARACTERS: usize = 500;
@@ -86,18 +87,15 @@ fn verdict(outcome: &Outcome) -> Verdict {
 fn cost(outcome: &Outcome) -> String {
     let seconds = outcome.duration.as_secs_f64();
     let took = if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") };
-    format!("{} in {took}", counted(outcome.account.requests, "request"))
+    format!("{} in {took}", counted(outcome.account.requests, "1 request", "requests"))
 }
 
 fn troubles(outcome: &Outcome) -> Vec<Trouble> {
     let causes = |reason: Reason| {
         let causes = outcome.failures.told().iter().filter(move |failure| failure.reason == reason);
-        causes.map(|failure| match failure.clients {
-            0 => shortened(&failure.text, MAX_CAUSE_CHARACTERS),
-            clients => {
-                let unknown = counted(clients as u64, "client");
-                format!("{} ({unknown} unknown)", shortened(&failure.text, MAX_CAUSE_CHARACTERS))
-            }
+        causes.map(|failure| {
+            let text = shortened(harmless(&failure.text), MAX_CAUSE_CHARACTERS);
+            text + &clients_unknown(failure.clients)
         })
     };
     let trouble = |reason: &Reason| Trouble {

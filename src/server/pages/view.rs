@@ -70,8 +70,7 @@ impl View {
         }
         match &view.broker {
             Some(alias) if config.broker(alias).is_none() => {
-                let known: Vec<_> = config.brokers.iter().map(|broker| broker.alias.as_str()).collect();
-                Err(Refusal::UnknownBroker(excerpt(alias), known.join(", ")))
+                Err(Refusal::UnknownBroker(excerpt(alias), config.broker_aliases()))
             }
             _ => Ok(view),
         }

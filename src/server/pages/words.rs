@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::outcome::State;
-use crate::table::harmless;
 
 /// A mark for each state, by which they can be told apart without colour.
 pub(super) fn mark(state: State) -> &'static str {
@@ -15,23 +14,13 @@ pub(super) fn mark(state: State) -> &'static str {
     }
 }
 
-/// So many of them.
-pub(super) fn counted(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
-
-/// As much of somebody's words as is shown, without anything a browser would obey besides HTML, which the templates
-/// escape.
-pub(super) fn shortened(words: &str, most_characters: usize) -> String {
-    match words.char_indices().nth(most_characters) {
-        Some((end, _)) => harmless(&words[..end]) + "…",
-        None => harmless(words),
+/// As much of somebody's words as is shown.
+pub(super) fn shortened(mut words: String, most_characters: usize) -> String {
+    if let Some((end, _)) = words.char_indices().nth(most_characters) {
+        words.truncate(end);
+        words.push('…');
     }
-}
-
-/// A moment. Brokers, exporters and people may be in different places: it is UTC.
-pub(super) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    words
 }
 
 /// A moment as HTML has it for programs: to the second.
