@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::prometheus::example_at;
-use crate::rules::hurried_rules;
+use crate::rules::{hurried_rules, recorded};
 use crate::support::{Demo, Families, Prometheus, Series};
 
 const DASHBOARD: &str = include_str!("../../examples/grafana/emqx-client-monitor.json");
@@ -73,8 +73,7 @@ fn every_panel_says_what_it_shows_and_asks_the_chosen_data_source() {
 fn every_question_of_the_dashboard_is_answered_for_the_demo() {
     let began = Timestamp::now();
     let demo = Demo::start();
-    let rules = hurried_rules();
-    let prometheus = Prometheus::start_beside(&example_at(demo.address()), &rules);
+    let prometheus = Prometheus::start_beside(&example_at(demo.address()), &hurried_rules());
     mistype_a_probe(demo.address());
 
     let dashboard = dashboard();
@@ -90,7 +89,7 @@ fn every_question_of_the_dashboard_is_answered_for_the_demo() {
     }
 
     clients_that_cannot_be_asked_are_unknown_and_nothing_else(&dashboard, &prometheus);
-    every_metric_exists(&dashboard, demo.address(), &rules);
+    every_metric_exists(&dashboard, demo.address());
 }
 
 /// What the table of clients says at a moment when nobody of one broker could be asked.
@@ -141,12 +140,12 @@ fn names_of_columns(table: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// No question names a series that neither the exporter tells, nor a rule records, nor Prometheus makes.
-fn every_metric_exists(dashboard: &Value, exporter: &str, rules: &[(String, String)]) {
+fn every_metric_exists(dashboard: &Value, exporter: &str) {
     let own = Families::parse(&text_of(&format!("http://{exporter}/metrics")));
-    let recorded = rules.iter().flat_map(|(_, text)| text.lines());
-    let recorded = recorded.filter_map(|line| line.trim_start().strip_prefix("- record: "));
+    let recorded = recorded();
     let mut known: BTreeSet<&str> = metrics::headings().map(|heading| heading.name).collect();
-    known.extend(own.samples.iter().map(|sample| sample.name.as_str()).chain(recorded).chain(["up"]));
+    known.extend(own.samples.iter().map(|sample| sample.name.as_str()));
+    known.extend(recorded.iter().map(String::as_str).chain(["up"]));
 
     for (panel, question) in questions(dashboard) {
         let (Question::Now(text) | Question::Period(text) | Question::Label(_, text)) = &question;

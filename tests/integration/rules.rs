@@ -59,6 +59,11 @@ fn text<'a>(rule: &'a Value, key: &str) -> Option<&'a str> {
     rule[key].as_str()
 }
 
+/// The names of all series that the rules record.
+pub(crate) fn recorded() -> BTreeSet<String> {
+    rules().iter().filter_map(|rule| text(rule, "record")).map(str::to_owned).collect()
+}
+
 fn alerts() -> BTreeSet<String> {
     rules().iter().filter_map(|rule| text(rule, "alert")).map(str::to_owned).collect()
 }
@@ -152,7 +157,7 @@ fn the_readme_explains_every_alert_and_no_other() {
 #[test]
 fn the_rules_ask_for_no_series_that_does_not_exist() {
     let mut known: BTreeSet<String> = metrics::headings().map(|heading| heading.name.to_owned()).collect();
-    known.extend(rules().iter().filter_map(|rule| text(rule, "record")).map(str::to_owned));
+    known.extend(recorded());
     for own in ["config_last_reload_successful", "probes_refused_total"] {
         known.insert(format!("emqx_client_monitor_{own}"));
     }

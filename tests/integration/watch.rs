@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
 use rustix::io::ioctl_fionread;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use vt100::Screen;
 
-use crate::support::{Program, Terminal, config_of};
+use crate::support::{Program, Terminal, config_of, send_signal};
 
 /// How long a program may take to end.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -49,11 +49,6 @@ fn in_pipes(program: &Program, every: &str, arguments: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts")
-}
-
-fn signal(child: &Child, signal: Signal) {
-    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
-    kill_process(pid, signal).expect("it runs");
 }
 
 /// Waits for the end of a program, and gives its status.
@@ -337,7 +332,7 @@ fn in_a_pipe_one_answer_follows_the_other() {
         BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("text"));
     let heads = lines.by_ref().filter(|line| line.starts_with('┏')).take(3).count();
     assert_eq!(heads, 3, "one table after the other");
-    signal(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
     let rest = lines.last();
     assert!(rest.is_none_or(|line| line.starts_with('└')), "the last one is whole");
     assert_eq!(end(child), Some(3));
@@ -352,7 +347,7 @@ fn what_could_not_be_asked_is_said_each_time_in_a_pipe() {
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
     let lines: Vec<_> = stderr.lines().take(3).map(|line| line.expect("text")).collect();
     assert!(lines.iter().all(|line| line.starts_with("LocalEMQX: http_status: ")), "{lines:?}");
-    signal(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
     assert_eq!(end(child), Some(2));
 }
 
@@ -367,7 +362,7 @@ fn a_reader_that_does_not_read_cannot_keep_it() {
         assert!(since.elapsed() < AT_MOST, "it prints");
         thread::sleep(Duration::from_millis(10));
     }
-    signal(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
     assert_eq!(end(child), Some(0));
     drop(stdout);
 }
@@ -383,7 +378,7 @@ fn rounds_begin_in_step_and_never_overlap() {
         let not_before = started + Duration::from_millis(200) * u32::try_from(number).expect("few");
         assert!(request.at >= not_before, "request {number} came too soon");
     }
-    signal(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
     assert_eq!(end(child), Some(0));
 
     // Rounds that are longer.
@@ -392,7 +387,7 @@ fn rounds_begin_in_step_and_never_overlap() {
     fake.delay(late);
     let child = in_pipes(&program, AT_ONCE, &[]);
     assert!(fake.wait_for_requests(4, AT_MOST), "it asks again and again");
-    signal(&child, Signal::TERM);
+    send_signal(&child, Signal::TERM);
     assert_eq!(end(child), Some(0));
     let requests = fake.requests();
     assert!(requests.windows(2).all(|two| two[1].at >= two[0].at + late), "one waits for the other");

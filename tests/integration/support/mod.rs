@@ -20,7 +20,7 @@ pub(crate) use families::Families;
 pub(crate) use haproxy::HaProxy;
 pub(crate) use https::{Asker, Reply};
 pub(crate) use pki::{Authority, Leaf, Tls};
-pub(crate) use program::{Program, Run, bare_command};
+pub(crate) use program::{Program, Run, bare_command, send_signal};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
 pub(crate) use served::Served;
 pub(crate) use terminal::{Terminal, run_in_terminal};

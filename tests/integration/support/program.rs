@@ -1,8 +1,9 @@
 //! The program as people run it.
 
 use std::io::Write as _;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
 /// A run of the program with a configuration file of its own.
@@ -50,6 +51,12 @@ pub(crate) fn bare_command() -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+/// Sends a program a signal by its process id.
+pub(crate) fn send_signal(program: &Child, signal: Signal) {
+    let pid = Pid::from_raw(program.id().try_into().expect("a process id")).expect("a process id");
+    kill_process(pid, signal).expect("it runs");
 }
 
 impl Run {

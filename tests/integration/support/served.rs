@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::Program;
 use super::exporter::ask;
+use super::program::send_signal;
 
 /// The longest anything may take: far more than it needs, and less than a hang.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -83,8 +84,7 @@ impl Served {
 
     /// Sends it a signal by its process id.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.id().try_into().expect("a process id")).expect("a process id");
-        kill_process(pid, signal).expect("it runs");
+        send_signal(&self.process, signal);
     }
 
     /// Asks with another method, and gives status and text.

@@ -10,12 +10,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::Parser;
 
 use super::Run;
+use super::program::send_signal;
 
 /// How long anything may take to be shown.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -132,8 +133,7 @@ impl Terminal {
 
     /// Sends the program a signal by its process id.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.program.id().try_into().expect("a process id")).expect("a process id");
-        kill_process(pid, signal).expect("it runs");
+        send_signal(&self.program, signal);
     }
 
     /// Takes what the program's stdout or stderr was redirected to.
