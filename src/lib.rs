@@ -14,6 +14,7 @@
 //! server/pages, check -> table -> humanize, outcome, client
 //! server -> advice (what people are told of each reason) -> outcome
 //! server/door -> config/web (how the exporter's own port is guarded)
+//! server/lifecycle, check/watch -> signals (by which a process is asked to stop)
 //! ```
 
 pub mod advice;
