@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use crate::cli::{CheckTask, Output};
 use crate::client::Groups;
 use crate::config::{Broker, Config};
-use crate::outcome::{Outcome, State};
-use crate::probe::{BROKERS_AT_ONCE, Of, Question, probe_with_progress};
+use crate::outcome::{ClientState, Outcome};
+use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets, probe_with_progress};
 use crate::table::{self, Column, Order, harmless};
 use progress::{Line, Track};
 
@@ -32,7 +32,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the exit status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckStatus {
     /// Everyone was asked and answered for.
     Answered,
     /// A broker could not be asked in full.
@@ -41,12 +41,12 @@ pub enum Verdict {
     NotConnected,
 }
 
-impl From<Verdict> for ExitCode {
-    fn from(verdict: Verdict) -> Self {
+impl From<CheckStatus> for ExitCode {
+    fn from(verdict: CheckStatus) -> Self {
         match verdict {
-            Verdict::Answered => Self::SUCCESS,
-            Verdict::Incomplete => 2.into(),
-            Verdict::NotConnected => 3.into(),
+            CheckStatus::Answered => Self::SUCCESS,
+            CheckStatus::Incomplete => 2.into(),
+            CheckStatus::NotConnected => 3.into(),
         }
     }
 }
@@ -72,8 +72,8 @@ pub enum CheckError {
 ///
 /// # Errors
 /// An unknown broker in the task, or a stdout that takes no text. One that is no longer read is no error.
-pub async fn check(config: &Config, task: &CheckTask) -> Result<Verdict, CheckError> {
-    let inquiry = Inquiry::new(config, task)?;
+pub async fn check(config: &Config, task: &CheckTask) -> Result<CheckStatus, CheckError> {
+    let inquiry = CheckRun::new(config, task)?;
     if let Some(every) = task.watch {
         return watch::watch(&inquiry, every).await;
     }
@@ -83,7 +83,7 @@ pub async fn check(config: &Config, task: &CheckTask) -> Result<Verdict, CheckEr
 }
 
 /// What is asked, as often as it is asked.
-struct Inquiry {
+struct CheckRun {
     brokers: Vec<Arc<Broker>>,
     all: bool,
     groups: Groups,
@@ -92,7 +92,7 @@ struct Inquiry {
     style: Style,
 }
 
-impl Inquiry {
+impl CheckRun {
     fn new(config: &Config, task: &CheckTask) -> Result<Self, CheckError> {
         let shown = table::groups(Column::is_in_terminal);
         Ok(Self {
@@ -126,9 +126,9 @@ impl Inquiry {
         Round { outcomes, verdict, asked_at, answered_at: Timestamp::now(), took: began.elapsed() }
     }
 
-    fn question(&self, broker: &Arc<Broker>) -> Question {
-        Question {
-            of: if self.all { Of::Everyone } else { Of::Watched(broker.clients.clone()) },
+    fn question(&self, broker: &Arc<Broker>) -> ProbeSpec {
+        ProbeSpec {
+            targets: if self.all { Targets::All } else { Targets::Watched(broker.clients.clone()) },
             groups: self.groups,
             timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, self.all)),
             broker: Arc::clone(broker),
@@ -139,7 +139,7 @@ impl Inquiry {
 /// What came of asking every broker once.
 struct Round {
     outcomes: Vec<Outcome>,
-    verdict: Verdict,
+    verdict: CheckStatus,
     asked_at: Timestamp,
     answered_at: Timestamp,
     took: Duration,
@@ -185,13 +185,13 @@ fn chosen(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckEr
     Ok(config.brokers.iter().filter(is_wanted).cloned().collect())
 }
 
-fn verdict(outcomes: &[Outcome], strict: bool) -> Verdict {
-    let all_connected = |outcome: &Outcome| outcome.count(State::Connected) == outcome.clients.len();
+fn verdict(outcomes: &[Outcome], strict: bool) -> CheckStatus {
+    let all_connected = |outcome: &Outcome| outcome.count(ClientState::Connected) == outcome.clients.len();
     if !outcomes.iter().all(Outcome::is_success) {
-        Verdict::Incomplete
+        CheckStatus::Incomplete
     } else if strict && !outcomes.iter().all(all_connected) {
-        Verdict::NotConnected
+        CheckStatus::NotConnected
     } else {
-        Verdict::Answered
+        CheckStatus::Answered
     }
 }

@@ -1,22 +1,22 @@
 //! The configuration file: which brokers to ask, which clients to watch, and what to tell Prometheus.
 //!
 //! A file is read into a tree (`document`), the tree is read section by section, and whatever is wrong is
-//! collected on the way (`findings`), so that all problems of a file are told at once, each with its line and
+//! collected on the way (`diagnostics`), so that all problems of a file are told at once, each with its line and
 //! column.
 
 mod api_url;
 mod broker;
 mod clients;
+mod diagnostics;
 mod document;
 mod duration;
 mod error;
 mod file;
-mod findings;
 mod location;
 mod prometheus;
+mod redacted;
 mod secret;
 mod section;
-mod shown;
 mod ssl;
 #[cfg(test)]
 mod tests;
@@ -31,9 +31,9 @@ pub use self::error::{ConfigError, Problems};
 pub use self::prometheus::PrometheusSettings;
 pub use self::secret::{Fault, Secret, SecretError};
 
-use self::findings::Findings;
+use self::diagnostics::Diagnostics;
+use self::redacted::Shown;
 use self::section::Section;
-use self::shown::Shown;
 use self::value::Value;
 
 /// A configuration without problems.
@@ -62,9 +62,9 @@ impl Config {
     /// All problems of the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let root = document::read(text).map_err(|error| ConfigError::syntax(path, &error))?;
-        let findings = Findings::new(path);
-        let config = read(&Value::root(&root, &findings));
-        let warnings = findings.conclude(path, text)?;
+        let diagnostics = Diagnostics::new(path);
+        let config = read(&Value::root(&root, &diagnostics));
+        let warnings = diagnostics.conclude(path, text)?;
         Ok(Self { warnings, ..config })
     }
 
@@ -81,7 +81,7 @@ impl Config {
     ///
     /// # Errors
     /// None that a valid configuration can cause.
-    pub fn shown(&self) -> Result<String, serde_yaml::Error> {
+    pub fn redacted(&self) -> Result<String, serde_yaml::Error> {
         serde_yaml::to_string(&Shown::from(self))
     }
 
@@ -112,7 +112,7 @@ fn read(root: &Value<'_>) -> Config {
 
     let mut brokers = emqx.map(|emqx| broker::read_all(&emqx)).unwrap_or_default();
     if let Some(list) = monitored_clients {
-        clients::hand_out(&list, offline_after, &mut brokers);
+        clients::assign(&list, offline_after, &mut brokers);
     }
     let brokers = brokers.into_iter().filter_map(|listed| listed.broker).map(Arc::new).collect();
     Config { brokers, prometheus, warnings: Vec::new() }

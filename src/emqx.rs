@@ -21,7 +21,7 @@ use crate::client::{Client, Groups};
 use http::{Http, Reply};
 use wire::Page;
 
-pub use error::{AskError, Consequence};
+pub use error::{RequestError, Retry};
 pub use http::Exchange;
 pub use url::request_line_bytes;
 
@@ -50,23 +50,23 @@ pub struct Access {
 
 /// What came of one request: the answer, and what it cost.
 #[derive(Debug)]
-pub struct Asked<T> {
+pub struct Response<T> {
     /// What the broker said, or why that is not known.
-    pub answer: Result<T, AskError>,
+    pub answer: Result<T, RequestError>,
     /// The request as it went over the wire.
     pub exchange: Exchange,
 }
 
 /// How a version of EMQX wants to be asked for its list. A version refuses what is younger than itself with a 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dialect {
+pub struct ListDialect {
     /// Rows on a page: at most 10 000 since EMQX 5.5, and 1 000 before.
     pub limit: usize,
     /// Whether fields may be asked for that are younger than EMQX 5.6.
     pub has_young_fields: bool,
 }
 
-impl Dialect {
+impl ListDialect {
     /// That of the newest versions.
     pub const NEWEST: Self = Self { limit: 10_000, has_young_fields: true };
 
@@ -82,25 +82,25 @@ impl Dialect {
 }
 
 /// One broker, with the connections of one probe.
-pub struct Emqx {
+pub struct EmqxApi {
     http: Http,
     request_timeout: Duration,
 }
 
-impl Emqx {
+impl EmqxApi {
     /// Prepares to ask; nothing is sent yet.
     ///
     /// # Errors
-    /// [`AskError::Connect`] when the URL cannot be asked at all, which a validated configuration excludes.
-    pub fn new(access: &Access) -> Result<Self, AskError> {
+    /// [`RequestError::Connect`] when the URL cannot be asked at all, which a validated configuration excludes.
+    pub fn new(access: &Access) -> Result<Self, RequestError> {
         Ok(Self { http: Http::new(access)?, request_timeout: access.request_timeout })
     }
 
     /// Looks one client up by its ID. `None` says that the broker does not know it.
     ///
     /// # Errors
-    /// Every [`AskError`]; a row that is not this client's is [`AskError::Decode`].
-    pub async fn lookup(&self, client_id: &str, groups: Groups) -> Asked<Option<Client>> {
+    /// Every [`RequestError`]; a row that is not this client's is [`RequestError::Decode`].
+    pub async fn lookup(&self, client_id: &str, groups: Groups) -> Response<Option<Client>> {
         let by_path = url::lookup_path(client_id);
         let is_by_path = by_path.is_some();
         let target = by_path.unwrap_or_else(|| url::filter_path(client_id));
@@ -108,29 +108,29 @@ impl Emqx {
         let answer = reply.and_then(|reply| {
             if is_by_path { looked_up(&reply, client_id, groups) } else { filtered(&reply, client_id, groups) }
         });
-        Asked { answer, exchange }
+        Response { answer, exchange }
     }
 
     /// Asks how many clients the broker has, which shows at the same time whether it answers at all. `None` says
     /// that it does not count.
     ///
     /// # Errors
-    /// Every [`AskError`].
-    pub async fn count(&self) -> Asked<Option<u64>> {
+    /// Every [`RequestError`].
+    pub async fn count(&self) -> Response<Option<u64>> {
         let target = url::ONE_CLIENT.to_owned();
         let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
         let answer = reply.and_then(|reply| {
             reply.expect_ok()?;
             Ok(wire::page(reply.json(), Groups::STATE)?.count)
         });
-        Asked { answer, exchange }
+        Response { answer, exchange }
     }
 
     /// Asks for a page of the list of clients. It may take as long as it takes.
     ///
     /// # Errors
-    /// Every [`AskError`] but [`AskError::Timeout`].
-    pub async fn page(&self, number: u64, dialect: Dialect, groups: Groups) -> Asked<Page> {
+    /// Every [`RequestError`] but [`RequestError::Timeout`].
+    pub async fn page(&self, number: u64, dialect: ListDialect, groups: Groups) -> Response<Page> {
         let fields = wire::field_names(groups, dialect.has_young_fields);
         let target = url::page_path(number, dialect.limit, &fields);
         let (exchange, reply) = self.http.get(target, MAX_PAGE_BYTES, Duration::MAX).await;
@@ -141,36 +141,36 @@ impl Emqx {
                 wire::page(reply.json(), groups)
             })
             .await
-            .unwrap_or_else(|_| Err(AskError::decode("a page that cannot be read"))),
+            .unwrap_or_else(|_| Err(RequestError::decode("a page that cannot be read"))),
             Err(error) => Err(error),
         };
-        Asked { answer, exchange }
+        Response { answer, exchange }
     }
 
     /// What to say of a request that is given up now: that the broker is silent, or that it could not even be
     /// reached.
     #[must_use]
-    pub fn overdue(&self) -> AskError {
+    pub fn overdue(&self) -> RequestError {
         self.http.overdue()
     }
 }
 
 /// The answer to `GET /clients/{id}`.
-fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, AskError> {
+fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
     if reply.is_unknown_client() {
         return Ok(None);
     }
     reply.expect_ok()?;
     let client = wire::row(reply.json(), groups)?;
     if *client.client_id != *client_id {
-        return Err(AskError::decode("the answer is about another client than the one asked for"));
+        return Err(RequestError::decode("the answer is about another client than the one asked for"));
     }
     Ok(Some(client))
 }
 
 /// The answer to `GET /clients?clientid={id}`, which EMQX before 5.6 and the durable sessions of later versions
 /// fill with strangers. Their presence proves nothing about the client that was asked for.
-fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, AskError> {
+fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
     reply.expect_ok()?;
     let rows = wire::page(reply.json(), groups)?.rows;
     let strangers = rows.iter().any(|row| row.client_id() != Some(client_id));
@@ -180,7 +180,7 @@ fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Cli
     }
     match found.into_iter().reduce(Client::preferred) {
         Some(client) => Ok(Some(client)),
-        None if strangers => Err(AskError::decode(
+        None if strangers => Err(RequestError::decode(
             "this broker ignores the filter by client ID, which is the only way to ask for this ID",
         )),
         None => Ok(None),

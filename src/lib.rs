@@ -12,18 +12,20 @@
 //!                  +-> config -> emqx (what can be asked for), client, tls
 //! server/probe -> metrics/exposition -> metrics -> outcome, client
 //! server/pages, check -> table -> humanize, outcome, client
-//! server -> advice (what people are told of each reason) -> outcome
-//! server/door -> config/web (how the exporter's own port is guarded)
+//! server -> failure_help (what people are told of each reason) -> outcome
+//! server/web_auth -> config/web (how the exporter's own port is guarded)
 //! server/lifecycle, check/watch -> signals (by which a process is asked to stop)
 //! ```
 
-pub mod advice;
-mod causes;
+mod blocking;
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod emqx;
+mod error_chain;
+pub mod failure_help;
+
 mod files;
 pub mod healthcheck;
 mod humanize;
@@ -47,12 +49,12 @@ use std::sync::Arc;
 use actix_web::rt::System;
 use tracing::warn;
 
-use causes::chain;
 use check::CheckError;
 use cli::{Invocation, ServeTask, Task};
 use config::web::WebConfig;
 use config::{Config, ConfigError};
-use server::door::Door;
+use error_chain::chain;
+use server::web_auth::WebAuth;
 use server::{Options, Server};
 
 /// Exit status of a configuration or usage error, and of anything else that keeps the program from its work.
@@ -116,11 +118,11 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     let ServeTask { config_file, mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } =
         task;
     let config = load(&config_file)?;
-    let door = web_config_file.map(|file| Door::open(&file)).transpose()?;
+    let web_auth = web_config_file.map(|file| WebAuth::open(&file)).transpose()?;
     if listen.is_empty() {
         listen.push(config.prometheus.listens_at());
     }
-    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, door };
+    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, web_auth };
     System::new()
         .block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())

@@ -9,21 +9,21 @@ mod probe;
 use jiff::Timestamp;
 
 use crate::client::{Client, ExpiryInterval, Group, Limit};
-use crate::outcome::{Outcome, Told};
+use crate::outcome::{Outcome, ProbedClient};
 use client::CLIENT_METRICS;
 use probe::{OUTCOME_METRICS, TOLD_METRICS};
 
-/// The headings of all families a probe may tell, in the order they are told.
-pub fn headings() -> impl Iterator<Item = &'static Heading> {
-    let outcome = OUTCOME_METRICS.iter().map(|metric| &metric.heading);
-    let told = TOLD_METRICS.iter().map(|metric| &metric.heading);
-    let client = CLIENT_METRICS.iter().map(|metric| &metric.heading);
+/// The families of all families a probe may tell, in the order they are told.
+pub fn families() -> impl Iterator<Item = &'static FamilyMeta> {
+    let outcome = OUTCOME_METRICS.iter().map(|metric| &metric.family);
+    let told = TOLD_METRICS.iter().map(|metric| &metric.family);
+    let client = CLIENT_METRICS.iter().map(|metric| &metric.family);
     outcome.chain(told).chain(client)
 }
 
 /// Name, help and type of a family.
 #[derive(Debug, Clone, Copy)]
-pub struct Heading {
+pub struct FamilyMeta {
     /// Its whole name.
     pub name: &'static str,
     /// What a person reads about it: what is counted, in which unit, and what resets it.
@@ -54,7 +54,7 @@ impl Kind {
 
 /// A family about the probe as a whole.
 struct OutcomeMetric {
-    heading: Heading,
+    family: FamilyMeta,
     samples: OutcomeSamples,
 }
 
@@ -70,13 +70,13 @@ enum OutcomeSamples {
 
 /// A family about an asked-for client, which needs no description by the broker and so bears no user name.
 struct ToldMetric {
-    heading: Heading,
-    value: fn(&Told) -> Option<Value>,
+    family: FamilyMeta,
+    value: fn(&ProbedClient) -> Option<Value>,
 }
 
 /// A family about a client that the broker described.
 struct ClientMetric {
-    heading: Heading,
+    family: FamilyMeta,
     group: Group,
     samples: Samples,
 }
@@ -152,30 +152,26 @@ mod tests {
     #[test]
     fn every_name_is_legal_and_used_once() {
         let mut seen = BTreeSet::new();
-        for heading in headings() {
+        for family in families() {
             let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            assert!(heading.name.bytes().all(legal), "{}", heading.name);
-            assert!(
-                heading.name.starts_with("emqx_") || heading.name.starts_with("probe_"),
-                "{}",
-                heading.name
-            );
-            assert!(seen.insert(heading.name), "{} is there twice", heading.name);
+            assert!(family.name.bytes().all(legal), "{}", family.name);
+            assert!(family.name.starts_with("emqx_") || family.name.starts_with("probe_"), "{}", family.name);
+            assert!(seen.insert(family.name), "{} is there twice", family.name);
         }
     }
 
     #[test]
     fn counters_and_only_counters_end_in_total() {
-        for heading in headings() {
-            assert_eq!(heading.kind == Kind::Counter, heading.name.ends_with("_total"), "{}", heading.name);
+        for family in families() {
+            assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
         }
     }
 
     #[test]
     fn every_help_is_one_line_of_whole_sentences() {
-        for heading in headings() {
-            assert!(heading.help.len() > 20 && heading.help.ends_with('.'), "{}", heading.name);
-            assert!(!heading.help.contains(['\n', '\\']) && !heading.help.contains("  "), "{}", heading.name);
+        for family in families() {
+            assert!(family.help.len() > 20 && family.help.ends_with('.'), "{}", family.name);
+            assert!(!family.help.contains(['\n', '\\']) && !family.help.contains("  "), "{}", family.name);
         }
     }
 
@@ -184,13 +180,9 @@ mod tests {
         let client = Client::default();
         for metric in CLIENT_METRICS {
             match metric.samples {
-                Samples::One(value) => assert_eq!(value(&client), None, "{}", metric.heading.name),
+                Samples::One(value) => assert_eq!(value(&client), None, "{}", metric.family.name),
                 Samples::Each(_, values) => {
-                    assert!(
-                        values.iter().all(|(_, value)| value(&client).is_none()),
-                        "{}",
-                        metric.heading.name
-                    );
+                    assert!(values.iter().all(|(_, value)| value(&client).is_none()), "{}", metric.family.name);
                 }
                 Samples::Info(_) => {}
             }

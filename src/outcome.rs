@@ -26,14 +26,14 @@ pub struct Outcome {
     /// What was asked of each client.
     pub groups: Groups,
     /// What was found out about each asked-for client, in the order of the configuration.
-    pub clients: Vec<Told>,
+    pub clients: Vec<ProbedClient>,
     /// Whether `clients` are all that were asked for. They are not when the broker's whole list was, and could not
     /// be read to its end.
-    pub is_whole: bool,
+    pub is_complete: bool,
     /// Why something could not be found out.
     pub failures: Failures,
     /// What the asking cost.
-    pub account: Account,
+    pub requests: RequestStats,
     /// How long the probe was allowed to take.
     pub timeout: Duration,
     /// How long it took.
@@ -49,71 +49,71 @@ impl Outcome {
 
     /// How many of the asked-for clients are in `state`.
     #[must_use]
-    pub fn count(&self, state: State) -> usize {
-        self.clients.iter().filter(|told| told.finding.state() == state).count()
+    pub fn count(&self, state: ClientState) -> usize {
+        self.clients.iter().filter(|told| told.status.state() == state).count()
     }
 
     /// How many of the asked-for clients are in each state.
     #[must_use]
-    pub fn by_state(&self) -> [(State, usize); State::ALL.len()] {
-        let mut counts = [0; State::ALL.len()];
+    pub fn by_state(&self) -> [(ClientState, usize); ClientState::ALL.len()] {
+        let mut counts = [0; ClientState::ALL.len()];
         for told in &self.clients {
-            counts[told.finding.state() as usize] += 1;
+            counts[told.status.state() as usize] += 1;
         }
-        State::ALL.map(|state| (state, counts[state as usize]))
+        ClientState::ALL.map(|state| (state, counts[state as usize]))
     }
 }
 
 /// What was found out about one client.
 #[derive(Debug)]
-pub struct Told {
+pub struct ProbedClient {
     /// Whom it is about.
-    pub subject: Subject,
+    pub identity: ClientIdentity,
     /// What was found out.
-    pub finding: Finding,
+    pub status: ClientStatus,
 }
 
 /// Whom something was found out about.
 #[derive(Debug, Clone)]
-pub enum Subject {
+pub enum ClientIdentity {
     /// A client of the configuration.
     Watched(Arc<WatchedClient>),
     /// A client, by its ID, that the broker told of because all of its clients were asked for.
     Listed(Arc<str>),
 }
 
-impl Told {
+impl ProbedClient {
     /// What people call the client; its ID where the configuration has no name for it.
     #[must_use]
     pub fn alias(&self) -> &str {
-        match &self.subject {
-            Subject::Watched(watched) => &watched.alias,
-            Subject::Listed(client_id) => client_id,
+        match &self.identity {
+            ClientIdentity::Watched(watched) => &watched.alias,
+            ClientIdentity::Listed(client_id) => client_id,
         }
     }
 
     /// The MQTT client ID.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        match &self.subject {
-            Subject::Watched(watched) => &watched.client_id,
-            Subject::Listed(client_id) => client_id,
+        match &self.identity {
+            ClientIdentity::Watched(watched) => &watched.client_id,
+            ClientIdentity::Listed(client_id) => client_id,
         }
     }
 
     /// How long the client may be away, if the configuration knows it.
     #[must_use]
     pub fn offline_after(&self) -> Option<Duration> {
-        match &self.subject {
-            Subject::Watched(watched) => Some(watched.offline_after),
-            Subject::Listed(_) => None,
+        match &self.identity {
+            ClientIdentity::Watched(watched) => Some(watched.offline_after),
+            ClientIdentity::Listed(_) => None,
         }
     }
 }
 
 /// What was found out about a client.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Finding {
+pub enum ClientStatus {
     /// The broker knows it: it is connected, or its session is held.
     Known(Client),
     /// The broker does not know it.
@@ -122,15 +122,15 @@ pub enum Finding {
     Unknown,
 }
 
-impl Finding {
+impl ClientStatus {
     /// The state this amounts to.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ClientState {
         match self {
-            Self::Known(client) if client.connected => State::Connected,
-            Self::Known(_) => State::Disconnected,
-            Self::Absent => State::Absent,
-            Self::Unknown => State::Unknown,
+            Self::Known(client) if client.connected => ClientState::Connected,
+            Self::Known(_) => ClientState::Disconnected,
+            Self::Absent => ClientState::Absent,
+            Self::Unknown => ClientState::Unknown,
         }
     }
 
@@ -146,7 +146,7 @@ impl Finding {
 
 /// The four honest states of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ClientState {
     /// It is connected.
     Connected,
     /// It is away and the broker holds its session.
@@ -157,7 +157,7 @@ pub enum State {
     Unknown,
 }
 
-impl State {
+impl ClientState {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Connected, Self::Disconnected, Self::Absent, Self::Unknown];
 
@@ -176,7 +176,7 @@ impl State {
 /// Why something could not be found out: a closed set, which is the metric's label, the log's field and the word
 /// people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+pub enum FailureReason {
     /// A secret or a TLS file could not be read.
     Config,
     /// The broker's name could not be resolved.
@@ -201,7 +201,7 @@ pub enum Reason {
     TooLarge,
 }
 
-impl Reason {
+impl FailureReason {
     /// Every reason.
     pub const ALL: [Self; 11] = [
         Self::Config,
@@ -236,19 +236,19 @@ impl Reason {
     }
 }
 
-impl Serialize for State {
+impl Serialize for ClientState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
 }
 
-impl Serialize for Reason {
+impl Serialize for FailureReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for FailureReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
@@ -258,7 +258,7 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// Its kind.
-    pub reason: Reason,
+    pub reason: FailureReason,
     /// The whole chain of causes in one line, without secrets.
     pub text: String,
     /// How many clients are unknown because of it; 0 when nobody was asked for.
@@ -269,12 +269,12 @@ pub struct Failure {
 #[derive(Debug, Default)]
 pub struct Failures {
     told: Vec<Failure>,
-    reasons: Vec<Reason>,
+    reasons: Vec<FailureReason>,
 }
 
 impl Failures {
     /// Adds a failure that leaves `clients` unknown.
-    pub fn add(&mut self, reason: Reason, text: &str, clients: usize) {
+    pub fn add(&mut self, reason: FailureReason, text: &str, clients: usize) {
         if !self.has(reason) {
             self.reasons.push(reason);
             self.reasons.sort_unstable();
@@ -295,13 +295,13 @@ impl Failures {
 
     /// Whether something went wrong for this reason.
     #[must_use]
-    pub fn has(&self, reason: Reason) -> bool {
+    pub fn has(&self, reason: FailureReason) -> bool {
         self.reasons.contains(&reason)
     }
 
     /// The reasons, each once.
     #[must_use]
-    pub fn reasons(&self) -> &[Reason] {
+    pub fn reasons(&self) -> &[FailureReason] {
         &self.reasons
     }
 
@@ -314,9 +314,9 @@ impl Failures {
 
 /// What the asking cost, and how it went.
 #[derive(Debug, Clone, Default)]
-pub struct Account {
+pub struct RequestStats {
     /// Requests sent to the broker, or tried to, repeated ones included.
-    pub requests: u64,
+    pub sent: u64,
     /// How many of these repeated an earlier one.
     pub retries: u64,
     /// Bytes of the bodies the broker answered with.
@@ -328,14 +328,14 @@ pub struct Account {
     /// What was decided on the way, and why, a sentence each.
     pub decisions: Vec<String>,
     /// The first requests that came to an end, in the order they did.
-    pub ended: Vec<EndedRequest>,
+    pub records: Vec<RequestRecord>,
     /// Status and duration of every request that came to an end; no status where no answer began to come.
     pub timings: Vec<(Option<u16>, Duration)>,
 }
 
 /// A request that came to an end.
 #[derive(Debug, Clone)]
-pub struct EndedRequest {
+pub struct RequestRecord {
     /// What was asked for, below the base of the API.
     pub target: String,
     /// Status of the answer, if one began to come.
@@ -348,9 +348,9 @@ pub struct EndedRequest {
     pub error: Option<String>,
 }
 
-impl Account {
+impl RequestStats {
     /// Takes an ended request in.
-    pub fn note(&mut self, request: EndedRequest, is_error_status: bool) {
+    pub fn note(&mut self, request: RequestRecord, is_error_status: bool) {
         self.response_bytes += request.body_bytes;
         self.timings.push((request.status, request.duration));
         if let Some(status) = request.status {
@@ -359,8 +359,8 @@ impl Account {
                 self.last_error_status = Some(status);
             }
         }
-        if self.ended.len() < MAX_REQUESTS_TOLD {
-            self.ended.push(request);
+        if self.records.len() < MAX_REQUESTS_TOLD {
+            self.records.push(request);
         }
     }
 
@@ -373,16 +373,16 @@ impl Account {
 
     /// Adds what another part of the same probe cost.
     pub fn add(&mut self, other: Self) {
-        self.requests += other.requests;
+        self.sent += other.sent;
         self.retries += other.retries;
         self.response_bytes += other.response_bytes;
         self.answered |= other.answered;
         self.last_error_status = other.last_error_status.or(self.last_error_status);
         self.decisions.extend(other.decisions);
-        self.ended.extend(other.ended);
+        self.records.extend(other.records);
         self.timings.extend(other.timings);
         self.decisions.truncate(MAX_DECISIONS_TOLD);
-        self.ended.truncate(MAX_REQUESTS_TOLD);
+        self.records.truncate(MAX_REQUESTS_TOLD);
     }
 
     /// Status of the last answer that was an error, else 200; 0 when there was no answer.

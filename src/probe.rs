@@ -3,10 +3,10 @@
 //! The only place that knows deadlines. The handler of `/probe` and `--check` differ in what they do with the
 //! outcome, not in how it is found.
 
-mod asking;
-mod inquiry;
+mod broker_probe;
+mod list_pager;
 mod progress;
-mod walk;
+mod scheduler;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,14 +16,16 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use crate::causes::chain;
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
-use crate::emqx::{Access, AskError, Emqx, Exchange};
-use crate::outcome::{Account, EndedRequest, Failures, Finding, Outcome, Reason, Subject, Told};
-use asking::MAX_SILENT;
-use inquiry::Inquiry;
+use crate::emqx::{Access, EmqxApi, Exchange, RequestError};
+use crate::error_chain::chain;
+use crate::outcome::{
+    ClientIdentity, ClientStatus, FailureReason, Failures, Outcome, ProbedClient, RequestRecord, RequestStats,
+};
+use broker_probe::BrokerProbe;
 pub use progress::Progress;
+use scheduler::MAX_SILENT;
 
 /// The longest a probe may take, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
@@ -33,11 +35,11 @@ pub const BROKERS_AT_ONCE: usize = 8;
 
 /// What a probe is to find out.
 #[derive(Debug)]
-pub struct Question {
+pub struct ProbeSpec {
     /// The broker to ask.
     pub broker: Arc<Broker>,
     /// Whom to ask for.
-    pub of: Of,
+    pub targets: Targets,
     /// What to ask of them.
     pub groups: Groups,
     /// How long it may take.
@@ -46,74 +48,77 @@ pub struct Question {
 
 /// Whom a probe asks for.
 #[derive(Debug)]
-pub enum Of {
+pub enum Targets {
     /// These clients of the configuration.
     Watched(Vec<Arc<WatchedClient>>),
     /// Every client of the broker.
-    Everyone,
+    All,
 }
 
 /// Asks a broker. Whatever goes wrong on its side is part of the outcome, never an error.
-pub async fn probe(question: Question) -> Outcome {
+pub async fn probe(question: ProbeSpec) -> Outcome {
     probe_with_progress(question, &Progress::default()).await
 }
 
 /// The same, and says on the way how far it has come.
-pub async fn probe_with_progress(question: Question, progress: &Progress) -> Outcome {
+pub async fn probe_with_progress(question: ProbeSpec, progress: &Progress) -> Outcome {
     let started = Instant::now();
-    let Question { broker, of, groups, timeout } = question;
+    let ProbeSpec { broker, targets, groups, timeout } = question;
     let deadline = started + timeout;
     let mut outcome = Outcome {
         broker: broker.alias.clone(),
         groups,
         clients: Vec::new(),
-        is_whole: true,
+        is_complete: true,
         failures: Failures::default(),
-        account: Account::default(),
+        requests: RequestStats::default(),
         timeout,
         duration: Duration::ZERO,
     };
     match prepare(&broker, deadline).await {
         Ok(emqx) => {
-            let inquiry = Inquiry { emqx, broker, groups, deadline, progress };
-            inquiry.ask(of, &mut outcome).await;
+            let inquiry = BrokerProbe { emqx, broker, groups, deadline, progress };
+            inquiry.ask(targets, &mut outcome).await;
         }
-        Err((reason, text)) => give_up(of, reason, &text, &mut outcome),
+        Err((reason, text)) => fail_all(targets, reason, &text, &mut outcome),
     }
     outcome.duration = started.elapsed();
     outcome
 }
 
 /// Nobody can be asked.
-fn give_up(of: Of, reason: Reason, text: &str, outcome: &mut Outcome) {
-    match of {
-        Of::Watched(clients) => {
+fn fail_all(targets: Targets, reason: FailureReason, text: &str, outcome: &mut Outcome) {
+    match targets {
+        Targets::Watched(clients) => {
             outcome.failures.add(reason, text, clients.len());
-            outcome.clients = told(clients, std::iter::repeat(Finding::Unknown));
+            outcome.clients = told(clients, std::iter::repeat(ClientStatus::Unknown));
         }
-        Of::Everyone => {
+        Targets::All => {
             outcome.failures.add(reason, text, 0);
-            outcome.is_whole = false;
+            outcome.is_complete = false;
         }
     }
 }
 
 /// Reads the secrets and the files of TLS, and makes ready to ask.
-async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<Emqx, (Reason, String)> {
+async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
     let access = if broker.reads_files() {
         let reading = Arc::clone(broker);
         // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
         timeout_at(deadline, spawn_blocking(move || access(&reading)))
             .await
             .map_err(|_| {
-                (Reason::Config, "the files of secrets and certificates could not be read in time".into())
+                (
+                    FailureReason::Config,
+                    "the files of secrets and certificates could not be read in time".into(),
+                )
             })?
-            .map_err(|error| (Reason::Config, chain(&error)))?
+            .map_err(|error| (FailureReason::Config, chain(&error)))?
     } else {
         access(broker)
     };
-    let access = access.map_err(|error| (Reason::Config, chain(error.as_ref())))?;
-    Emqx::new(&access).map_err(|error| (reason(&error), chain(&error)))
+    let access = access.map_err(|error| (FailureReason::Config, chain(error.as_ref())))?;
+    EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
 }
 
 fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
@@ -132,31 +137,31 @@ fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
 }
 
 /// Takes a request that came to its end into the account.
-fn note(account: &mut Account, exchange: Exchange, error: Option<&AskError>) {
+fn note(account: &mut RequestStats, exchange: Exchange, error: Option<&RequestError>) {
     let Exchange { target, status, body_bytes, duration } = exchange;
     let error_text = error.map(|error| chain(error));
     let milliseconds = duration.as_millis();
     debug!(path = target, status, milliseconds, error = error_text, "asked the broker");
-    let request = EndedRequest { target, status, body_bytes, duration, error: error_text };
-    account.note(request, matches!(error, Some(AskError::Status { .. })));
+    let request = RequestRecord { target, status, body_bytes, duration, error: error_text };
+    account.note(request, matches!(error, Some(RequestError::Status { .. })));
 }
 
-fn told(clients: Vec<Arc<WatchedClient>>, findings: impl Iterator<Item = Finding>) -> Vec<Told> {
-    let subjects = clients.into_iter().map(Subject::Watched);
-    subjects.zip(findings).map(|(subject, finding)| Told { subject, finding }).collect()
+fn told(clients: Vec<Arc<WatchedClient>>, findings: impl Iterator<Item = ClientStatus>) -> Vec<ProbedClient> {
+    let subjects = clients.into_iter().map(ClientIdentity::Watched);
+    subjects.zip(findings).map(|(identity, status)| ProbedClient { identity, status }).collect()
 }
 
-fn reason(error: &AskError) -> Reason {
+fn reason(error: &RequestError) -> FailureReason {
     match error {
-        AskError::Dns { .. } => Reason::Dns,
-        AskError::Connect { .. } => Reason::Connect,
-        AskError::Tls { .. } => Reason::Tls,
-        AskError::Timeout => Reason::Timeout,
-        AskError::Status { status: 401, .. } => Reason::Unauthorized,
-        AskError::Status { status: 403, .. } => Reason::Forbidden,
-        AskError::Status { .. } => Reason::HttpStatus,
-        AskError::Protocol { .. } => Reason::Protocol,
-        AskError::Decode { .. } => Reason::Decode,
-        AskError::TooLarge { .. } => Reason::TooLarge,
+        RequestError::Dns { .. } => FailureReason::Dns,
+        RequestError::Connect { .. } => FailureReason::Connect,
+        RequestError::Tls { .. } => FailureReason::Tls,
+        RequestError::Timeout => FailureReason::Timeout,
+        RequestError::Status { status: 401, .. } => FailureReason::Unauthorized,
+        RequestError::Status { status: 403, .. } => FailureReason::Forbidden,
+        RequestError::Status { .. } => FailureReason::HttpStatus,
+        RequestError::Protocol { .. } => FailureReason::Protocol,
+        RequestError::Decode { .. } => FailureReason::Decode,
+        RequestError::TooLarge { .. } => FailureReason::TooLarge,
     }
 }

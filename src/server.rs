@@ -1,19 +1,19 @@
 //! The exporter's own HTTP side: every route is in one list.
 
 mod access_log;
-mod asking;
+mod active_config;
 mod debug_view;
 mod discovery;
-pub mod door;
 mod failure_log;
 mod lifecycle;
 mod limits;
 mod pages;
 mod probe;
+mod probe_limiter;
 pub mod query;
-mod running;
 mod status;
 mod telemetry;
+pub mod web_auth;
 
 use std::future::ready;
 use std::io;
@@ -31,14 +31,14 @@ use tracing::info;
 
 use crate::config::{Config, ConfigError};
 use crate::outcome::Outcome;
-use crate::probe::Question;
-use asking::{Busy, Places, UnderWay};
-use door::Door;
+use crate::probe::ProbeSpec;
+use active_config::ActiveConfig;
 use failure_log::FailureLog;
 use lifecycle::{Readiness, Signals};
 use limits::Limits;
-use running::Running;
+use probe_limiter::{Busy, ProbeLimiter, ProbePermit};
 use telemetry::Telemetry;
+use web_auth::WebAuth;
 
 /// What the command line says about serving.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Options {
     /// How long requests are still taken after a stop was asked for, while readiness is denied.
     pub shutdown_delay: Duration,
     /// Who may ask, and whether over TLS; plain HTTP for everyone without it.
-    pub door: Option<Arc<Door>>,
+    pub web_auth: Option<Arc<WebAuth>>,
 }
 
 /// Why the exporter could not be started, or stopped running.
@@ -75,25 +75,25 @@ pub enum ServerError {
 }
 
 /// What every handler needs.
-struct State {
-    running: Running,
+struct AppState {
+    active_config: ActiveConfig,
     readiness: Readiness,
     failures: FailureLog,
     timeout_offset: Duration,
     telemetry: Telemetry,
-    places: Places,
-    door: Option<Arc<Door>>,
+    places: ProbeLimiter,
+    web_auth: Option<Arc<WebAuth>>,
 }
 
-impl State {
+impl AppState {
     /// Asks a broker, and counts what came of it.
-    async fn ask(&self, question: Question) -> Result<(Outcome, UnderWay), Busy> {
+    async fn ask(&self, question: ProbeSpec) -> Result<(Outcome, ProbePermit), Busy> {
         self.places.ask(question, &self.telemetry, &self.failures).await
     }
 
     /// Reads the configuration again. It blocks.
     fn reload(&self) -> Result<(), ConfigError> {
-        self.running.reload(&self.telemetry, &self.failures)
+        self.active_config.reload(&self.telemetry, &self.failures)
     }
 }
 
@@ -101,7 +101,7 @@ impl State {
 pub struct Server {
     running: RunningServer,
     addresses: Vec<SocketAddr>,
-    state: Data<State>,
+    state: Data<AppState>,
     shutdown_delay: Duration,
 }
 
@@ -113,29 +113,29 @@ impl Server {
     /// An address that cannot be listened on.
     pub fn bind(file: &Path, config: Arc<Config>, options: &Options) -> Result<Self, ServerError> {
         let telemetry = Telemetry::new()?;
-        let state = Data::new(State {
-            running: Running::new(file, config),
+        let state = Data::new(AppState {
+            active_config: ActiveConfig::new(file, config),
             readiness: Readiness::default(),
             failures: FailureLog::default(),
             timeout_offset: options.timeout_offset,
             telemetry,
-            places: Places::new(options.max_probes),
-            door: options.door.clone(),
+            places: ProbeLimiter::new(options.max_probes),
+            web_auth: options.web_auth.clone(),
         });
         let shared = state.clone();
         let app = move || {
             App::new()
                 .app_data(shared.clone())
-                .wrap(from_fn(door::admit))
+                .wrap(from_fn(web_auth::authenticate))
                 .wrap(from_fn(access_log::log))
                 .configure(routes)
         };
         let shutdown_delay = options.shutdown_delay;
         let limits = Limits::of(options.max_probes);
-        if let Some(door) = options.door.as_ref().filter(|door| door.speaks_tls()) {
+        if let Some(web_auth) = options.web_auth.as_ref().filter(|web_auth| web_auth.speaks_tls()) {
             let listeners = listen(&options.listen)?;
             let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-            let running = door::serve(door, listeners, limits, app)?;
+            let running = web_auth::serve(web_auth, listeners, limits, app)?;
             return Ok(Self { running, addresses, state, shutdown_delay });
         }
         let mut server = HttpServer::new(app)

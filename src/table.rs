@@ -9,7 +9,7 @@ mod order;
 use jiff::Timestamp;
 
 use crate::client::{Group, Groups, Session};
-use crate::outcome::Told;
+use crate::outcome::ProbedClient;
 pub(crate) use cell::{Cell, Weight, harmless, is_command};
 use content::Content;
 pub(crate) use content::word;
@@ -20,7 +20,7 @@ pub(crate) use order::{Order, UnknownColumn};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
     /// What was found out about the client.
-    pub(crate) told: &'a Told,
+    pub(crate) told: &'a ProbedClient,
     /// Alias of the broker.
     pub(crate) broker: &'a str,
 }
@@ -155,7 +155,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         alignment: Alignment::Left,
         group: Group::State,
         shown: Shown::OnPage,
-        content: Content::Name(|row| row.told.finding.client()?.username.as_deref()),
+        content: Content::Name(|row| row.told.status.client()?.username.as_deref()),
     },
     Column {
         name: "node",
@@ -164,7 +164,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         alignment: Alignment::Left,
         group: Group::Session,
         shown: Shown::OnPage,
-        content: Content::Name(|row| row.told.finding.client()?.node.as_deref()),
+        content: Content::Name(|row| row.told.status.client()?.node.as_deref()),
     },
 ];
 
@@ -231,6 +231,6 @@ impl Column {
     }
 }
 
-fn session(told: &Told) -> Option<&Session> {
-    told.finding.client()?.session.as_deref()
+fn session(told: &ProbedClient) -> Option<&Session> {
+    told.status.client()?.session.as_deref()
 }

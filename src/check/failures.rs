@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::humanize::clients_unknown;
-use crate::outcome::{Outcome, State};
+use crate::outcome::{ClientState, Outcome};
 use crate::table::is_command;
 
 /// Says what could not be found out, in the words of the metric `emqx_probe_failure_reason`.
@@ -31,7 +31,7 @@ fn failure_lines(outcome: &Outcome) -> Vec<String> {
         })
         .collect();
     let told: usize = failures.iter().map(|failure| failure.clients).sum();
-    let untold = outcome.count(State::Unknown).saturating_sub(told);
+    let untold = outcome.count(ClientState::Unknown).saturating_sub(told);
     if untold > 0 {
         lines.push(format!("{broker}: more of the like{}", clients_unknown(untold)));
     }
@@ -45,7 +45,7 @@ mod tests {
 
     use super::*;
     use crate::client::{Groups, WatchedClient};
-    use crate::outcome::{Account, Failures, Finding, Reason, Subject, Told};
+    use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient, RequestStats};
 
     fn outcome(unknown: usize, failures: Failures) -> Outcome {
         let client = |number| WatchedClient {
@@ -53,15 +53,17 @@ mod tests {
             client_id: format!("client-{number}"),
             offline_after: Duration::from_secs(900),
         };
-        let told =
-            |number| Told { subject: Subject::Watched(Arc::new(client(number))), finding: Finding::Unknown };
+        let told = |number| ProbedClient {
+            identity: ClientIdentity::Watched(Arc::new(client(number))),
+            status: ClientStatus::Unknown,
+        };
         Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..unknown).map(told).collect(),
-            is_whole: true,
+            is_complete: true,
             failures,
-            account: Account::default(),
+            requests: RequestStats::default(),
             timeout: Duration::from_secs(15),
             duration: Duration::ZERO,
         }
@@ -70,8 +72,8 @@ mod tests {
     #[test]
     fn a_failure_is_one_line_whatever_its_text() {
         let mut failures = Failures::default();
-        failures.add(Reason::Decode, "\u{1b}[2Jcleared\nand \u{9b}\u{202e}more", 1);
-        failures.add(Reason::Timeout, "no answer in time", 0);
+        failures.add(FailureReason::Decode, "\u{1b}[2Jcleared\nand \u{9b}\u{202e}more", 1);
+        failures.add(FailureReason::Timeout, "no answer in time", 0);
         assert_eq!(
             failure_lines(&outcome(1, failures)),
             [
@@ -85,7 +87,7 @@ mod tests {
     fn clients_whose_failure_is_not_told_are_still_counted() {
         let mut failures = Failures::default();
         for number in 0..11 {
-            failures.add(Reason::Decode, &format!("odd {number}"), 2);
+            failures.add(FailureReason::Decode, &format!("odd {number}"), 2);
         }
         let lines = failure_lines(&outcome(22, failures));
         assert_eq!(lines.len(), 9);

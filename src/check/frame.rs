@@ -105,34 +105,36 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::check::Verdict;
+    use crate::check::CheckStatus;
     use crate::client::Groups;
-    use crate::outcome::{Account, Failures, Finding, Outcome, Reason, Subject, Told};
+    use crate::outcome::{
+        ClientIdentity, ClientStatus, FailureReason, Failures, Outcome, ProbedClient, RequestStats,
+    };
 
     const EVERY: Duration = Duration::from_secs(5);
 
     fn round(clients: usize, failures: usize) -> Round {
-        let told = |number| Told {
-            subject: Subject::Listed(Arc::from(format!("client-{number:03}"))),
-            finding: Finding::Absent,
+        let told = |number| ProbedClient {
+            identity: ClientIdentity::Listed(Arc::from(format!("client-{number:03}"))),
+            status: ClientStatus::Absent,
         };
         let mut outcome = Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..clients).map(told).collect(),
-            is_whole: true,
+            is_complete: true,
             failures: Failures::default(),
-            account: Account::default(),
+            requests: RequestStats::default(),
             timeout: Duration::from_secs(15),
             duration: Duration::ZERO,
         };
         for number in 0..failures {
             let text = format!("failure {number} with many a word that nobody wants to miss, and another");
-            outcome.failures.add(Reason::Decode, &text, 0);
+            outcome.failures.add(FailureReason::Decode, &text, 0);
         }
         let at = Timestamp::from_second(1_800_000_000).expect("a time");
         let took = Duration::from_millis(1234);
-        Round { outcomes: vec![outcome], verdict: Verdict::Answered, asked_at: at, answered_at: at, took }
+        Round { outcomes: vec![outcome], verdict: CheckStatus::Answered, asked_at: at, answered_at: at, took }
     }
 
     fn shown(round: &Round, size: (usize, usize)) -> Vec<String> {

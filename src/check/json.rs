@@ -8,7 +8,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::drawing::rows;
 use crate::client::{Address, Process, Queue, Session, Traffic};
-use crate::outcome::{Outcome, Reason, State};
+use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::table::{Order, Row, is_command};
 
 /// What a broker said. What it did not say is not there, so that no script takes `null` for a value.
@@ -23,7 +23,7 @@ struct BrokerAnswer<'a> {
 
 #[derive(Serialize)]
 struct FailureAnswer<'a> {
-    reason: Reason,
+    reason: FailureReason,
     text: &'a str,
     clients_unknown: usize,
 }
@@ -33,7 +33,7 @@ struct FailureAnswer<'a> {
 struct ClientAnswer<'a> {
     alias: &'a str,
     client_id: &'a str,
-    state: State,
+    state: ClientState,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,11 +83,11 @@ fn clients<S: Serializer>(rows: &&[Row<'_>], serializer: S) -> Result<S::Ok, S::
 
 impl<'a> From<Row<'a>> for ClientAnswer<'a> {
     fn from(Row { told, .. }: Row<'a>) -> Self {
-        let client = told.finding.client();
+        let client = told.status.client();
         Self {
             alias: told.alias(),
             client_id: told.client_id(),
-            state: told.finding.state(),
+            state: told.status.state(),
             username: client.and_then(|client| client.username.as_deref()),
             node: client.and_then(|client| client.node.as_deref()),
             session: client.and_then(|client| client.session.as_deref()),

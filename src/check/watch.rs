@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::frame::{frame, waiting};
 use super::progress::Line;
 use super::screen::{self, Screen};
-use super::{CheckError, Inquiry, Round, Style, Verdict};
+use super::{CheckError, CheckRun, CheckStatus, Round, Style};
 use crate::cli::Output;
 use crate::signals::Stop;
 
@@ -21,7 +21,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Asks again so long after it asked last, or at once where that took longer, and says what the last answer came to.
 /// Without any answer, nobody could be asked in full.
-pub(super) async fn watch(inquiry: &Inquiry, every: Duration) -> Result<Verdict, CheckError> {
+pub(super) async fn watch(inquiry: &CheckRun, every: Duration) -> Result<CheckStatus, CheckError> {
     let mut stop = Stop::listen()?;
     if inquiry.style.output == Output::Table && screen::can_redraw(&io::stdout()) {
         Ok(Frames::open(inquiry, every)?.draw_until(&mut stop).await?)
@@ -31,8 +31,8 @@ pub(super) async fn watch(inquiry: &Inquiry, every: Duration) -> Result<Verdict,
 }
 
 /// Prints one answer after the other, as long as somebody reads them.
-async fn print_until(stop: &mut Stop, inquiry: &Inquiry, every: Duration) -> io::Result<Verdict> {
-    let mut verdict = Verdict::Incomplete;
+async fn print_until(stop: &mut Stop, inquiry: &CheckRun, every: Duration) -> io::Result<CheckStatus> {
+    let mut verdict = CheckStatus::Incomplete;
     loop {
         let next = Instant::now() + every;
         let Some(round) = stop.or(inquiry.ask(Line::on_stderr())).await else { break };
@@ -60,7 +60,7 @@ async fn print(style: Style, round: Round) -> io::Result<bool> {
 
 /// The answers in a terminal, each in the place of the one before.
 struct Frames<'a> {
-    inquiry: &'a Inquiry,
+    inquiry: &'a CheckRun,
     every: Duration,
     screen: Screen,
     resized: Signal,
@@ -70,13 +70,13 @@ struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    fn open(inquiry: &'a Inquiry, every: Duration) -> io::Result<Self> {
+    fn open(inquiry: &'a CheckRun, every: Duration) -> io::Result<Self> {
         let resized = signal(SignalKind::window_change())?;
         let suspended = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
         Ok(Self { inquiry, every, screen: Screen::take()?, resized, suspended, last: None })
     }
 
-    async fn draw_until(mut self, stop: &mut Stop) -> io::Result<Verdict> {
+    async fn draw_until(mut self, stop: &mut Stop) -> io::Result<CheckStatus> {
         self.draw()?;
         loop {
             let next = Instant::now() + self.every;
@@ -88,7 +88,7 @@ impl<'a> Frames<'a> {
                 break;
             }
         }
-        Ok(self.last.map_or(Verdict::Incomplete, |round| round.verdict))
+        Ok(self.last.map_or(CheckStatus::Incomplete, |round| round.verdict))
     }
 
     /// Waits for something, and draws anew when the terminal has changed meanwhile.

@@ -12,15 +12,15 @@ pub(super) const RIGHT: &str = "an http or https URL whose path ends in /api, su
 /// No message shows the URL, since it may hold a password.
 pub(super) fn read(value: &Value<'_>) -> Option<Url> {
     let Some(url) = value.text(RIGHT)?.parse::<Url>().ok().filter(is_http) else {
-        return value.must_be(RIGHT);
+        return value.expected(RIGHT);
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return value.must_be("without a user name and password; write them as api_key and api_secret");
+        return value.expected("without a user name and password; write them as api_key and api_secret");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return value.must_be("without a query (?) and a fragment (#)");
+        return value.expected("without a query (?) and a fragment (#)");
     }
-    with_base_path(url).or_else(|| value.must_be(RIGHT))
+    with_base_path(url).or_else(|| value.expected(RIGHT))
 }
 
 fn is_http(url: &Url) -> bool {

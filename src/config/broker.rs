@@ -76,7 +76,7 @@ pub(super) fn read_all(value: &Value<'_>) -> Vec<ListedBroker> {
         return vec![read(value, RIGHT, &mut HashSet::new())];
     }
     let Some(elements) = value.elements(RIGHT).filter(|elements| !elements.is_empty()) else {
-        value.reject("must not be empty: there is no broker to ask");
+        value.error("must not be empty: there is no broker to ask");
         return Vec::new();
     };
     let mut taken = HashSet::new();
@@ -100,10 +100,10 @@ fn read_alias(section: &mut Section<'_>, taken: &mut HashSet<String>) -> Option<
     let value = section.required("alias", RIGHT)?;
     let alias = value.line(RIGHT)?;
     if alias == "*" {
-        return value.must_be("another name: * stands for all brokers");
+        return value.expected("another name: * stands for all brokers");
     }
     if !taken.insert(alias.to_owned()) {
-        value.reject("is the alias of another broker already");
+        value.error("is the alias of another broker already");
     }
     Some(alias.to_owned())
 }
@@ -152,7 +152,7 @@ fn read_timeout(value: &Value<'_>) -> Option<Duration> {
     };
     seconds
         .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_TIMEOUT)
-        .or_else(|| value.must_be("a number of seconds above 0 and up to 120"))
+        .or_else(|| value.expected("a number of seconds above 0 and up to 120"))
 }
 
 fn read_nodes(value: &Value<'_>) -> Option<BTreeMap<String, u64>> {
@@ -164,7 +164,7 @@ fn read_nodes(value: &Value<'_>) -> Option<BTreeMap<String, u64>> {
             continue;
         };
         if nodes.insert(name_text.to_owned(), number).is_some() {
-            name.reject("a node stands here twice; keep one of them");
+            name.error("a node stands here twice; keep one of them");
         }
     }
     Some(nodes)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broker::ListedBroker;
+use super::diagnostics::shown;
 use super::duration;
-use super::findings::shown;
 use super::section::Section;
 use super::value::Value;
 use crate::client::WatchedClient;
@@ -22,9 +22,9 @@ const LONGEST_CLIENT_ID: usize = u16::MAX as usize;
 const LONGEST_REQUEST_LINE: usize = 8000;
 
 /// Reads the list of clients and gives each to its brokers.
-pub(super) fn hand_out(list: &Value<'_>, default_offline_after: Duration, brokers: &mut [ListedBroker]) {
+pub(super) fn assign(list: &Value<'_>, default_offline_after: Duration, brokers: &mut [ListedBroker]) {
     const RIGHT: &str = "a list of clients, each with alias and client_id";
-    let mut desk = Desk::new(brokers);
+    let mut desk = ClientAssignment::new(brokers);
     for value in list.elements(RIGHT).unwrap_or_default() {
         if let Some(section) = Section::open(&value, "a mapping with alias and client_id") {
             desk.accept(section, default_offline_after);
@@ -33,7 +33,7 @@ pub(super) fn hand_out(list: &Value<'_>, default_offline_after: Duration, broker
 }
 
 /// Gives clients to brokers and sees that they can be told apart there.
-struct Desk<'b> {
+struct ClientAssignment<'b> {
     brokers: &'b mut [ListedBroker],
     /// The brokers' numbers, by alias.
     numbers: HashMap<String, usize>,
@@ -49,7 +49,7 @@ struct Taken {
     client_ids: HashSet<String>,
 }
 
-impl<'b> Desk<'b> {
+impl<'b> ClientAssignment<'b> {
     fn new(brokers: &'b mut [ListedBroker]) -> Self {
         let numbered = brokers.iter().enumerate();
         let numbers = numbered.filter_map(|(number, broker)| Some((broker.alias.clone()?, number))).collect();
@@ -68,7 +68,7 @@ impl<'b> Desk<'b> {
         let client_id = client_id.and_then(|value| self.read_client_id(&value, &numbers));
         if let Some((alias, client_id)) = alias.zip(client_id) {
             let offline_after = offline_after.unwrap_or(default_offline_after);
-            self.hand_over(&Arc::new(WatchedClient { alias, client_id, offline_after }), &numbers);
+            self.assign_to(&Arc::new(WatchedClient { alias, client_id, offline_after }), &numbers);
         }
     }
 
@@ -92,14 +92,14 @@ impl<'b> Desk<'b> {
         }
         let elements = value.elements(BROKERS).unwrap_or_default();
         match elements.as_slice() {
-            [] => value.reject("must not be empty: a client is watched on some broker, or on all (\"*\")"),
+            [] => value.error("must not be empty: a client is watched on some broker, or on all (\"*\")"),
             [only] if only.as_text() == Some("*") => return self.all(),
             _ => {}
         }
         let mut numbers = Vec::new();
         for element in &elements {
             match self.read_broker(element) {
-                Some(number) if numbers.contains(&number) => element.reject("is in this list already"),
+                Some(number) if numbers.contains(&number) => element.error("is in this list already"),
                 Some(number) => numbers.push(number),
                 None => {}
             }
@@ -110,11 +110,11 @@ impl<'b> Desk<'b> {
     fn read_broker(&self, value: &Value<'_>) -> Option<usize> {
         let alias = value.line(BROKERS)?;
         if alias == "*" {
-            return value.must_be("alone in the list: * stands for all brokers");
+            return value.expected("alone in the list: * stands for all brokers");
         }
         let number = self.numbers.get(alias).copied();
         if number.is_none() && self.knows_all {
-            value.reject(format_args!("there is no broker {}", shown(alias)));
+            value.error(format_args!("there is no broker {}", shown(alias)));
         }
         number
     }
@@ -127,7 +127,7 @@ impl<'b> Desk<'b> {
         let alias = value.line(ALIAS)?.to_owned();
         for number in numbers {
             if !self.taken[*number].aliases.insert(alias.clone()) {
-                return value.must_be("unique: another client of the same broker has this alias");
+                return value.expected("unique: another client of the same broker has this alias");
             }
         }
         Some(alias)
@@ -136,15 +136,15 @@ impl<'b> Desk<'b> {
     fn read_client_id(&mut self, value: &Value<'_>, numbers: &[usize]) -> Option<String> {
         let client_id = value.text(CLIENT_ID)?;
         if client_id.contains('\0') {
-            return value.must_be("without NUL: MQTT does not allow it");
+            return value.expected("without NUL: MQTT does not allow it");
         }
         if client_id.len() > LONGEST_CLIENT_ID {
-            return value.must_be(format_args!("at most {LONGEST_CLIENT_ID} bytes: MQTT allows no more"));
+            return value.expected(format_args!("at most {LONGEST_CLIENT_ID} bytes: MQTT allows no more"));
         }
         for number in numbers {
             self.check_request_line(value, client_id, *number);
             if !self.taken[*number].client_ids.insert(client_id.to_owned()) {
-                return value.must_be("unique: another client of the same broker has this client ID");
+                return value.expected("unique: another client of the same broker has this client ID");
             }
         }
         Some(client_id.to_owned())
@@ -156,7 +156,7 @@ impl<'b> Desk<'b> {
         };
         let length = request_line_bytes(&broker.api_url, client_id);
         if length > LONGEST_REQUEST_LINE {
-            value.reject(format_args!(
+            value.error(format_args!(
                 "must be shorter: to look it up on {} takes a request line of {length} bytes, \
                  and EMQX reads at most {LONGEST_REQUEST_LINE}",
                 shown(&broker.alias)
@@ -164,7 +164,7 @@ impl<'b> Desk<'b> {
         }
     }
 
-    fn hand_over(&mut self, client: &Arc<WatchedClient>, numbers: &[usize]) {
+    fn assign_to(&mut self, client: &Arc<WatchedClient>, numbers: &[usize]) {
         for number in numbers {
             if let Some(broker) = &mut self.brokers[*number].broker {
                 broker.clients.push(Arc::clone(client));

@@ -23,7 +23,7 @@ const LONGEST_MILLISECONDS: u64 = i64::MAX as u64 / 1_000_000;
 
 /// A positive duration.
 pub(super) fn read(value: &Value<'_>) -> Option<Duration> {
-    parse(value.text(RIGHT)?).or_else(|| value.must_be(RIGHT))
+    parse(value.text(RIGHT)?).or_else(|| value.expected(RIGHT))
 }
 
 fn parse(text: &str) -> Option<Duration> {

@@ -66,7 +66,7 @@ impl SyntaxError {
 
 /// The way from the root of a document to a key or a value. Places compare in the order of the document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct NodePath {
     /// How many elements or entries come before, in the outermost sequence or mapping first.
     steps: Vec<usize>,
     part: Part,
@@ -79,7 +79,7 @@ enum Part {
     Value,
 }
 
-impl Place {
+impl NodePath {
     /// The value of the element or entry number `index` of what stands here.
     pub(super) fn value(&self, index: usize) -> Self {
         Self { steps: self.steps.iter().copied().chain([index]).collect(), part: Part::Value }

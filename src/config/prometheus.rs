@@ -63,7 +63,7 @@ pub(super) fn read(value: Option<Value<'_>>) -> (PrometheusSettings, Duration) {
 
 fn read_address(value: &Value<'_>) -> Option<IpAddr> {
     const RIGHT: &str = "an IP address to listen on, such as 0.0.0.0 or \"::\"";
-    value.text(RIGHT)?.parse().ok().or_else(|| value.must_be(RIGHT))
+    value.text(RIGHT)?.parse().ok().or_else(|| value.expected(RIGHT))
 }
 
 fn read_groups(value: &Value<'_>) -> Option<Groups> {
@@ -74,9 +74,9 @@ fn read_groups(value: &Value<'_>) -> Option<Groups> {
             continue;
         };
         match name.parse::<Group>() {
-            Ok(group) if groups.contains(&group) => element.reject("is in this list already"),
+            Ok(group) if groups.contains(&group) => element.error("is in this list already"),
             Ok(group) => groups.push(group),
-            Err(unknown @ UnknownGroup) => element.reject(unknown),
+            Err(unknown @ UnknownGroup) => element.error(unknown),
         }
     }
     Some(groups.into_iter().collect())

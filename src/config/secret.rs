@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::value::Value;
-use crate::causes;
+use crate::error_chain;
 use crate::files::read_bounded;
 
 /// The largest secret file, in bytes.
@@ -167,7 +167,7 @@ fn checked(text: String) -> Result<SecretString, Fault> {
 /// An API key. It is sent as the user name of basic authentication, in which a colon would end it.
 pub(super) fn read_key(value: &Value<'_>) -> Option<Secret> {
     if value.as_text().is_some_and(|key| key.contains(':')) {
-        return value.must_be("without a colon (:); the secret behind it belongs into api_secret");
+        return value.expected("without a colon (:); the secret behind it belongs into api_secret");
     }
     let key = read_source(value)?;
     warn_of(key.read_key(), value);
@@ -184,8 +184,10 @@ pub(super) fn read(value: &Value<'_>) -> Option<Secret> {
 /// A secret that cannot be had now is worth a warning only: it may come before it is needed.
 fn warn_of(read: Result<SecretString, SecretError>, value: &Value<'_>) {
     if let Err(error) = read {
-        let reason = causes::chain(&error);
-        value.findings().warning(format!("{}: {reason}; probes will fail until it can be read", value.name()));
+        let reason = error_chain::chain(&error);
+        value
+            .diagnostics()
+            .warning(format!("{}: {reason}; probes will fail until it can be read", value.name()));
     }
 }
 
@@ -201,17 +203,17 @@ fn read_text(value: &Value<'_>) -> Option<Secret> {
 fn read_reference(value: &Value<'_>) -> Option<Secret> {
     let entries = value.entries(RIGHT)?;
     let [(key, target)] = entries.as_slice() else {
-        return value.must_be(RIGHT);
+        return value.expected(RIGHT);
     };
     match key.as_text() {
         Some("file") => target.under("file").file().map(Secret::File),
         Some("env") => read_name(&target.under("env")).map(Secret::Env),
-        _ => value.must_be(RIGHT),
+        _ => value.expected(RIGHT),
     }
 }
 
 fn read_name(value: &Value<'_>) -> Option<String> {
     const RIGHT: &str = "the name of an environment variable";
     let name = value.line(RIGHT)?;
-    if name.contains('=') { value.must_be(RIGHT) } else { Some(name.to_owned()) }
+    if name.contains('=') { value.expected(RIGHT) } else { Some(name.to_owned()) }
 }

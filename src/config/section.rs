@@ -28,10 +28,10 @@ impl<'d> Section<'d> {
     /// The value of `key`, which must be there.
     pub(super) fn required(&mut self, key: &'static str, right: impl Display) -> Option<Value<'d>> {
         let Some(value) = self.find(key) else {
-            self.whole.reject(format_args!("{key} is missing: {right}"));
+            self.whole.error(format_args!("{key} is missing: {right}"));
             return None;
         };
-        if value.is_null() { value.must_be(right) } else { Some(value) }
+        if value.is_null() { value.expected(right) } else { Some(value) }
     }
 
     /// The whole number that `key` leads to, within a range.
@@ -47,7 +47,7 @@ impl<'d> Section<'d> {
         self.optional(key)
             .and_then(|value| match value.kind() {
                 Some(Kind::Bool(answer)) => Some(answer),
-                _ => value.must_be("true or false"),
+                _ => value.expected("true or false"),
             })
             .unwrap_or(default)
     }
@@ -57,7 +57,7 @@ impl<'d> Section<'d> {
         self.entries.retain(|(found, value)| {
             let refused = found.as_text() == Some(key);
             if refused {
-                value.under(key).reject(&why);
+                value.under(key).error(&why);
             }
             !refused
         });
@@ -68,7 +68,7 @@ impl<'d> Section<'d> {
         let mut seen = HashSet::new();
         for (key, value) in &self.entries {
             let Some(text) = key.as_text() else {
-                key.reject("a key must be a text");
+                key.error("a key must be a text");
                 continue;
             };
             let key = if self.known.contains(&text) || (is_setting(text) && !value.is_null()) {
@@ -77,9 +77,9 @@ impl<'d> Section<'d> {
                 key.clone()
             };
             if !self.known.contains(&text) {
-                key.reject(explain_unknown(text, &self.known));
+                key.error(explain_unknown(text, &self.known));
             } else if !seen.insert(text) {
-                key.reject("stands here twice; keep one of them");
+                key.error("stands here twice; keep one of them");
             }
         }
     }

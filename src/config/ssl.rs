@@ -24,19 +24,19 @@ pub(super) fn read(value: &Value<'_>) -> Option<TlsSettings> {
         Some(Kind::Bool(true)) => Some(trusting(Trust::System)),
         Some(Kind::Bool(false)) => Some(trusting(Trust::Anyone)),
         Some(Kind::Text) => value.file().map(|path| trusting(Trust::CaFile(path))),
-        _ => value.must_be(RIGHT),
+        _ => value.expected(RIGHT),
     }
 }
 
 /// Reads the files; what is wrong with them is a problem of the setting at `value`.
 pub(super) fn load(settings: TlsSettings, value: &Value<'_>) -> Option<Tls> {
-    Tls::load(settings).map_err(|error| value.reject_for(&error)).ok()
+    Tls::load(settings).map_err(|error| value.error_from(&error)).ok()
 }
 
 /// Says that settings other than `true` and `false` are in vain without TLS.
 pub(super) fn warn_without_tls(value: &Value<'_>) {
     if !matches!(value.kind(), Some(Kind::Bool(_))) {
-        value.findings().warning(format!("{} has no effect: api_url is http", value.name()));
+        value.diagnostics().warning(format!("{} has no effect: api_url is http", value.name()));
     }
 }
 
@@ -58,7 +58,7 @@ fn read_trust(section: &mut Section<'_>) -> Trust {
     let skips_verification = section.bool_or("insecure_skip_verify", false);
     match ca_file {
         Some(ca_file) if skips_verification => {
-            ca_file.reject("contradicts insecure_skip_verify, which trusts anyone; keep one of them");
+            ca_file.error("contradicts insecure_skip_verify, which trusts anyone; keep one of them");
             Trust::Anyone
         }
         Some(ca_file) => ca_file.file().map_or(Trust::System, Trust::CaFile),
@@ -74,13 +74,13 @@ fn read_identity(section: &mut Section<'_>, whole: &Value<'_>) -> Option<Identit
             Some(Identity { cert_file: cert_file?, key_file: key_file? })
         }
         (None, None) => None,
-        (Some(_), None) => whole.must_be("given key_file as well: cert_file needs it"),
-        (None, Some(_)) => whole.must_be("given cert_file as well: key_file needs it"),
+        (Some(_), None) => whole.expected("given key_file as well: cert_file needs it"),
+        (None, Some(_)) => whole.expected("given cert_file as well: key_file needs it"),
     }
 }
 
 fn read_server_name(value: &Value<'_>) -> Option<String> {
     const RIGHT: &str = "a DNS name or an IP address";
     let name = value.line(RIGHT)?;
-    if ServerName::try_from(name).is_err() { value.must_be(RIGHT) } else { Some(name.to_owned()) }
+    if ServerName::try_from(name).is_err() { value.expected(RIGHT) } else { Some(name.to_owned()) }
 }

@@ -8,50 +8,50 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use super::diagnostics::Diagnostics;
 use super::document::{Kind, Node};
-use super::findings::Findings;
-use super::location::Place;
-use crate::causes::chain;
+use super::location::NodePath;
+use crate::error_chain::chain;
 
 /// One value, or one key, of the file.
 #[derive(Clone)]
 pub(super) struct Value<'d> {
     node: &'d Node,
-    place: Place,
+    place: NodePath,
     /// The path to it as people write it, such as `emqx[1].api_url`; empty for the whole file.
     name: String,
-    findings: &'d Findings,
+    diagnostics: &'d Diagnostics,
 }
 
 impl<'d> Value<'d> {
     /// The whole file.
-    pub(super) fn root(node: &'d Node, findings: &'d Findings) -> Self {
-        Self { node, place: Place::default(), name: String::new(), findings }
+    pub(super) fn root(node: &'d Node, diagnostics: &'d Diagnostics) -> Self {
+        Self { node, place: NodePath::default(), name: String::new(), diagnostics }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn findings(&self) -> &'d Findings {
-        self.findings
+    pub(super) fn diagnostics(&self) -> &'d Diagnostics {
+        self.diagnostics
     }
 
     /// Says what is wrong with this value.
-    pub(super) fn reject(&self, message: impl Display) {
+    pub(super) fn error(&self, message: impl Display) {
         let message =
             if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
-        self.findings.problem(self.place.clone(), message);
+        self.diagnostics.problem(self.place.clone(), message);
     }
 
     /// Says what went wrong with what this value names, with all its causes.
-    pub(super) fn reject_for(&self, error: &dyn Error) {
-        self.reject(chain(error));
+    pub(super) fn error_from(&self, error: &dyn Error) {
+        self.error(chain(error));
     }
 
     /// Says what this value would have to be.
-    pub(super) fn must_be<T>(&self, right: impl Display) -> Option<T> {
-        self.reject(format_args!("must be {right}"));
+    pub(super) fn expected<T>(&self, right: impl Display) -> Option<T> {
+        self.error(format_args!("must be {right}"));
         None
     }
 
@@ -77,14 +77,14 @@ impl<'d> Value<'d> {
 
     /// A text that is not empty.
     pub(super) fn text(&self, right: impl Display) -> Option<&'d str> {
-        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.must_be(right))
+        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.expected(right))
     }
 
     /// A text that is not empty and holds no control characters.
     pub(super) fn line(&self, right: impl Display) -> Option<&'d str> {
         let text = self.text(right)?;
         if text.chars().any(char::is_control) {
-            self.reject("must not hold control characters");
+            self.error("must not hold control characters");
             return None;
         }
         Some(text)
@@ -92,7 +92,7 @@ impl<'d> Value<'d> {
 
     /// The name of a file, which counts from the directory of the configuration.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        self.line("the name of a file").map(|name| self.findings.resolve(name))
+        self.line("the name of a file").map(|name| self.diagnostics.resolve(name))
     }
 
     /// A whole number within a range.
@@ -106,17 +106,17 @@ impl<'d> Value<'d> {
         };
         number
             .filter(|number| range.contains(number))
-            .or_else(|| self.must_be(format_args!("a whole number from {} to {}", range.start(), range.end())))
+            .or_else(|| self.expected(format_args!("a whole number from {} to {}", range.start(), range.end())))
     }
 
     /// The elements of a list.
     pub(super) fn elements(&self, right: impl Display) -> Option<Vec<Self>> {
         let Node::Sequence(nodes) = self.node else {
-            return self.must_be(right);
+            return self.expected(right);
         };
         let element = |(index, node)| {
             let name = format!("{}[{index}]", self.name);
-            Self { node, place: self.place.value(index), name, findings: self.findings }
+            Self { node, place: self.place.value(index), name, diagnostics: self.diagnostics }
         };
         Some(nodes.iter().enumerate().map(element).collect())
     }
@@ -134,9 +134,9 @@ impl<'d> Value<'d> {
     /// The keys and values of a mapping, still under its own name.
     pub(super) fn entries(&self, right: impl Display) -> Option<Vec<(Self, Self)>> {
         let Node::Mapping(entries) = self.node else {
-            return self.must_be(right);
+            return self.expected(right);
         };
-        let part = |node, place| Self { node, place, name: self.name.clone(), findings: self.findings };
+        let part = |node, place| Self { node, place, name: self.name.clone(), diagnostics: self.diagnostics };
         let parts = entries.iter().enumerate().map(|(index, (key, value))| {
             (part(key, self.place.key(index)), part(value, self.place.value(index)))
         });

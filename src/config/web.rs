@@ -1,7 +1,7 @@
 //! The web configuration, `--web.config.file`: how the exporter guards its own port, in the format of Prometheus'
 //! exporter-toolkit.
 
-mod clients;
+mod client_auth;
 mod sources;
 mod tls;
 mod users;
@@ -15,10 +15,10 @@ use rustls::ServerConfig;
 pub(crate) use self::sources::Sources;
 pub use self::users::Users;
 
+use super::diagnostics::Diagnostics;
 use super::document;
 use super::error::ConfigError;
 use super::file;
-use super::findings::Findings;
 use super::section::Section;
 use super::value::Value;
 
@@ -53,9 +53,9 @@ impl WebConfig {
         let unreadable = |reason: io::Error| ConfigError::WebUnreadable { path: path.to_path_buf(), reason };
         let text = file::text(sources.read(path).map_err(unreadable)?, path)?;
         let root = document::read(&text).map_err(|error| ConfigError::syntax(path, &error))?;
-        let findings = Findings::new(path);
-        let config = read(&Value::root(&root, &findings), sources);
-        let warnings = findings.conclude(path, &text)?;
+        let diagnostics = Diagnostics::new(path);
+        let config = read(&Value::root(&root, &diagnostics), sources);
+        let warnings = diagnostics.conclude(path, &text)?;
         Ok(Self { warnings, ..config })
     }
 }
@@ -79,7 +79,7 @@ fn read(root: &Value<'_>, sources: &Sources) -> WebConfig {
     let tls = tls.and_then(|value| tls::read(&value, sources));
     let users = users.map(|value| users::read(&value)).unwrap_or_default();
     if !users.is_empty() && users_are_told_in_clear {
-        root.findings().warning(
+        root.diagnostics().warning(
             "basic_auth_users without tls_server_config: passwords cross the network in clear text".to_owned(),
         );
     }

@@ -7,7 +7,7 @@ type Source = Box<dyn Error + Send + Sync>;
 /// Why a request brought no answer. One sentence each, which never holds a secret or text of the broker's own:
 /// a confused server may echo what it was sent.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum RequestError {
     /// The host name has no address.
     #[error("cannot resolve {host}")]
     Dns {
@@ -67,18 +67,18 @@ pub enum AskError {
 
 /// What a failed request says about asking again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consequence {
+pub enum Retry {
     /// The same request may well succeed when it is repeated.
-    MayPass,
+    SameRequest,
     /// Repeating it would bring the same.
-    Stays,
+    Never,
     /// Nobody could be asked now, whoever it is; that may pass.
-    NobodyNow,
+    Broker,
     /// Nobody can be asked with these credentials.
-    Nobody,
+    Abort,
 }
 
-impl AskError {
+impl RequestError {
     /// An answer that is not what EMQX says.
     pub(super) fn decode(what: impl Into<String>) -> Self {
         Self::Decode { what: what.into() }
@@ -86,14 +86,14 @@ impl AskError {
 
     /// What it says about asking again, this client or another.
     #[must_use]
-    pub fn consequence(&self) -> Consequence {
+    pub fn consequence(&self) -> Retry {
         match self {
-            Self::Dns { .. } | Self::Connect { .. } | Self::Tls { .. } => Consequence::NobodyNow,
-            Self::Status { status: 401 | 403, .. } => Consequence::Nobody,
+            Self::Dns { .. } | Self::Connect { .. } | Self::Tls { .. } => Retry::Broker,
+            Self::Status { status: 401 | 403, .. } => Retry::Abort,
             Self::Status { status: 408 | 429 | 500..=599, .. } | Self::Timeout | Self::Protocol { .. } => {
-                Consequence::MayPass
+                Retry::SameRequest
             }
-            Self::Status { .. } | Self::Decode { .. } | Self::TooLarge { .. } => Consequence::Stays,
+            Self::Status { .. } | Self::Decode { .. } | Self::TooLarge { .. } => Retry::Never,
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use url::{Position, Url};
 
 use super::Access;
-use super::error::AskError;
+use super::error::RequestError;
 use super::transport::{KeptConnectionLost, NoConnection, Stage, Transport};
 use super::wire::Json;
 
@@ -59,10 +59,10 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(access: &Access) -> Result<Self, AskError> {
+    pub(super) fn new(access: &Access) -> Result<Self, RequestError> {
         let url = &access.api_url;
         let address = url[Position::BeforeHost..Position::AfterPort].to_owned();
-        let unusable = |source| AskError::Connect { address: address.clone(), source };
+        let unusable = |source| RequestError::Connect { address: address.clone(), source };
         let transport = Transport::new(url, access.tls.as_ref(), access.request_timeout)
             .map_err(|error| unusable(Box::new(error)))?;
         let host = HeaderValue::from_str(&address).map_err(|error| unusable(Box::new(error)))?;
@@ -94,7 +94,7 @@ impl Http {
         target: String,
         limit: usize,
         at_most: Duration,
-    ) -> (Exchange, Result<Reply, AskError>) {
+    ) -> (Exchange, Result<Reply, RequestError>) {
         let started = Instant::now();
         let mut exchange = Exchange { target, status: None, body_bytes: 0, duration: Duration::ZERO };
         let reply = match timeout(at_most, self.fetch(limit, &mut exchange)).await {
@@ -106,15 +106,15 @@ impl Http {
     }
 
     /// What to say of a request that takes too long: what the furthest of the connections was waiting for.
-    pub(super) fn overdue(&self) -> AskError {
+    pub(super) fn overdue(&self) -> RequestError {
         let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
         match self.transport.furthest() {
-            Stage::Established => AskError::Timeout,
+            Stage::Established => RequestError::Timeout,
             stage => self.no_connection(stage, timed_out()),
         }
     }
 
-    async fn fetch(&self, limit: usize, exchange: &mut Exchange) -> Result<Reply, AskError> {
+    async fn fetch(&self, limit: usize, exchange: &mut Exchange) -> Result<Reply, RequestError> {
         let response = loop {
             match self.request(&exchange.target).send().await {
                 Ok(response) => break response,
@@ -140,7 +140,7 @@ impl Http {
     }
 
     /// Sorts the errors of the HTTP library by what they say about the broker.
-    fn not_sent(&self, error: SendRequestError) -> AskError {
+    fn not_sent(&self, error: SendRequestError) -> RequestError {
         match error {
             SendRequestError::Connect(ConnectError::Io(error)) | SendRequestError::Send(error) => {
                 self.broken(error)
@@ -151,7 +151,7 @@ impl Http {
                 "the connection was closed instead of an answer",
             )),
             SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout) => self.overdue(),
-            error => AskError::Protocol {
+            error => RequestError::Protocol {
                 what: format!("what {} answers is not HTTP/1.1{}", self.address, self.hint_at_tls()),
                 source: Some(error.to_string().into()),
             },
@@ -159,7 +159,7 @@ impl Http {
     }
 
     /// A connection that could not be made, or broke.
-    fn broken(&self, error: io::Error) -> AskError {
+    fn broken(&self, error: io::Error) -> RequestError {
         match error.downcast::<NoConnection>() {
             Ok(NoConnection { stage, source }) => self.no_connection(stage, source),
             // With TLS 1.3 a broker refuses a missing client certificate only after the handshake is over for
@@ -167,23 +167,23 @@ impl Http {
             Err(error) if self.transport.is_tls() && (tls_error(&error).is_some() || !self.heard.get()) => {
                 self.no_connection(Stage::Tls, error)
             }
-            Err(error) => AskError::Protocol {
+            Err(error) => RequestError::Protocol {
                 what: format!("the connection to {} broke{}", self.address, self.hint_at_tls()),
                 source: Some(Box::new(error)),
             },
         }
     }
 
-    fn no_connection(&self, stage: Stage, error: io::Error) -> AskError {
+    fn no_connection(&self, stage: Stage, error: io::Error) -> RequestError {
         let (address, source) = (self.address.clone(), Box::new(error));
         match stage {
-            Stage::Dns => AskError::Dns { host: self.transport.host().to_string(), source },
-            Stage::Connect => AskError::Connect { address, source },
-            Stage::Tls | Stage::Established if is_answer_without_tls(&source) => AskError::Tls {
+            Stage::Dns => RequestError::Dns { host: self.transport.host().to_string(), source },
+            Stage::Connect => RequestError::Connect { address, source },
+            Stage::Tls | Stage::Established if is_answer_without_tls(&source) => RequestError::Tls {
                 address,
                 source: format!("{source}; if it speaks plain HTTP, api_url must begin with http://").into(),
             },
-            Stage::Tls | Stage::Established => AskError::Tls { address, source },
+            Stage::Tls | Stage::Established => RequestError::Tls { address, source },
         }
     }
 
@@ -221,10 +221,10 @@ fn authority(url: &Url) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
-fn basic_authorization(access: &Access) -> Result<HeaderValue, AskError> {
+fn basic_authorization(access: &Access) -> Result<HeaderValue, RequestError> {
     let pair = format!("{}:{}", access.api_key.expose_secret(), access.api_secret.expose_secret());
     let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(pair)))
-        .map_err(|_| AskError::decode("credentials that no header can hold"))?;
+        .map_err(|_| RequestError::decode("credentials that no header can hold"))?;
     // Keeps the value out of whatever the libraries may print.
     value.set_sensitive(true);
     Ok(value)
@@ -235,7 +235,7 @@ async fn read<S>(
     mut response: ClientResponse<S>,
     limit: usize,
     exchange: &mut Exchange,
-) -> Result<Reply, AskError>
+) -> Result<Reply, RequestError>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
@@ -244,29 +244,29 @@ where
     if let Some(encoding) = header(header::CONTENT_ENCODING)
         && !encoding.eq_ignore_ascii_case("identity")
     {
-        return Err(AskError::decode("a content encoding nobody asked for"));
+        return Err(RequestError::decode("a content encoding nobody asked for"));
     }
     let promised = header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if promised.is_some_and(|length| length > limit) {
-        return Err(AskError::TooLarge { limit });
+        return Err(RequestError::TooLarge { limit });
     }
 
     let mut body = BytesMut::with_capacity(promised.unwrap_or_default());
     while let Some(chunk) = response.next().await {
-        let chunk = chunk.map_err(|error| AskError::Protocol {
+        let chunk = chunk.map_err(|error| RequestError::Protocol {
             what: "the connection broke in the middle of an answer".to_owned(),
             source: Some(error.to_string().into()),
         })?;
         exchange.body_bytes += chunk.len() as u64;
         if body.len() + chunk.len() > limit {
-            return Err(AskError::TooLarge { limit });
+            return Err(RequestError::TooLarge { limit });
         }
         body.extend_from_slice(&chunk);
     }
     // The library gives a body whose connection closed early as if it were whole.
     if let Some(length) = promised.filter(|length| *length != body.len()) {
         let what = format!("the answer was cut short after {} of {length} bytes", body.len());
-        return Err(AskError::Protocol { what, source: None });
+        return Err(RequestError::Protocol { what, source: None });
     }
     Ok(Reply { status, body: body.freeze(), whole: promised.is_some() })
 }
@@ -283,15 +283,15 @@ pub(super) struct Reply {
 impl Reply {
     /// The body, as JSON.
     pub(super) fn json(&self) -> Json<'_> {
-        Json { body: &self.body, is_whole: self.whole }
+        Json { body: &self.body, is_complete: self.whole }
     }
 
     /// Passes a 200 and makes an error of anything else.
-    pub(super) fn expect_ok(&self) -> Result<(), AskError> {
+    pub(super) fn expect_ok(&self) -> Result<(), RequestError> {
         if self.status == StatusCode::OK {
             return Ok(());
         }
-        Err(AskError::Status { status: self.status.as_u16(), code: self.error_code() })
+        Err(RequestError::Status { status: self.status.as_u16(), code: self.error_code() })
     }
 
     /// Whether this is EMQX's way to say that it does not know the client. A booting broker, which does not know

@@ -6,10 +6,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,11 +21,13 @@ use futures_util::future::LocalBoxFuture;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
+
+use crate::blocking::Blocking;
 
 /// How far the connections of a probe have got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,7 +143,9 @@ impl Destination {
 
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let addresses: Vec<_> = match &self.host {
-            Host::Domain(name) => lookup_host((name.as_str(), self.port)).await?.collect(),
+            Host::Domain(name) => {
+                resolve(name).await?.into_iter().map(|address| SocketAddr::new(address, self.port)).collect()
+            }
             Host::Ipv4(address) => vec![SocketAddr::from((*address, self.port))],
             Host::Ipv6(address) => vec![SocketAddr::from((*address, self.port))],
         };
@@ -164,6 +168,22 @@ impl Destination {
         }
         Err(last)
     }
+}
+
+/// The addresses of a name, or why there are none.
+type Addresses = Result<Vec<IpAddr>, Arc<io::Error>>;
+
+/// Names being resolved, for all brokers of the process.
+static NAMES: LazyLock<Blocking<String, Addresses>> = LazyLock::new(Blocking::new);
+
+/// Resolves a name as the operating system does, hosts file and mDNS included.
+async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
+    let host = name.to_owned();
+    let addresses = NAMES.run(name.to_owned(), move || match (host.as_str(), 0).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
+        Err(error) => Err(Arc::new(error)),
+    });
+    addresses.await?.map_err(|error| io::Error::new(error.kind(), error))
 }
 
 impl Service<ConnectInfo<Uri>> for Transport {

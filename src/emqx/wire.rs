@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::error::AskError;
+use super::error::RequestError;
 use crate::client::{Client, Groups, Limit};
 use fact::store;
 use fields::{prepared, take, wants_node};
@@ -26,25 +26,25 @@ pub struct Json<'a> {
     /// The body, as far as it came.
     pub body: &'a [u8],
     /// Whether it is known to have come whole.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// Reads the answer to a lookup.
 ///
 /// # Errors
-/// [`AskError::Protocol`] for one that was cut short, [`AskError::Decode`] for anything else that is no client.
-pub fn row(json: Json<'_>, groups: Groups) -> Result<Client, AskError> {
+/// [`RequestError::Protocol`] for one that was cut short, [`RequestError::Decode`] for anything else that is no client.
+pub fn row(json: Json<'_>, groups: Groups) -> Result<Client, RequestError> {
     Ok(read(json, RowSeed(groups))?.into_client()?)
 }
 
 /// Reads the answer to a list request.
 ///
 /// # Errors
-/// [`AskError::Protocol`] for one that was cut short, [`AskError::Decode`] for anything else that is no list. A row
+/// [`RequestError::Protocol`] for one that was cut short, [`RequestError::Decode`] for anything else that is no list. A row
 /// that is no client is an error of its own, not of the list.
-pub fn page(json: Json<'_>, groups: Groups) -> Result<Page, AskError> {
+pub fn page(json: Json<'_>, groups: Groups) -> Result<Page, RequestError> {
     let Contents { rows, count } = read(json, PageSeed(groups))?;
-    let rows = rows.ok_or_else(|| AskError::decode("a list of clients without `data`"))?;
+    let rows = rows.ok_or_else(|| RequestError::decode("a list of clients without `data`"))?;
     Ok(Page { rows, count })
 }
 
@@ -52,14 +52,18 @@ pub fn page(json: Json<'_>, groups: Groups) -> Result<Page, AskError> {
 ///
 /// An early end is the connection's fault when nothing shows that the body came whole (`protocol`), and EMQX's
 /// when it did (`decode`).
-fn read<'de, S: DeserializeSeed<'de>>(json: Json<'de>, seed: S) -> Result<S::Value, AskError> {
+fn read<'de, S: DeserializeSeed<'de>>(json: Json<'de>, seed: S) -> Result<S::Value, RequestError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json.body);
     seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
         match error.classify() {
-            serde_json::error::Category::Eof if !json.is_whole => {
-                AskError::Protocol { what: "the answer was cut short".to_owned(), source: None }
+            serde_json::error::Category::Eof if !json.is_complete => {
+                RequestError::Protocol { what: "the answer was cut short".to_owned(), source: None }
             }
-            _ => AskError::decode(format!("no valid JSON at line {} column {}", error.line(), error.column())),
+            _ => RequestError::decode(format!(
+                "no valid JSON at line {} column {}",
+                error.line(),
+                error.column()
+            )),
         }
     })
 }
@@ -86,7 +90,7 @@ pub struct BadRow {
     what: String,
 }
 
-impl From<BadRow> for AskError {
+impl From<BadRow> for RequestError {
     fn from(bad: BadRow) -> Self {
         Self::decode(bad.what)
     }
@@ -105,7 +109,7 @@ impl Row {
     /// The client.
     ///
     /// # Errors
-    /// A [`BadRow`], which as an [`AskError::Decode`] says what is wrong.
+    /// A [`BadRow`], which as an [`RequestError::Decode`] says what is wrong.
     pub fn into_client(self) -> Result<Client, BadRow> {
         self.0
     }

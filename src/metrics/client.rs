@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::{ClientMetric, Heading, Kind, Samples, Value};
+use super::{ClientMetric, FamilyMeta, Kind, Samples, Value};
 use crate::client::Group;
 
 /// Names a family and its parts, so that the table below reads as one.
 macro_rules! table {
     ($($name:literal $kind:ident $group:ident $samples:expr, $help:literal;)+) => {
         &[$(ClientMetric {
-            heading: Heading { name: concat!("emqx_mqtt_client_", $name), help: $help, kind: Kind::$kind },
+            family: FamilyMeta { name: concat!("emqx_mqtt_client_", $name), help: $help, kind: Kind::$kind },
             group: Group::$group,
             samples: $samples,
         }),+]

@@ -8,10 +8,10 @@ use std::io::Write as _;
 use bytes::Bytes;
 
 use super::{
-    CLIENT_METRICS, ClientMetric, Heading, OUTCOME_METRICS, OutcomeMetric, OutcomeSamples, Samples,
+    CLIENT_METRICS, ClientMetric, FamilyMeta, OUTCOME_METRICS, OutcomeMetric, OutcomeSamples, Samples,
     TOLD_METRICS, ToldMetric, Value,
 };
-use crate::outcome::{Outcome, Told};
+use crate::outcome::{Outcome, ProbedClient};
 
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -25,7 +25,7 @@ const STRIDE: usize = 16;
 /// About what a family may need for so many clients.
 const STRIDE_BYTES: usize = 8 * 1024;
 
-/// The text that tells an outcome, in pieces. Each family is one block with one heading, whatever the pieces.
+/// The text that tells an outcome, in pieces. Each family is one block with one family, whatever the pieces.
 pub struct Exposition {
     outcome: Outcome,
     /// Who the clients are that were written of.
@@ -34,7 +34,7 @@ pub struct Exposition {
     family: usize,
     /// The client of that family that comes next.
     client: usize,
-    /// Whether that family has its heading.
+    /// Whether that family has its family.
     headed: bool,
 }
 
@@ -81,8 +81,8 @@ impl Exposition {
     }
 
     fn write_outcome(&mut self, metric: &OutcomeMetric, text: &mut Vec<u8>) {
-        let name = metric.heading.name;
-        write_heading(&metric.heading, text);
+        let name = metric.family.name;
+        write_family_meta(&metric.family, text);
         match metric.samples {
             OutcomeSamples::One(value) => write_sample(name, &[], value(&self.outcome), text),
             OutcomeSamples::Each(label, samples) => {
@@ -114,8 +114,8 @@ impl Exposition {
         let end = self.identify_some();
         for index in self.client..end {
             if let Some(value) = (metric.value)(&self.outcome.clients[index]) {
-                self.head(&metric.heading, text);
-                write_sample(metric.heading.name, &[self.identities.anonymous(index)], value, text);
+                self.head(&metric.family, text);
+                write_sample(metric.family.name, &[self.identities.anonymous(index)], value, text);
             }
         }
         self.client = end;
@@ -127,16 +127,16 @@ impl Exposition {
         if !self.outcome.groups.contains(metric.group) {
             return false;
         }
-        let name = metric.heading.name;
+        let name = metric.family.name;
         let end = self.identify_some();
         for index in self.client..end {
-            // Taken apart, so that the heading can be noted while the client is looked at.
+            // Taken apart, so that the family can be noted while the client is looked at.
             let Self { outcome, identities, headed, .. } = self;
-            let Some(client) = outcome.clients[index].finding.client() else { continue };
+            let Some(client) = outcome.clients[index].status.client() else { continue };
             let identity = identities.full(index);
             let mut sample = |labels: &[&str], value: Value| {
                 if !std::mem::replace(headed, true) {
-                    write_heading(&metric.heading, text);
+                    write_family_meta(&metric.family, text);
                 }
                 write_sample(name, labels, value, text);
             };
@@ -167,10 +167,10 @@ impl Exposition {
         end < self.outcome.clients.len()
     }
 
-    /// Writes the heading of a family before its first sample: a family without samples has none.
-    fn head(&mut self, heading: &Heading, text: &mut Vec<u8>) {
+    /// Writes the family of a family before its first sample: a family without samples has none.
+    fn head(&mut self, family: &FamilyMeta, text: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.headed, true) {
-            write_heading(heading, text);
+            write_family_meta(family, text);
         }
     }
 }
@@ -187,7 +187,7 @@ impl Iterator for Exposition {
 
 impl Identities {
     /// Takes in the next client of `broker`.
-    fn push(&mut self, broker: &str, told: &Told) {
+    fn push(&mut self, broker: &str, told: &ProbedClient) {
         let labels = &mut self.labels;
         let start = labels.len();
         push_label("broker", broker, labels);
@@ -196,7 +196,7 @@ impl Identities {
         labels.push(',');
         push_label("client_id", told.client_id(), labels);
         let without_username = labels.len();
-        if let Some(client) = told.finding.client() {
+        if let Some(client) = told.status.client() {
             labels.push(',');
             push_label("username", client.username.as_deref().unwrap_or_default(), labels);
         }
@@ -216,8 +216,8 @@ impl Identities {
     }
 }
 
-fn write_heading(heading: &Heading, text: &mut Vec<u8>) {
-    let Heading { name, help, kind } = heading;
+fn write_family_meta(family: &FamilyMeta, text: &mut Vec<u8>) {
+    let FamilyMeta { name, help, kind } = family;
     for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind.name(), "\n"] {
         text.extend_from_slice(part.as_bytes());
     }

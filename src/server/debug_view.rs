@@ -8,8 +8,8 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 use url::Url;
 
-use crate::advice;
 use crate::client::Group;
+use crate::failure_help;
 use crate::metrics::exposition::Exposition;
 use crate::outcome::Outcome;
 
@@ -65,12 +65,12 @@ fn write_account(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Re
     for (state, count) in outcome.by_state() {
         writeln!(text, "{count:>8} {}", state.name())?;
     }
-    if !outcome.is_whole {
+    if !outcome.is_complete {
         writeln!(text, "The list could not be read to its end: these are not all.")?;
     }
 
     write_section("What was decided", text)?;
-    for decision in &outcome.account.decisions {
+    for decision in &outcome.requests.decisions {
         writeln!(text, "- {decision}")?;
     }
 
@@ -82,17 +82,17 @@ fn write_account(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Re
         writeln!(text, "- {} ({} clients unknown): {}", failure.reason, failure.clients, failure.text)?;
     }
     for reason in outcome.failures.reasons() {
-        writeln!(text, "{reason}: {} {}", advice::meaning(*reason), advice::remedy(*reason))?;
+        writeln!(text, "{reason}: {} {}", failure_help::meaning(*reason), failure_help::remedy(*reason))?;
     }
 
-    let account = &outcome.account;
+    let account = &outcome.requests;
     write_section("Requests", text)?;
     writeln!(
         text,
         "{} in all, {} of them repeated; {} bytes of answers. Those that came to an end, as they did:",
-        account.requests, account.retries, account.response_bytes
+        account.sent, account.retries, account.response_bytes
     )?;
-    for request in &account.ended {
+    for request in &account.records {
         let status = request.status.map_or("  -".to_owned(), |status| status.to_string());
         let milliseconds = request.duration.as_secs_f64() * 1e3;
         write!(

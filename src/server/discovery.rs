@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::{State, text};
+use super::{AppState, text};
 
 /// A group of targets, as Prometheus reads it.
 #[derive(Serialize)]
@@ -19,12 +19,12 @@ struct TargetGroup<'a> {
 
 /// A target for each broker: this very exporter, by the name it was asked under, and which broker to ask. Nothing is
 /// left for relabelling to do.
-pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResponse {
+pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| !host.is_empty()) else {
         return text(HttpResponse::BadRequest(), "say in the header Host how this exporter is to be reached\n");
     };
-    let config = state.running.config();
+    let config = state.active_config.config();
     let group = |alias| TargetGroup {
         targets: [host],
         labels: BTreeMap::from([

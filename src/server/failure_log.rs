@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use crate::outcome::{Outcome, Reason};
+use crate::outcome::{FailureReason, Outcome};
 
 /// A trouble that stays the same is told again after this time.
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(300);
@@ -16,7 +16,7 @@ const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(300);
 pub(super) struct FailureLog(Mutex<HashMap<String, Trouble>>);
 
 struct Trouble {
-    reasons: Vec<Reason>,
+    reasons: Vec<FailureReason>,
     told_at: Instant,
     /// Failed probes since then, which were not told.
     untold: u64,
@@ -61,8 +61,8 @@ impl FailureLog {
             success = outcome.is_success(),
             milliseconds = outcome.duration.as_millis(),
             clients = outcome.clients.len(),
-            requests = outcome.account.requests,
-            retries = outcome.account.retries,
+            requests = outcome.requests.sent,
+            retries = outcome.requests.retries,
             "probe"
         );
     }
@@ -72,7 +72,7 @@ impl FailureLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|broker, _| is_kept(broker));
     }
 
-    fn line(&self, broker: &str, reasons: &[Reason], now: Instant) -> Line {
+    fn line(&self, broker: &str, reasons: &[FailureReason], now: Instant) -> Line {
         let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if reasons.is_empty() {
             return if troubles.remove(broker).is_some() { Line::Recovered } else { Line::Succeeded };
@@ -106,14 +106,15 @@ mod tests {
     fn a_broker_that_stays_down_is_told_of_once_and_again_after_a_while() {
         let log = FailureLog::default();
         let began = Instant::now();
-        let line = |reasons: &[Reason], seconds| log.line("A", reasons, began + Duration::from_secs(seconds));
+        let line =
+            |reasons: &[FailureReason], seconds| log.line("A", reasons, began + Duration::from_secs(seconds));
         assert_eq!(line(&[], 0), Line::Succeeded);
-        assert_eq!(line(&[Reason::Connect], 15), Line::Failed { untold: 0 });
-        assert_eq!(line(&[Reason::Connect], 30), Line::FailedAgain);
-        assert_eq!(line(&[Reason::Connect], 45), Line::FailedAgain);
-        assert_eq!(line(&[Reason::Timeout], 60), Line::Failed { untold: 2 }, "something else is news");
-        assert_eq!(line(&[Reason::Timeout], 359), Line::FailedAgain);
-        assert_eq!(line(&[Reason::Timeout], 360), Line::Failed { untold: 1 });
+        assert_eq!(line(&[FailureReason::Connect], 15), Line::Failed { untold: 0 });
+        assert_eq!(line(&[FailureReason::Connect], 30), Line::FailedAgain);
+        assert_eq!(line(&[FailureReason::Connect], 45), Line::FailedAgain);
+        assert_eq!(line(&[FailureReason::Timeout], 60), Line::Failed { untold: 2 }, "something else is news");
+        assert_eq!(line(&[FailureReason::Timeout], 359), Line::FailedAgain);
+        assert_eq!(line(&[FailureReason::Timeout], 360), Line::Failed { untold: 1 });
         assert_eq!(line(&[], 375), Line::Recovered);
         assert_eq!(line(&[], 390), Line::Succeeded);
     }
@@ -122,8 +123,8 @@ mod tests {
     fn brokers_are_told_of_apart_and_forgotten_when_they_are_gone() {
         let log = FailureLog::default();
         let now = Instant::now();
-        assert_eq!(log.line("A", &[Reason::Dns], now), Line::Failed { untold: 0 });
-        assert_eq!(log.line("B", &[Reason::Dns], now), Line::Failed { untold: 0 });
+        assert_eq!(log.line("A", &[FailureReason::Dns], now), Line::Failed { untold: 0 });
+        assert_eq!(log.line("B", &[FailureReason::Dns], now), Line::Failed { untold: 0 });
         log.keep(|broker| broker == "B");
         assert_eq!(log.line("A", &[], now), Line::Succeeded);
         assert_eq!(log.line("B", &[], now), Line::Recovered);

@@ -10,7 +10,7 @@ use actix_web::web::{Data, block};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-use super::State;
+use super::AppState;
 use crate::signals::Stop;
 
 /// Whether the exporter takes requests for much longer.
@@ -45,7 +45,7 @@ impl Signals {
     }
 
     /// Reloads and stops as they say, and returns when the server has stopped because of them.
-    pub(super) async fn obey(self, state: Data<State>, server: ServerHandle, shutdown_delay: Duration) {
+    pub(super) async fn obey(self, state: Data<AppState>, server: ServerHandle, shutdown_delay: Duration) {
         let Self { mut hangup, mut stop } = self;
         loop {
             tokio::select! {

@@ -26,11 +26,11 @@ use self::links::Links;
 use self::section::Section;
 use self::view::{Refusal, View};
 use self::words::machine_moment;
-use super::State;
+use super::AppState;
 use super::query::default_timeout;
 use crate::config::Broker;
 use crate::humanize::moment;
-use crate::probe::{BROKERS_AT_ONCE, Of, Question};
+use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets};
 use crate::table::{self, Column};
 use crate::version;
 
@@ -79,8 +79,8 @@ struct Foot {
 }
 
 /// Shows the brokers and their watched clients, as they are at this moment.
-pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    let config = state.running.config();
+pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    let config = state.active_config.config();
     let view = match View::parse(request.query_string(), &config) {
         Ok(view) => Arc::new(view),
         Err(refusal) => return refuse(&refusal),
@@ -101,8 +101,8 @@ pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResp
 }
 
 /// What a page would be sent with. No broker is asked for it.
-pub(super) async fn head(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    match View::parse(request.query_string(), &state.running.config()) {
+pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    match View::parse(request.query_string(), &state.active_config.config()) {
         Ok(_) => html(HttpResponse::Ok()).finish(),
         Err(refusal) => refuse(&refusal),
     }
@@ -110,14 +110,14 @@ pub(super) async fn head(request: HttpRequest, state: Data<State>) -> HttpRespon
 
 /// Asks a broker and tells of it.
 async fn section(
-    state: &State,
+    state: &AppState,
     view: Arc<View>,
     broker: Arc<Broker>,
     number: usize,
     is_alone: bool,
 ) -> askama::Result<String> {
-    let question = Question {
-        of: Of::Watched(broker.clients.clone()),
+    let question = ProbeSpec {
+        targets: Targets::Watched(broker.clients.clone()),
         groups: table::groups(Column::is_on_page),
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),

@@ -12,17 +12,18 @@ use tracing::warn;
 
 use super::debug_view::DebugView;
 use super::query::Parameters;
-use super::{State, UnderWay, text};
+use super::{AppState, ProbePermit, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
 
 /// When to come back after a 503, in seconds. A probe of a healthy broker takes milliseconds.
 const RETRY_AFTER: &str = "1";
 
 /// Answers a scrape. What goes wrong on the broker's side is a 200 that says so.
-pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResponse {
+pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     let parameters = Parameters::parse(request.query_string());
     let question = parameters.and_then(|asked| {
-        let question = asked.question(&state.running.config(), request.headers(), state.timeout_offset)?;
+        let question =
+            asked.question(&state.active_config.config(), request.headers(), state.timeout_offset)?;
         Ok((question, asked.debug()))
     });
     let (question, debug) = match question {
@@ -53,7 +54,7 @@ pub(super) async fn answer(request: HttpRequest, state: Data<State>) -> HttpResp
 
 /// Sends a text that comes in pieces, each made only when the one before is on its way; a text of one piece is sent
 /// as a whole.
-fn tell<P>(answer: &mut HttpResponseBuilder, under_way: UnderWay, mut pieces: P) -> HttpResponse
+fn tell<P>(answer: &mut HttpResponseBuilder, under_way: ProbePermit, mut pieces: P) -> HttpResponse
 where
     P: Iterator<Item = Bytes> + 'static,
 {

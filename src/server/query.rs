@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config};
-use crate::probe::{MAX_TIMEOUT, Of, Question};
+use crate::probe::{MAX_TIMEOUT, ProbeSpec, Targets};
 
 /// How long Prometheus waits for the answer, in seconds. It sends this with every scrape.
 const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";
@@ -123,15 +123,15 @@ impl Parameters {
         config: &Config,
         headers: &HeaderMap,
         timeout_offset: Duration,
-    ) -> Result<Question, Refusal> {
+    ) -> Result<ProbeSpec, Refusal> {
         let broker = self.broker(config)?;
-        let (of, default_groups) = if self.all() {
-            (Of::Everyone, Groups::STATE)
+        let (targets, default_groups) = if self.all() {
+            (Targets::All, Groups::STATE)
         } else {
-            (Of::Watched(self.clients(&broker)?), config.prometheus.collect)
+            (Targets::Watched(self.clients(&broker)?), config.prometheus.collect)
         };
         let timeout = timeout(headers, timeout_offset, &broker)?;
-        Ok(Question { broker, of, groups: self.groups.unwrap_or(default_groups), timeout })
+        Ok(ProbeSpec { broker, targets, groups: self.groups.unwrap_or(default_groups), timeout })
     }
 
     fn broker(&self, config: &Config) -> Result<Arc<Broker>, Refusal> {

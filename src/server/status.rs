@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{Data, block};
 
-use super::{State, text};
+use super::{AppState, text};
 use crate::metrics::exposition::CONTENT_TYPE;
 
 /// Whether the process is alive. Never depends on a broker.
@@ -13,7 +13,7 @@ pub(super) async fn healthy() -> HttpResponse {
 }
 
 /// Whether requests should be sent here. Never depends on a broker.
-pub(super) async fn ready(state: Data<State>) -> HttpResponse {
+pub(super) async fn ready(state: Data<AppState>) -> HttpResponse {
     if state.readiness.is_ready() {
         text(HttpResponse::Ok(), "emqx-client-monitor is ready\n")
     } else {
@@ -22,7 +22,7 @@ pub(super) async fn ready(state: Data<State>) -> HttpResponse {
 }
 
 /// The exporter's own metrics.
-pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
+pub(super) async fn metrics(state: Data<AppState>) -> HttpResponse {
     match state.telemetry.expose() {
         Ok(metrics) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(metrics),
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
@@ -30,15 +30,15 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
 }
 
 /// The configuration that runs, without its secrets.
-pub(super) async fn config(state: Data<State>) -> HttpResponse {
-    match state.running.config().shown() {
+pub(super) async fn config(state: Data<AppState>) -> HttpResponse {
+    match state.active_config.config().redacted() {
         Ok(yaml) => text(HttpResponse::Ok(), yaml),
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
     }
 }
 
 /// Reads the configuration again.
-pub(super) async fn reload(state: Data<State>) -> HttpResponse {
+pub(super) async fn reload(state: Data<AppState>) -> HttpResponse {
     match block(move || state.reload()).await {
         Ok(Ok(())) => text(HttpResponse::Ok(), "reloaded\n"),
         Ok(Err(problems)) => {

@@ -141,7 +141,7 @@ impl Telemetry {
             self.probe_failures.with_label_values(&[broker, reason.name()]).inc();
         }
         let durations = self.api_request_duration.with_label_values(&[broker]);
-        for (status, duration) in &outcome.account.timings {
+        for (status, duration) in &outcome.requests.timings {
             let code = status.map_or("none".to_owned(), |status| status.to_string());
             self.api_requests.with_label_values(&[broker, &code]).inc();
             durations.observe(duration.as_secs_f64());

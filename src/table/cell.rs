@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::humanize;
-use crate::outcome::State;
+use crate::outcome::ClientState;
 
 /// What a cell says; empty where nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Cell {
     /// The moment it tells of.
     pub(crate) at: Option<Timestamp>,
     /// The state it tells.
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<ClientState>,
 }
 
 /// How much a cell matters to somebody who looks for trouble.

@@ -6,7 +6,7 @@ use super::order::Key;
 use super::{Cell, Row, session};
 use crate::client::Client;
 use crate::humanize;
-use crate::outcome::{State, Told};
+use crate::outcome::{ClientState, ProbedClient};
 
 /// What the cells of a column say of one client.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub(super) enum Content {
     /// A setting in seconds.
     Interval(fn(&Client) -> Option<u64>),
     /// When something happened.
-    Time(fn(&Told) -> Option<Timestamp>),
+    Time(fn(&ProbedClient) -> Option<Timestamp>),
     /// The state.
     State,
     /// How long the client has been in its state.
@@ -37,8 +37,8 @@ impl Content {
 
     fn known(self, row: Row<'_>, now: Timestamp) -> Option<Cell> {
         let told = row.told;
-        let client = told.finding.client();
-        let state = told.finding.state();
+        let client = told.status.client();
+        let state = told.status.state();
         match self {
             Self::Name(name) => name(row).map(Cell::name),
             Self::Count(count) => client.and_then(count).map(Cell::from),
@@ -47,10 +47,10 @@ impl Content {
             Self::Time(time) => time(told).map(|at| Cell::ago(at, now)),
             Self::State if may_still_be_away(told, now) => Some(state_cell(state).notable_if(true)),
             Self::Since => {
-                let is_overdue = state == State::Disconnected && !may_still_be_away(told, now);
+                let is_overdue = state == ClientState::Disconnected && !may_still_be_away(told, now);
                 since(told).map(|at| Cell::ago(at, now).alarming_if(is_overdue))
             }
-            Self::Presence if state == State::Connected => since(told).map(|at| Cell::ago(at, now)),
+            Self::Presence if state == ClientState::Connected => since(told).map(|at| Cell::ago(at, now)),
             Self::State | Self::Presence => Some(state_cell(state)),
         }
     }
@@ -58,8 +58,8 @@ impl Content {
     /// What the cell of one client is sorted by.
     pub(super) fn key(self, row: Row<'_>) -> Key<'_> {
         let told = row.told;
-        let client = told.finding.client();
-        let state = told.finding.state();
+        let client = told.status.client();
+        let state = told.status.state();
         let key = match self {
             Self::Name(name) => name(row).map(Key::Text),
             Self::Count(count) | Self::Burden(count) | Self::Interval(count) => {
@@ -68,7 +68,7 @@ impl Content {
             Self::Time(time) => time(told).map(age),
             Self::State => Some(Key::Number(rank(state))),
             Self::Since => since(told).map(age),
-            Self::Presence if state == State::Connected => since(told).map(age),
+            Self::Presence if state == ClientState::Connected => since(told).map(age),
             Self::Presence => Some(Key::Text(word(state))),
         };
         key.unwrap_or(Key::Missing)
@@ -76,28 +76,29 @@ impl Content {
 }
 
 /// A state as a word.
-fn state_cell(state: State) -> Cell {
-    Cell { state: Some(state), ..Cell::plain(word(state).to_owned()) }.alarming_if(state != State::Connected)
+fn state_cell(state: ClientState) -> Cell {
+    Cell { state: Some(state), ..Cell::plain(word(state).to_owned()) }
+        .alarming_if(state != ClientState::Connected)
 }
 
 /// What people call a state. Whose session is held and who is away is simply offline.
 #[must_use]
-pub(crate) fn word(state: State) -> &'static str {
+pub(crate) fn word(state: ClientState) -> &'static str {
     match state {
-        State::Connected => "connected",
-        State::Disconnected => "offline",
-        State::Absent => "absent",
-        State::Unknown => "unknown",
+        ClientState::Connected => "connected",
+        ClientState::Disconnected => "offline",
+        ClientState::Absent => "absent",
+        ClientState::Unknown => "unknown",
     }
 }
 
 /// Whom to look after first.
-fn rank(state: State) -> i128 {
+fn rank(state: ClientState) -> i128 {
     match state {
-        State::Absent => 0,
-        State::Disconnected => 1,
-        State::Unknown => 2,
-        State::Connected => 3,
+        ClientState::Absent => 0,
+        ClientState::Disconnected => 1,
+        ClientState::Unknown => 2,
+        ClientState::Connected => 3,
     }
 }
 
@@ -107,20 +108,20 @@ fn age(at: Timestamp) -> Key<'static> {
 }
 
 /// When the client's present state began.
-fn since(told: &Told) -> Option<Timestamp> {
+fn since(told: &ProbedClient) -> Option<Timestamp> {
     let session = session(told)?;
-    match told.finding.state() {
-        State::Connected => session.connected_at,
-        State::Disconnected => session.disconnected_at,
-        State::Absent | State::Unknown => None,
+    match told.status.state() {
+        ClientState::Connected => session.connected_at,
+        ClientState::Disconnected => session.disconnected_at,
+        ClientState::Absent | ClientState::Unknown => None,
     }
 }
 
 /// Whether the client is away for no longer than the configuration lets it.
-fn may_still_be_away(told: &Told, now: Timestamp) -> bool {
+fn may_still_be_away(told: &ProbedClient, now: Timestamp) -> bool {
     let Some((at, offline_after)) = since(told).zip(told.offline_after()) else {
         return false;
     };
     let away = u64::try_from(now.as_second().saturating_sub(at.as_second())).unwrap_or(0);
-    told.finding.state() == State::Disconnected && away <= offline_after.as_secs()
+    told.status.state() == ClientState::Disconnected && away <= offline_after.as_secs()
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use emqx_client_monitor::client::{Group, Groups};
 use emqx_client_monitor::emqx::wire::{self, Json, Page};
 use emqx_client_monitor::metrics::exposition::Exposition;
-use emqx_client_monitor::outcome::{Account, Failures, Finding, Outcome, Subject, Told};
+use emqx_client_monitor::outcome::{
+    ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
+};
 
 use crate::bare::Bare;
 use crate::broker;
@@ -34,7 +36,7 @@ pub(crate) fn decode_and_encode() {
     let (mut decode, mut encode) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     for round in 0..ROUNDS {
-        let (page, ours) = timed(|| wire::page(Json { body: &json, is_whole: true }, groups));
+        let (page, ours) = timed(|| wire::page(Json { body: &json, is_complete: true }, groups));
         let (plain, floor) = timed(|| floor::decode(&json));
         decode.push((ours, floor));
 
@@ -72,17 +74,17 @@ fn print(name: &str, bytes: usize, rounds: &[(Duration, Duration)]) {
 /// What a walk makes of its only page.
 fn outcome(page: Page, groups: Groups) -> Outcome {
     let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client"));
-    let told = clients.map(|client| Told {
-        subject: Subject::Listed(Arc::clone(&client.client_id)),
-        finding: Finding::Known(client),
+    let told = clients.map(|client| ProbedClient {
+        identity: ClientIdentity::Listed(Arc::clone(&client.client_id)),
+        status: ClientStatus::Known(client),
     });
     Outcome {
         broker: "LocalEMQX".to_owned(),
         groups,
         clients: told.collect(),
-        is_whole: true,
+        is_complete: true,
         failures: Failures::default(),
-        account: Account::default(),
+        requests: RequestStats::default(),
         timeout: Duration::from_secs(10),
         duration: Duration::ZERO,
     }

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use emqx_client_monitor::metrics::headings;
+use emqx_client_monitor::metrics::families;
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
@@ -160,7 +160,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn heading(&mut self, name: &str) -> String {
         let name = format!("emqx_mqtt_client_{name}");
-        let heading = headings().find(|heading| heading.name == name).expect("a family");
+        let heading = families().find(|heading| heading.name == name).expect("a family");
         let _ = write!(self.text, "# HELP {name} {}\n# TYPE {name} {}\n", heading.help, heading.kind.name());
         name
     }

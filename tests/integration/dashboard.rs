@@ -143,7 +143,7 @@ fn names_of_columns(table: &Value) -> impl Iterator<Item = &str> {
 fn every_metric_exists(dashboard: &Value, exporter: &str) {
     let own = Families::parse(&text_of(&format!("http://{exporter}/metrics")));
     let recorded = recorded();
-    let mut known: BTreeSet<&str> = metrics::headings().map(|heading| heading.name).collect();
+    let mut known: BTreeSet<&str> = metrics::families().map(|heading| heading.name).collect();
     known.extend(own.samples.iter().map(|sample| sample.name.as_str()));
     known.extend(recorded.iter().map(String::as_str).chain(["up"]));
 

@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emqx_client_monitor::advice;
-use emqx_client_monitor::outcome::Reason;
+use emqx_client_monitor::failure_help;
+use emqx_client_monitor::outcome::FailureReason;
 use fake_emqx::{FakeEmqx, Request, Row, Trouble, Version, When};
 
 use crate::support::{Exporter, Families, config_of, watching};
@@ -356,7 +356,11 @@ fn the_debug_view_tells_what_was_asked_and_why_and_no_secret() {
         "1100 clients to ask for, and the broker has 1100 clients, fewer than three times as many: listing them all",
         "1100 clients are left, because the list failed (answered with HTTP status 500 (NODE_DOWN)): looking each up",
         "- decode (1 clients unknown): an answer that EMQX does not give",
-        &format!("decode: {} {}", advice::meaning(Reason::Decode), advice::remedy(Reason::Decode)),
+        &format!(
+            "decode: {} {}",
+            failure_help::meaning(FailureReason::Decode),
+            failure_help::remedy(FailureReason::Decode)
+        ),
         "GET /v5/clients?limit=1\n",
         "GET /v5/clients/device-000000\n",
         "    1099 connected",

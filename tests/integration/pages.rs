@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use emqx_client_monitor::advice;
-use emqx_client_monitor::outcome::Reason;
+use emqx_client_monitor::failure_help;
+use emqx_client_monitor::outcome::FailureReason;
 use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
 use ring::digest::{SHA256, digest};
 
@@ -209,13 +209,13 @@ fn a_very_long_name_does_not_fill_the_page() {
 #[test]
 fn each_trouble_is_explained_where_it_happens() {
     type Brew = fn() -> Trouble;
-    let troubles: [(Reason, Brew); 6] = [
-        (Reason::Unauthorized, || Trouble::status(401, "application/json", "{}")),
-        (Reason::Forbidden, || Trouble::status(403, "application/json", "{}")),
-        (Reason::HttpStatus, || Trouble::status(503, "text/html", "down")),
-        (Reason::Protocol, || Trouble::Reset),
-        (Reason::Decode, || Trouble::body("<html>a login page</html>")),
-        (Reason::Timeout, || Trouble::Silent),
+    let troubles: [(FailureReason, Brew); 6] = [
+        (FailureReason::Unauthorized, || Trouble::status(401, "application/json", "{}")),
+        (FailureReason::Forbidden, || Trouble::status(403, "application/json", "{}")),
+        (FailureReason::HttpStatus, || Trouble::status(503, "text/html", "down")),
+        (FailureReason::Protocol, || Trouble::Reset),
+        (FailureReason::Decode, || Trouble::body("<html>a login page</html>")),
+        (FailureReason::Timeout, || Trouble::Silent),
     ];
     for (reason, trouble) in troubles {
         let fake = broker(&["c-1"]);
@@ -223,12 +223,12 @@ fn each_trouble_is_explained_where_it_happens() {
         let exporter =
             Exporter::start(&config_of(&fake, "attempts: 1\ntimeout_seconds: 0.3", &[("Well", "c-1")]));
         let page = page(&exporter, "").replace("&#39;", "'").replace("&#62;", ">");
-        let remedy = advice::remedy(reason).split('`').enumerate().map(|(part, words)| {
+        let remedy = failure_help::remedy(reason).split('`').enumerate().map(|(part, words)| {
             if part % 2 == 1 { format!("<code>{words}</code>") } else { words.to_owned() }
         });
         let remedy: String = remedy.collect();
         assert!(page.contains(">could not be asked</p>"), "{reason}: {page}");
-        for words in [advice::meaning(reason), &remedy, &format!("<code>{reason}</code>")] {
+        for words in [failure_help::meaning(reason), &remedy, &format!("<code>{reason}</code>")] {
             assert!(page.contains(words), "{words} in {page}");
         }
         assert!(row(&page, "Well").contains("unknown"), "{page}");

@@ -9,7 +9,9 @@ use emqx_client_monitor::client::{
     Address, Client, ExpiryInterval, Group, Groups, Limit, Process, Queue, Session, Traffic, WatchedClient,
 };
 use emqx_client_monitor::metrics::exposition::Exposition;
-use emqx_client_monitor::outcome::{Account, Failures, Finding, Outcome, Subject, Told};
+use emqx_client_monitor::outcome::{
+    ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
+};
 use fake_emqx::{FakeEmqx, Row, Version};
 use jiff::Timestamp;
 use proptest::collection::{btree_set, vec};
@@ -92,28 +94,28 @@ prop_compose! {
     }
 }
 
-fn any_finding() -> impl Strategy<Value = Finding> {
-    prop_oneof![4 => any_client().prop_map(Finding::Known), 1 => Just(Finding::Absent), 1 => Just(Finding::Unknown)]
+fn any_finding() -> impl Strategy<Value = ClientStatus> {
+    prop_oneof![4 => any_client().prop_map(ClientStatus::Known), 1 => Just(ClientStatus::Absent), 1 => Just(ClientStatus::Unknown)]
 }
 
-fn watched(alias: &str, client_id: &str, finding: Finding) -> Told {
+fn watched(alias: &str, client_id: &str, status: ClientStatus) -> ProbedClient {
     let (alias, client_id) = (alias.to_owned(), client_id.to_owned());
     let client = WatchedClient { alias, client_id, offline_after: Duration::from_secs(900) };
-    Told { subject: Subject::Watched(Arc::new(client)), finding }
+    ProbedClient { identity: ClientIdentity::Watched(Arc::new(client)), status }
 }
 
 fn all_groups() -> Groups {
     Group::ALL.into_iter().collect()
 }
 
-fn outcome_of(broker: &str, clients: Vec<Told>) -> Outcome {
+fn outcome_of(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
     Outcome {
         broker: broker.to_owned(),
         groups: all_groups(),
         clients,
-        is_whole: true,
+        is_complete: true,
         failures: Failures::default(),
-        account: Account::default(),
+        requests: RequestStats::default(),
         timeout: Duration::from_secs(10),
         duration: Duration::from_millis(7),
     }
@@ -142,7 +144,7 @@ proptest! {
         client_id in any_text(),
         client in any_client(),
     ) {
-        let told = watched(&alias, &client_id, Finding::Known(client.clone()));
+        let told = watched(&alias, &client_id, ClientStatus::Known(client.clone()));
         let families = exposed(outcome_of(&broker, vec![told]));
 
         let anonymous = [("broker", &*broker), ("alias", &*alias), ("client_id", &*client_id)];
@@ -167,7 +169,7 @@ proptest! {
 
     #[test]
     fn whatever_the_values_are_they_come_back_to_the_last_digit(client in any_client()) {
-        let families = exposed(outcome_of("A", vec![watched("Room 1", "room-1", Finding::Known(client.clone()))]));
+        let families = exposed(outcome_of("A", vec![watched("Room 1", "room-1", ClientStatus::Known(client.clone()))]));
 
         let value = |name: &str| families.value(&format!("emqx_mqtt_client_{name}"), &[]).map(str::to_owned);
         let (queue, traffic) = (client.queue.unwrap_or_default(), client.traffic.unwrap_or_default());
@@ -213,9 +215,9 @@ proptest! {
         let told: Vec<_> = findings.iter().cycle().take(clients).cloned().enumerate().map(|(index, finding)| {
             watched(&format!("Room {index}"), &format!("room-{index}"), finding)
         }).collect();
-        let count = |is_counted: fn(&Finding) -> bool| told.iter().filter(|told| is_counted(&told.finding)).count();
-        let known = count(|finding| matches!(finding, Finding::Known(_)));
-        let asked = count(|finding| !matches!(finding, Finding::Unknown));
+        let count = |is_counted: fn(&ClientStatus) -> bool| told.iter().filter(|told| is_counted(&told.status)).count();
+        let known = count(|finding| matches!(finding, ClientStatus::Known(_)));
+        let asked = count(|finding| !matches!(finding, ClientStatus::Unknown));
 
         let pieces: Vec<_> = Exposition::new(outcome_of(&broker, told)).collect();
         prop_assert!(pieces.iter().all(|piece| (1..256 * 1024).contains(&piece.len())), "a piece of any size");

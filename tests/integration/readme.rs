@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-use emqx_client_monitor::outcome::Reason;
-use emqx_client_monitor::{advice, metrics};
+use emqx_client_monitor::outcome::FailureReason;
+use emqx_client_monitor::{failure_help, metrics};
 
 use crate::support::promtool;
 
@@ -21,15 +21,17 @@ fn listed<'a>(from: &str, to: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn the_readme_lists_every_metric_and_no_other() {
-    let told: BTreeSet<_> = metrics::headings().map(|heading| heading.name).collect();
+    let told: BTreeSet<_> = metrics::families().map(|heading| heading.name).collect();
     assert_eq!(listed("<!-- metrics:", "<!-- end of metrics -->"), told);
 }
 
 #[test]
 fn the_readme_explains_every_reason_as_the_page_does() {
-    let rows: Vec<_> = Reason::ALL
+    let rows: Vec<_> = FailureReason::ALL
         .iter()
-        .map(|reason| format!("| `{reason}` | {} | {} |", advice::meaning(*reason), advice::remedy(*reason)))
+        .map(|reason| {
+            format!("| `{reason}` | {} | {} |", failure_help::meaning(*reason), failure_help::remedy(*reason))
+        })
         .collect();
     let table =
         README.split_once("<!-- reasons:").and_then(|(_, rest)| rest.split_once("<!-- end of reasons -->"));

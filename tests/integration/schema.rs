@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use emqx_client_monitor::outcome::{Reason, State};
+use emqx_client_monitor::outcome::{ClientState, FailureReason};
 use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
 use jsonschema::Validator;
 use serde_json::{Map, Value};
@@ -142,8 +142,8 @@ fn every_key_is_described_and_every_word_is_listed() {
         let words = schema.pointer(pointer).and_then(Value::as_array).expect("a list of words");
         words.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
     };
-    assert_eq!(words("/$defs/failure/properties/reason/enum"), Reason::ALL.map(Reason::name));
-    assert_eq!(words("/$defs/client/properties/state/enum"), State::ALL.map(State::name));
+    assert_eq!(words("/$defs/failure/properties/reason/enum"), FailureReason::ALL.map(FailureReason::name));
+    assert_eq!(words("/$defs/client/properties/state/enum"), ClientState::ALL.map(ClientState::name));
 }
 
 /// The paths of all keys in it; those of a list are those of its elements.

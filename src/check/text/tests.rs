@@ -7,19 +7,19 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 use crate::client::{Client, Groups, MessagesByQos, Queue, Session, Traffic, WatchedClient};
-use crate::outcome::{Account, Failures, Finding, Reason, Subject, Told};
+use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient, RequestStats};
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-fn told(alias: &str, finding: Finding) -> Told {
+fn told(alias: &str, status: ClientStatus) -> ProbedClient {
     let watched = WatchedClient {
         alias: alias.to_owned(),
         client_id: alias.to_lowercase(),
         offline_after: Duration::from_secs(900),
     };
-    Told { subject: Subject::Watched(Arc::new(watched)), finding }
+    ProbedClient { identity: ClientIdentity::Watched(Arc::new(watched)), status }
 }
 
 /// A client of which the broker told everything; times are seconds ago.
@@ -51,14 +51,14 @@ fn known(created: i64, keepalive: u64, connected: i64, counts: [u64; 6]) -> Clie
     }
 }
 
-fn outcome(broker: &str, clients: Vec<Told>) -> Outcome {
+fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
     Outcome {
         broker: broker.to_owned(),
         groups: Groups::STATE,
         clients,
-        is_whole: true,
+        is_complete: true,
         failures: Failures::default(),
-        account: Account::default(),
+        requests: RequestStats::default(),
         timeout: Duration::from_secs(15),
         duration: Duration::ZERO,
     }
@@ -87,7 +87,7 @@ fn four_sensors() -> Outcome {
     let room_1 = known(45 * DAY, 60, 23 * HOUR + 60, [0, 0, 702_456, 0, 0, 0]);
     let qingping = known(1, 120, 1, [0; 6]);
     let humidifier = known(16 * HOUR + 60, 10, 16 * HOUR + 60, [4, 0, 24_279, 0, 16, 0]);
-    let told = |(alias, client)| told(alias, Finding::Known(client));
+    let told = |(alias, client)| told(alias, ClientStatus::Known(client));
     let clients = [
         ("RTL433_Room2", room_2),
         ("RTL433_Room1", room_1),
@@ -102,11 +102,11 @@ fn every_state() -> Outcome {
     outcome(
         "LocalEMQX",
         vec![
-            told("Connected", Finding::Known(known(DAY, 90, HOUR, [1; 6]))),
-            told("Disconnected", Finding::Known(away)),
-            told("Nowhere to be found", Finding::Absent),
-            told("Unknown", Finding::Unknown),
-            told("Without values", Finding::Known(Client { connected: true, ..Client::default() })),
+            told("Connected", ClientStatus::Known(known(DAY, 90, HOUR, [1; 6]))),
+            told("Disconnected", ClientStatus::Known(away)),
+            told("Nowhere to be found", ClientStatus::Absent),
+            told("Unknown", ClientStatus::Unknown),
+            told("Without values", ClientStatus::Known(Client { connected: true, ..Client::default() })),
         ],
     )
 }
@@ -198,7 +198,7 @@ No room for: Created (time ago), Keep alive
 #[test]
 fn no_line_of_a_table_is_wider_than_its_terminal() {
     let long = "一个很长的名字 that goes on and on and on, as some names do";
-    let clients = vec![told(long, Finding::Known(known(DAY, 90, HOUR, [u64::MAX; 6])))];
+    let clients = vec![told(long, ClientStatus::Known(known(DAY, 90, HOUR, [u64::MAX; 6])))];
     let outcomes = [every_state(), four_sensors(), outcome(long, clients)];
     for room in 40..200 {
         for line in shown(&outcomes, Some(room)).lines().filter(|line| !line.starts_with("No room")) {
@@ -209,7 +209,7 @@ fn no_line_of_a_table_is_wider_than_its_terminal() {
 
 #[test]
 fn brokers_are_named_where_there_are_several() {
-    let clients = |broker| outcome(broker, vec![told("Sensor", Finding::Absent)]);
+    let clients = |broker| outcome(broker, vec![told("Sensor", ClientStatus::Absent)]);
     let one = shown(&[clients("A")], None);
     assert!(!one.contains("Broker"), "{one}");
     let several = shown(&[clients("B"), clients("A"), outcome("C", Vec::new())], None);
@@ -224,7 +224,7 @@ fn brokers_are_named_where_there_are_several() {
 fn a_broker_without_clients_is_said_to_answer_only_when_it_does() {
     let answers = outcome("A", Vec::new());
     let mut fails = outcome("B", Vec::new());
-    fails.failures.add(Reason::Timeout, "no answer in time", 0);
+    fails.failures.add(FailureReason::Timeout, "no answer in time", 0);
     assert_eq!(shown(&[answers], None), "A answers; there are no clients to show.\n");
     assert_eq!(shown(&[fails], None), "");
 }

@@ -40,21 +40,24 @@ fn a_file_is_loaded() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let (directory, path) = directory_with("");
-    let advice = "name another one with --cfg FILE, or start from the commented example config/config.yaml";
+    let failure_help =
+        "name another one with --cfg FILE, or start from the commented example config/config.yaml";
     let missing = directory.path().join("missing.yaml");
     assert_eq!(
         said_of(&missing),
-        format!("cannot read the configuration file FILE: No such file or directory (os error 2); {advice}")
+        format!(
+            "cannot read the configuration file FILE: No such file or directory (os error 2); {failure_help}"
+        )
     );
     assert_eq!(
         said_of(directory.path()),
-        format!("cannot read the configuration file FILE: not a regular file; {advice}")
+        format!("cannot read the configuration file FILE: not a regular file; {failure_help}")
     );
     let file = fs::File::create(&path).expect("a file");
     file.set_len((64 << 20) + 1).expect("a sparse file");
     assert_eq!(
         said_of(&path),
-        format!("cannot read the configuration file FILE: larger than 67108864 bytes; {advice}")
+        format!("cannot read the configuration file FILE: larger than 67108864 bytes; {failure_help}")
     );
 }
 

@@ -10,7 +10,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::clients;
+use super::client_auth;
 use super::sources::Sources;
 use crate::config::section::Section;
 use crate::config::value::Value;
@@ -46,10 +46,10 @@ pub(super) fn read(value: &Value<'_>, sources: &Sources) -> Option<Arc<ServerCon
     let provider = Arc::new(ring::default_provider());
     let identity = read_identity(&cert_file?, &key_file?, sources, &provider);
     let versions = min_version.map_or_else(|| Some(vec![&TLS13, &TLS12]), |value| read_versions(&value));
-    let verifier = clients::read(client_auth_type, client_ca_file, sources, &provider);
+    let verifier = client_auth::read(client_auth_type, client_ca_file, sources, &provider);
 
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions?);
-    let builder = builder.map_err(|error| value.reject(error)).ok()?;
+    let builder = builder.map_err(|error| value.error(error)).ok()?;
     let mut config = builder.with_client_cert_verifier(verifier?).with_cert_resolver(identity?);
     // HTTP/2 gains nothing here, and its library has known weaknesses.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -76,11 +76,11 @@ fn read_identity(
                 .map_err(|source| TlsError::Pem { path: identity.key_file.clone(), source })
         });
     // Both are looked at before either stops the reading, so that both are told.
-    let chain = chain.map_err(|error| cert_value.reject_for(&error)).ok();
-    let key = key.map_err(|error| key_value.reject_for(&error)).ok();
+    let chain = chain.map_err(|error| cert_value.error_from(&error)).ok();
+    let key = key.map_err(|error| key_value.error_from(&error)).ok();
     let pair = CertifiedKey::from_der(chain?, key?, provider)
         .map_err(|source| TlsError::Identity { identity, source })
-        .map_err(|error| cert_value.reject_for(&error))
+        .map_err(|error| cert_value.error_from(&error))
         .ok()?;
     Some(Arc::new(SingleCertAndKey::from(pair)))
 }
@@ -90,8 +90,8 @@ fn read_versions(value: &Value<'_>) -> Option<Vec<&'static SupportedProtocolVers
         Some("TLS12") => Some(vec![&TLS13, &TLS12]),
         Some("TLS13") => Some(vec![&TLS13]),
         Some("TLS10" | "TLS11") => {
-            value.must_be("TLS12 or TLS13: TLS 1.0 and 1.1 are broken, and never spoken here")
+            value.expected("TLS12 or TLS13: TLS 1.0 and 1.1 are broken, and never spoken here")
         }
-        _ => value.must_be("TLS12 or TLS13"),
+        _ => value.expected("TLS12 or TLS13"),
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn read(value: &Value<'_>) -> Users {
         let (Some(user), Some((hash, cost))) = (user, read_hash(&hash)) else { continue };
         highest_cost = highest_cost.max(cost);
         if hashes.insert(user.to_owned(), hash.to_owned()).is_some() {
-            name.reject("a user stands here twice; keep one of them");
+            name.error("a user stands here twice; keep one of them");
         }
     }
     Users::of(hashes, highest_cost)
@@ -73,7 +73,7 @@ pub(super) fn read(value: &Value<'_>) -> Users {
 fn read_name<'d>(name: &Value<'d>) -> Option<&'d str> {
     let user = name.line("given user names that are not empty")?;
     if user.contains(':') {
-        name.reject("a user name cannot hold a colon; is a space missing after it?");
+        name.error("a user name cannot hold a colon; is a space missing after it?");
         return None;
     }
     Some(user)
@@ -89,20 +89,20 @@ fn read_hash<'d>(value: &Value<'d>) -> Option<(&'d str, u32)> {
                          `htpasswd -nBC 10 USER` makes one";
     let hash = value.text(RIGHT)?;
     let Some(parts) = hash.parse::<HashParts>().ok().filter(|_| !hash.starts_with("$2x$")) else {
-        return value.must_be(RIGHT);
+        return value.expected(RIGHT);
     };
     let cost = parts.get_cost();
     if !COSTS.contains(&cost) {
-        return value.must_be(RIGHT);
+        return value.expected(RIGHT);
     }
     if cost > TOO_DEAR {
-        value.reject(format_args!(
+        value.error(format_args!(
             "has a bcrypt cost of {cost}, which no scrape can wait for; 10 to 12 is usual, {TOO_DEAR} the most"
         ));
         return None;
     }
     if cost > DEAR {
-        value.findings().warning(format!(
+        value.diagnostics().warning(format!(
             "{} has a bcrypt cost of {cost}: checking a password takes seconds of processor time; 10 to 12 is usual",
             value.name()
         ));

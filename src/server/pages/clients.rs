@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::links::Links;
 use super::words::{machine_moment, mark, shortened};
 use crate::humanize::{counted, moment};
-use crate::outcome::{Outcome, Told};
+use crate::outcome::{Outcome, ProbedClient};
 use crate::table::{Alignment, COLUMNS, Column, Row, Weight, harmless};
 
 /// How many rows a broker has that stands alone on the page.
@@ -127,7 +127,7 @@ fn name(name: &str) -> String {
     shortened(harmless(name), MAX_NAME_CHARACTERS)
 }
 
-fn other_name(told: &Told) -> Option<String> {
+fn other_name(told: &ProbedClient) -> Option<String> {
     (told.client_id() != told.alias()).then(|| name(told.client_id()))
 }
 

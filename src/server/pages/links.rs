@@ -4,7 +4,7 @@ use url::form_urlencoded;
 
 use super::view::View;
 use crate::config::Broker;
-use crate::outcome::Told;
+use crate::outcome::ProbedClient;
 
 /// Where one gets from a broker on the page.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl Links<'_> {
     }
 
     /// What was asked and answered of one client.
-    pub(super) fn debug_view_of(&self, told: &Told) -> String {
+    pub(super) fn debug_view_of(&self, told: &ProbedClient) -> String {
         self.probe(&[("client", told.alias()), ("debug", "true")])
     }
 

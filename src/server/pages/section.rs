@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use super::clients::Clients;
 use super::links::Links;
 use super::words::{mark, shortened};
-use crate::advice;
+use crate::failure_help;
 use crate::humanize::{clients_unknown, counted};
-use crate::outcome::{Outcome, Reason, State};
+use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::table::{harmless, word};
 
 /// As much of a cause as is shown.
@@ -29,7 +29,7 @@ struct Answer<'a> {
     /// What the asking cost.
     cost: String,
     troubles: Vec<Trouble>,
-    counts: [Count; State::ALL.len()],
+    counts: [Count; ClientState::ALL.len()],
     /// How many clients are watched.
     watched: usize,
     clients: Clients<'a>,
@@ -76,7 +76,7 @@ impl<'a> Section<'a> {
 }
 
 fn verdict(outcome: &Outcome) -> Verdict {
-    let knows_somebody = outcome.count(State::Unknown) < outcome.clients.len();
+    let knows_somebody = outcome.count(ClientState::Unknown) < outcome.clients.len();
     match (outcome.is_success(), knows_somebody) {
         (true, _) => Verdict { words: "answers", class: "answers" },
         (false, true) => Verdict { words: "answers in part", class: "partly" },
@@ -87,27 +87,27 @@ fn verdict(outcome: &Outcome) -> Verdict {
 fn cost(outcome: &Outcome) -> String {
     let seconds = outcome.duration.as_secs_f64();
     let took = if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") };
-    format!("{} in {took}", counted(outcome.account.requests, "1 request", "requests"))
+    format!("{} in {took}", counted(outcome.requests.sent, "1 request", "requests"))
 }
 
 fn troubles(outcome: &Outcome) -> Vec<Trouble> {
-    let causes = |reason: Reason| {
+    let causes = |reason: FailureReason| {
         let causes = outcome.failures.told().iter().filter(move |failure| failure.reason == reason);
         causes.map(|failure| {
             let text = shortened(harmless(&failure.text), MAX_CAUSE_CHARACTERS);
             text + &clients_unknown(failure.clients)
         })
     };
-    let trouble = |reason: &Reason| Trouble {
+    let trouble = |reason: &FailureReason| Trouble {
         reason: reason.name(),
-        meaning: advice::meaning(*reason),
-        remedy: advice::remedy(*reason),
+        meaning: failure_help::meaning(*reason),
+        remedy: failure_help::remedy(*reason),
         causes: causes(*reason).collect(),
     };
     outcome.failures.reasons().iter().map(trouble).collect()
 }
 
-fn counts(outcome: &Outcome, links: &Links<'_>) -> [Count; State::ALL.len()] {
+fn counts(outcome: &Outcome, links: &Links<'_>) -> [Count; ClientState::ALL.len()] {
     outcome.by_state().map(|(state, number)| {
         let is_shown_alone = links.view.state == Some(state);
         let view = if is_shown_alone { links.view.of_any_state() } else { links.view.of_state(state) };

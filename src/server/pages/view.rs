@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::form_urlencoded;
 
 use crate::config::{Broker, Config};
-use crate::outcome::{State, Told};
+use crate::outcome::{ClientState, ProbedClient};
 use crate::server::query::excerpt;
 use crate::table::{Column, Order, UnknownColumn, harmless, word};
 
@@ -21,7 +21,7 @@ pub(super) struct View {
     /// Only clients with these words in one of their names.
     pub(super) filter: String,
     /// Only clients in this state.
-    pub(super) state: Option<State>,
+    pub(super) state: Option<ClientState>,
     /// In which order the clients stand.
     pub(super) order: Order,
 }
@@ -88,15 +88,15 @@ impl View {
     }
 
     /// Whether the client is one of those that are wanted.
-    pub(super) fn shows(&self, told: &Told) -> bool {
-        if self.state.is_some_and(|state| state != told.finding.state()) {
+    pub(super) fn shows(&self, told: &ProbedClient) -> bool {
+        if self.state.is_some_and(|state| state != told.status.state()) {
             return false;
         }
         if self.filter.is_empty() {
             return true;
         }
         let words = self.filter.to_lowercase();
-        let client = told.finding.client();
+        let client = told.status.client();
         let names = [
             Some(told.alias()),
             Some(told.client_id()),
@@ -108,8 +108,8 @@ impl View {
     }
 
     /// What the form has to choose from: name and word of each state, and whether it is chosen.
-    pub(super) fn states(&self) -> [(&'static str, &'static str, bool); State::ALL.len()] {
-        State::ALL.map(|state| (state.name(), word(state), self.state == Some(state)))
+    pub(super) fn states(&self) -> [(&'static str, &'static str, bool); ClientState::ALL.len()] {
+        ClientState::ALL.map(|state| (state.name(), word(state), self.state == Some(state)))
     }
 
     /// The same for one broker.
@@ -118,7 +118,7 @@ impl View {
     }
 
     /// The same for clients in one state.
-    pub(super) fn of_state(&self, state: State) -> Self {
+    pub(super) fn of_state(&self, state: ClientState) -> Self {
         Self { state: Some(state), ..self.clone() }
     }
 
@@ -151,7 +151,7 @@ impl View {
 
     /// The address of this view from any other: relative, so that it holds behind a proxy with a path of its own.
     pub(super) fn link(&self) -> String {
-        let state = self.state.map_or("", State::name);
+        let state = self.state.map_or("", ClientState::name);
         let sort = self.sort();
         let broker = self.broker.as_deref().unwrap_or_default();
         let parameters = [("broker", broker), ("state", state), ("filter", &self.filter), ("sort", &sort)];
@@ -166,7 +166,7 @@ fn worst_first() -> Order {
     Order { column: Column::of_state(), descending: false }
 }
 
-fn state(name: &str) -> Result<State, Refusal> {
-    let state = State::ALL.into_iter().find(|state| state.name() == name);
+fn state(name: &str) -> Result<ClientState, Refusal> {
+    let state = ClientState::ALL.into_iter().find(|state| state.name() == name);
     state.ok_or_else(|| Refusal::UnknownState(excerpt(name)))
 }

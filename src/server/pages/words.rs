@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use crate::outcome::State;
+use crate::outcome::ClientState;
 
 /// A mark for each state, by which they can be told apart without colour.
-pub(super) fn mark(state: State) -> &'static str {
+pub(super) fn mark(state: ClientState) -> &'static str {
     match state {
-        State::Connected => "●",
-        State::Disconnected => "○",
-        State::Absent => "✕",
-        State::Unknown => "?",
+        ClientState::Connected => "●",
+        ClientState::Disconnected => "○",
+        ClientState::Absent => "✕",
+        ClientState::Unknown => "?",
     }
 }
 

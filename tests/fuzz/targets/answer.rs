@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emqx_client_monitor::client::{Client, Group, Groups};
-use emqx_client_monitor::emqx::AskError;
+use emqx_client_monitor::emqx::RequestError;
 use emqx_client_monitor::emqx::wire::{self, Json};
 use emqx_client_monitor::metrics::exposition::Exposition;
-use emqx_client_monitor::outcome::{Account, Failures, Finding, Outcome, Subject, Told};
+use emqx_client_monitor::outcome::{
+    ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -29,7 +31,7 @@ fuzz_target!(|body: &[u8]| {
 /// The client of the answer to a lookup.
 fn read_row(body: &[u8]) -> Option<Client> {
     let client = whole(body, wire::row).ok();
-    let state = wire::row(Json { body, is_whole: true }, Groups::STATE).ok();
+    let state = wire::row(Json { body, is_complete: true }, Groups::STATE).ok();
     if let Some(client) = &client {
         let state = state.expect("who asks for less sees no more mistakes");
         assert_eq!(
@@ -62,7 +64,7 @@ fn read_page(body: &[u8]) -> Vec<Client> {
                 }
                 clients.push(client);
             }
-            Err(bad) => assert!(!AskError::from(bad).to_string().is_empty()),
+            Err(bad) => assert!(!RequestError::from(bad).to_string().is_empty()),
         }
     }
     clients
@@ -71,8 +73,8 @@ fn read_page(body: &[u8]) -> Vec<Client> {
 /// Reads everything there is to read. Whether a body is known to be whole changes only what is said of a bad one.
 fn whole<T, E: std::error::Error>(body: &[u8], read: fn(Json<'_>, Groups) -> Result<T, E>) -> Result<T, E> {
     let all = Group::ALL.into_iter().collect();
-    let cut = read(Json { body, is_whole: false }, all);
-    let whole = read(Json { body, is_whole: true }, all);
+    let cut = read(Json { body, is_complete: false }, all);
+    let whole = read(Json { body, is_complete: true }, all);
     assert_eq!(cut.is_ok(), whole.is_ok());
     for error in cut.as_ref().err().into_iter().chain(whole.as_ref().err()) {
         assert!(!error.to_string().is_empty());
@@ -101,15 +103,17 @@ fn tell(clients: impl Iterator<Item = Client>) {
         by_id.insert(Arc::clone(&client.client_id), client);
     }
     let expected: Vec<_> = by_id.keys().cloned().collect();
-    let told =
-        |(client_id, client)| Told { subject: Subject::Listed(client_id), finding: Finding::Known(client) };
+    let told = |(client_id, client)| ProbedClient {
+        identity: ClientIdentity::Listed(client_id),
+        status: ClientStatus::Known(client),
+    };
     let outcome = Outcome {
         broker: "LocalEMQX".to_owned(),
         groups: Group::ALL.into_iter().collect(),
         clients: by_id.into_iter().map(told).collect(),
-        is_whole: true,
+        is_complete: true,
         failures: Failures::default(),
-        account: Account::default(),
+        requests: RequestStats::default(),
         timeout: Duration::from_secs(10),
         duration: Duration::from_millis(7),
     };

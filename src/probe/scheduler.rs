@@ -14,8 +14,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use super::note;
-use crate::emqx::{AskError, Asked, Consequence};
-use crate::outcome::Account;
+use crate::emqx::{RequestError, Response, Retry};
+use crate::outcome::RequestStats;
 
 /// A question is silent when it takes this many times longer than those answered so far took on average...
 const SILENT_FACTOR: u32 = 4;
@@ -45,13 +45,13 @@ pub(super) struct Bounds {
 
 /// What came of the questions.
 #[derive(Debug)]
-pub(super) struct Asking<T> {
+pub(super) struct ScheduleResult<T> {
     /// The answer to each question; `None` where the asking ended before there was one.
-    pub(super) answers: Vec<Option<Result<T, AskError>>>,
+    pub(super) answers: Vec<Option<Result<T, RequestError>>>,
     /// Why the asking ended before everyone had answered.
     pub(super) ended_by: Option<Ended>,
     /// What it cost.
-    pub(super) account: Account,
+    pub(super) requests: RequestStats,
 }
 
 /// Why the asking ended before everyone had answered.
@@ -60,15 +60,15 @@ pub(super) enum Ended {
     /// The deadline.
     Deadline,
     /// Nobody can be asked.
-    Nobody(AskError),
+    Nobody(RequestError),
 }
 
 /// Asks `questions` questions, `ask(n)` each of them, until all are answered or the bounds are reached.
-pub(super) async fn ask_all<T, F>(questions: usize, bounds: Bounds, ask: impl Fn(usize) -> F) -> Asking<T>
+pub(super) async fn run<T, F>(questions: usize, bounds: Bounds, ask: impl Fn(usize) -> F) -> ScheduleResult<T>
 where
-    F: Future<Output = Asked<T>>,
+    F: Future<Output = Response<T>>,
 {
-    let mut plan = Plan::new(questions, bounds);
+    let mut plan = Scheduler::new(questions, bounds);
     let mut under_way = FuturesUnordered::new();
     loop {
         let now = Instant::now();
@@ -90,17 +90,17 @@ where
             Some((question, asked)) = under_way.next(), if !under_way.is_empty() => {
                 // One that was given up has been taken in already.
                 if let Ok(asked) = asked {
-                    plan.heard(question, asked);
+                    plan.on_response(question, asked);
                 }
             }
             () = sleep_until(wake) => {}
         }
     }
-    Asking { answers: plan.answers, ended_by: plan.ended_by, account: plan.account }
+    ScheduleResult { answers: plan.answers, ended_by: plan.ended_by, requests: plan.requests }
 }
 
 /// The state of the asking.
-struct Plan<T> {
+struct Scheduler<T> {
     bounds: Bounds,
     /// Not asked yet.
     fresh: VecDeque<usize>,
@@ -110,7 +110,7 @@ struct Plan<T> {
     under_way: VecDeque<UnderWay>,
     /// How often each question was asked.
     asked: Vec<u32>,
-    retries_left: usize,
+    retry_budget: usize,
     /// How often in a row the broker could not be reached, and when that was last found out.
     unreachable: u32,
     unreachable_at: Option<Instant>,
@@ -118,9 +118,9 @@ struct Plan<T> {
     pause_until: Option<Instant>,
     answered: u32,
     answered_in: Duration,
-    answers: Vec<Option<Result<T, AskError>>>,
+    answers: Vec<Option<Result<T, RequestError>>>,
     ended_by: Option<Ended>,
-    account: Account,
+    requests: RequestStats,
 }
 
 struct UnderWay {
@@ -129,7 +129,7 @@ struct UnderWay {
     abort: AbortHandle,
 }
 
-impl<T> Plan<T> {
+impl<T> Scheduler<T> {
     fn new(questions: usize, bounds: Bounds) -> Self {
         Self {
             bounds,
@@ -137,7 +137,7 @@ impl<T> Plan<T> {
             again: VecDeque::new(),
             under_way: VecDeque::new(),
             asked: vec![0; questions],
-            retries_left: MIN_RETRIES.max(questions / 10),
+            retry_budget: MIN_RETRIES.max(questions / 10),
             unreachable: 0,
             unreachable_at: None,
             pause_until: None,
@@ -145,7 +145,7 @@ impl<T> Plan<T> {
             answered_in: Duration::ZERO,
             answers: std::iter::repeat_with(|| None).take(questions).collect(),
             ended_by: None,
-            account: Account::default(),
+            requests: RequestStats::default(),
         }
     }
 
@@ -178,16 +178,16 @@ impl<T> Plan<T> {
 
     /// Notes that a question is under way, and gives the longest silent one up where there are too many.
     fn start(&mut self, question: usize, now: Instant, abort: AbortHandle) {
-        self.account.requests += 1;
+        self.requests.sent += 1;
         if self.asked[question] > 0 {
-            self.account.retries += 1;
+            self.requests.retries += 1;
         }
         self.asked[question] += 1;
         self.under_way.push_back(UnderWay { question, started: now, abort });
         let too_many = self.under_way.len() > self.bounds.concurrency + MAX_SILENT;
         if too_many && let Some(longest) = self.under_way.pop_front() {
             longest.abort.abort();
-            self.ask_again(longest.question, AskError::Timeout);
+            self.ask_again(longest.question, RequestError::Timeout);
         }
     }
 
@@ -212,13 +212,13 @@ impl<T> Plan<T> {
     }
 
     /// Takes the end of a question in.
-    fn heard(&mut self, question: usize, asked: Asked<T>) {
+    fn on_response(&mut self, question: usize, asked: Response<T>) {
         let started = self.finished(question);
         if asked.exchange.status.is_some() {
             self.unreachable = 0;
         }
         let took = asked.exchange.duration;
-        note(&mut self.account, asked.exchange, asked.answer.as_ref().err());
+        note(&mut self.requests, asked.exchange, asked.answer.as_ref().err());
         match asked.answer {
             Ok(answer) => {
                 self.answered += 1;
@@ -226,10 +226,10 @@ impl<T> Plan<T> {
                 self.answers[question] = Some(Ok(answer));
             }
             Err(error) => match error.consequence() {
-                Consequence::Stays => self.answers[question] = Some(Err(error)),
-                Consequence::MayPass => self.ask_again(question, error),
-                Consequence::Nobody => self.ended_by = Some(Ended::Nobody(error)),
-                Consequence::NobodyNow => self.unreachable(question, started, error),
+                Retry::Never => self.answers[question] = Some(Err(error)),
+                Retry::SameRequest => self.ask_again(question, error),
+                Retry::Abort => self.ended_by = Some(Ended::Nobody(error)),
+                Retry::Broker => self.unreachable(question, started, error),
             },
         }
     }
@@ -242,12 +242,12 @@ impl<T> Plan<T> {
     }
 
     /// Puts a question back, if it may be asked again.
-    fn ask_again(&mut self, question: usize, error: AskError) {
+    fn ask_again(&mut self, question: usize, error: RequestError) {
         // Kept as the answer, should there be no other, or no time left for one.
         self.answers[question] = Some(Err(error));
         let asked = self.asked[question];
-        if asked < self.bounds.attempts && self.retries_left > 0 {
-            self.retries_left -= 1;
+        if asked < self.bounds.attempts && self.retry_budget > 0 {
+            self.retry_budget -= 1;
             self.again.push_back((Instant::now() + pause(asked), question));
         }
     }
@@ -255,7 +255,7 @@ impl<T> Plan<T> {
     /// Takes in that the broker could not be reached, which says as much about all the others.
     ///
     /// Several questions that were under way together find the same thing out: that counts once.
-    fn unreachable(&mut self, question: usize, started: Option<Instant>, error: AskError) {
+    fn unreachable(&mut self, question: usize, started: Option<Instant>, error: RequestError) {
         let known = self.unreachable_at.is_some_and(|at| started.is_none_or(|started| started <= at));
         if !known {
             self.unreachable += 1;

@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, TOLD_PROBLEMS};
-use super::location::Place;
+use super::location::NodePath;
 
 /// Collects problems and warnings, so that reading goes on behind the first one.
-pub(super) struct Findings {
+pub(super) struct Diagnostics {
     directory: PathBuf,
-    problems: RefCell<Vec<(Place, String)>>,
+    problems: RefCell<Vec<(NodePath, String)>>,
     warnings: RefCell<Vec<String>>,
 }
 
-impl Findings {
+impl Diagnostics {
     /// For the configuration in the file at `path`.
     pub(super) fn new(path: &Path) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Findings {
         self.directory.join(name)
     }
 
-    pub(super) fn problem(&self, place: Place, message: String) {
+    pub(super) fn problem(&self, place: NodePath, message: String) {
         self.problems.borrow_mut().push((place, message));
     }
 

@@ -1,4 +1,4 @@
-//! The configuration as it is shown: every setting, those that were left out too, and no secret.
+//! The configuration as it is redacted: every setting, those that were left out too, and no secret.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,29 +17,29 @@ const HIDDEN: &str = "<secret>";
 /// The whole configuration.
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
-    emqx: Vec<ShownBroker<'a>>,
-    monitored_clients: Vec<ShownClient<'a>>,
-    prometheus: ShownPrometheus,
+    emqx: Vec<RedactedBroker<'a>>,
+    monitored_clients: Vec<RedactedClient<'a>>,
+    prometheus: RedactedPrometheus,
 }
 
 #[derive(Serialize)]
-struct ShownBroker<'a> {
+struct RedactedBroker<'a> {
     alias: &'a str,
     api_url: &'a str,
-    api_key: ShownSecret<'a>,
-    api_secret: ShownSecret<'a>,
+    api_key: RedactedSecret<'a>,
+    api_secret: RedactedSecret<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ssl: Option<ShownSsl<'a>>,
+    ssl: Option<RedactedSsl<'a>>,
     timeout_seconds: f64,
     attempts: u32,
     concurrency: usize,
     nodes: &'a BTreeMap<String, u64>,
 }
 
-struct ShownSecret<'a>(&'a Secret);
+struct RedactedSecret<'a>(&'a Secret);
 
 #[derive(Serialize)]
-struct ShownSsl<'a> {
+struct RedactedSsl<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_file: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ struct ShownSsl<'a> {
 }
 
 #[derive(Serialize)]
-struct ShownClient<'a> {
+struct RedactedClient<'a> {
     alias: &'a str,
     client_id: &'a str,
     brokers: Vec<&'a str>,
@@ -60,7 +60,7 @@ struct ShownClient<'a> {
 }
 
 #[derive(Serialize)]
-struct ShownPrometheus {
+struct RedactedPrometheus {
     address: IpAddr,
     port: u16,
     collect: Vec<&'static str>,
@@ -71,9 +71,9 @@ impl<'a> From<&'a Config> for Shown<'a> {
         let prometheus = &config.prometheus;
         let told = |group: &Group| *group != Group::State;
         Self {
-            emqx: config.brokers.iter().map(|broker| ShownBroker::from(&**broker)).collect(),
+            emqx: config.brokers.iter().map(|broker| RedactedBroker::from(&**broker)).collect(),
             monitored_clients: clients(config),
-            prometheus: ShownPrometheus {
+            prometheus: RedactedPrometheus {
                 address: prometheus.address,
                 port: prometheus.port,
                 collect: prometheus.collect.iter().filter(told).map(Group::name).collect(),
@@ -82,14 +82,14 @@ impl<'a> From<&'a Config> for Shown<'a> {
     }
 }
 
-impl<'a> From<&'a Broker> for ShownBroker<'a> {
+impl<'a> From<&'a Broker> for RedactedBroker<'a> {
     fn from(broker: &'a Broker) -> Self {
         Self {
             alias: &broker.alias,
             api_url: broker.api_url.as_str(),
-            api_key: ShownSecret(&broker.api_key),
-            api_secret: ShownSecret(&broker.api_secret),
-            ssl: broker.tls.as_ref().map(ShownSsl::from),
+            api_key: RedactedSecret(&broker.api_key),
+            api_secret: RedactedSecret(&broker.api_secret),
+            ssl: broker.tls.as_ref().map(RedactedSsl::from),
             timeout_seconds: broker.timeout.as_secs_f64(),
             attempts: broker.attempts,
             concurrency: broker.concurrency,
@@ -98,7 +98,7 @@ impl<'a> From<&'a Broker> for ShownBroker<'a> {
     }
 }
 
-impl<'a> From<&'a Tls> for ShownSsl<'a> {
+impl<'a> From<&'a Tls> for RedactedSsl<'a> {
     fn from(tls: &'a Tls) -> Self {
         let settings = tls.settings();
         let identity = settings.identity.as_ref();
@@ -115,7 +115,7 @@ impl<'a> From<&'a Tls> for ShownSsl<'a> {
     }
 }
 
-impl Serialize for ShownSecret<'_> {
+impl Serialize for RedactedSecret<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Secret::Text(_) => serializer.serialize_str(HIDDEN),
@@ -126,14 +126,14 @@ impl Serialize for ShownSecret<'_> {
 }
 
 /// The watched clients, each once, with the brokers it is watched on.
-fn clients(config: &Config) -> Vec<ShownClient<'_>> {
-    let mut clients: Vec<ShownClient<'_>> = Vec::new();
+fn clients(config: &Config) -> Vec<RedactedClient<'_>> {
+    let mut clients: Vec<RedactedClient<'_>> = Vec::new();
     let mut places = BTreeMap::new();
     for broker in &config.brokers {
         for client in &broker.clients {
             let WatchedClient { alias, client_id, offline_after } = &**client;
             let place = *places.entry((alias, client_id, offline_after)).or_insert_with(|| {
-                clients.push(ShownClient {
+                clients.push(RedactedClient {
                     alias,
                     client_id,
                     brokers: Vec::new(),

@@ -8,13 +8,13 @@ use tracing::warn;
 use super::failure_log::FailureLog;
 use super::telemetry::{ProbeInFlight, Telemetry};
 use crate::outcome::Outcome;
-use crate::probe::{Question, probe};
+use crate::probe::{ProbeSpec, probe};
 
 /// Room for the probes that may be under way at once.
-pub(super) struct Places(Arc<Semaphore>);
+pub(super) struct ProbeLimiter(Arc<Semaphore>);
 
 /// A probe under way, until its answer has been sent or nobody wants it any more.
-pub(super) struct UnderWay {
+pub(super) struct ProbePermit {
     _counted: ProbeInFlight,
     _place: OwnedSemaphorePermit,
 }
@@ -24,7 +24,7 @@ pub(super) struct UnderWay {
 #[error("too many probes are under way; see --web.max-probes")]
 pub(super) struct Busy;
 
-impl Places {
+impl ProbeLimiter {
     /// Room for so many.
     pub(super) fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count)))
@@ -36,16 +36,16 @@ impl Places {
     /// No room: the broker was not asked.
     pub(super) async fn ask(
         &self,
-        question: Question,
+        question: ProbeSpec,
         telemetry: &Telemetry,
         failures: &FailureLog,
-    ) -> Result<(Outcome, UnderWay), Busy> {
+    ) -> Result<(Outcome, ProbePermit), Busy> {
         let Ok(place) = Arc::clone(&self.0).try_acquire_owned() else {
             warn!(reason = "busy", broker = question.broker.alias, "refused a probe: too many are under way");
             telemetry.probe_refused("busy");
             return Err(Busy);
         };
-        let under_way = UnderWay { _counted: telemetry.probe_begins(), _place: place };
+        let under_way = ProbePermit { _counted: telemetry.probe_begins(), _place: place };
         let outcome = probe(question).await;
         telemetry.probe_ended(&outcome);
         failures.note(&outcome);

@@ -9,16 +9,16 @@ use super::*;
 use crate::emqx::Exchange;
 
 /// How long an answer takes, and what it is.
-type Answer = (Duration, Result<(), AskError>);
+type Answer = (Duration, Result<(), RequestError>);
 
 /// An answer that nobody waits for.
 const SILENCE: Answer = (Duration::from_secs(3_600), Ok(()));
 
 /// An asking that is over.
 struct Over {
-    answers: Vec<Option<Result<(), AskError>>>,
+    answers: Vec<Option<Result<(), RequestError>>>,
     ended_by: Option<Ended>,
-    account: Account,
+    requests: RequestStats,
     /// Who was asked, and when, since the start.
     asked: Vec<(Duration, usize)>,
     /// The most questions that were under way at once.
@@ -55,7 +55,7 @@ async fn ask(
     let asked = RefCell::new(Vec::new());
     let (at_once, most_at_once) = (Rc::new(()), Cell::new(0));
     let bounds = Bounds { concurrency, attempts, deadline: started + Duration::from_millis(9_500) };
-    let asking = ask_all(questions, bounds, |question| {
+    let asking = run(questions, bounds, |question| {
         asked.borrow_mut().push((started.elapsed(), question));
         let nth = asked.borrow().iter().filter(|(_, asked)| *asked == question).count();
         let (duration, answer) = answer(question, nth);
@@ -66,28 +66,28 @@ async fn ask(
             drop(counted);
             let status = match &answer {
                 Ok(()) => Some(200),
-                Err(AskError::Status { status, .. }) => Some(*status),
+                Err(RequestError::Status { status, .. }) => Some(*status),
                 Err(_) => None,
             };
-            Asked { answer, exchange: Exchange { target: String::new(), status, body_bytes: 1, duration } }
+            Response { answer, exchange: Exchange { target: String::new(), status, body_bytes: 1, duration } }
         }
     })
     .await;
-    let Asking { answers, ended_by, account } = asking;
+    let ScheduleResult { answers, ended_by, requests } = asking;
     let (asked, most_at_once) = (asked.into_inner(), most_at_once.get());
-    Over { answers, ended_by, account, asked, most_at_once, took: started.elapsed() }
+    Over { answers, ended_by, requests, asked, most_at_once, took: started.elapsed() }
 }
 
-fn after(milliseconds: u64, answer: Result<(), AskError>) -> Answer {
+fn after(milliseconds: u64, answer: Result<(), RequestError>) -> Answer {
     (Duration::from_millis(milliseconds), answer)
 }
 
-fn status(status: u16) -> Result<(), AskError> {
-    Err(AskError::Status { status, code: None })
+fn status(status: u16) -> Result<(), RequestError> {
+    Err(RequestError::Status { status, code: None })
 }
 
-fn refused() -> Result<(), AskError> {
-    Err(AskError::Connect { address: "emqx:18083".to_owned(), source: "connection refused".into() })
+fn refused() -> Result<(), RequestError> {
+    Err(RequestError::Connect { address: "emqx:18083".to_owned(), source: "connection refused".into() })
 }
 
 fn milliseconds(count: u64) -> Duration {
@@ -101,8 +101,8 @@ async fn as_many_are_asked_at_once_as_there_are_places() {
     assert_eq!(over.good().len(), 10);
     assert!(over.ended_by.is_none());
     assert_eq!((over.most_at_once, over.took), (3, milliseconds(40)));
-    assert_eq!((over.account.requests, over.account.retries, over.account.response_bytes), (10, 0, 10));
-    assert_eq!((over.account.http_status(), over.account.ended.len()), (200, 10));
+    assert_eq!((over.requests.sent, over.requests.retries, over.requests.response_bytes), (10, 0, 10));
+    assert_eq!((over.requests.http_status(), over.requests.records.len()), (200, 10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +111,7 @@ async fn nothing_outlives_the_deadline() {
     assert!(matches!(over.ended_by, Some(Ended::Deadline)));
     assert_eq!(over.took, milliseconds(9_500));
     assert!(over.answers.iter().all(Option::is_none));
-    assert_eq!(over.account.http_status(), 0);
+    assert_eq!(over.requests.http_status(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +137,8 @@ async fn of_too_many_silent_questions_the_longest_silent_are_given_up() {
         let over = ask(200, concurrency, 1, |_, _| SILENCE).await;
         // Those that are given up go when the new ones come, all of a turn.
         assert!(over.most_at_once <= MAX_SILENT + 2 * concurrency, "{}", over.most_at_once);
-        let given_up = over.answers.iter().take_while(|answer| matches!(answer, Some(Err(AskError::Timeout))));
+        let given_up =
+            over.answers.iter().take_while(|answer| matches!(answer, Some(Err(RequestError::Timeout))));
         let asked = over.asked.len();
         assert_eq!(given_up.count(), asked - MAX_SILENT - concurrency);
         assert_eq!(asked, 200.min(95 * concurrency));
@@ -161,8 +162,8 @@ async fn everyone_is_asked_before_anyone_is_asked_again() {
             .await;
     assert_eq!(over.order()[..30], (0..30).collect::<Vec<_>>());
     assert_eq!(over.good().len(), 30);
-    assert_eq!((over.account.requests, over.account.retries), (36, 6));
-    assert_eq!(over.account.last_error_status, Some(503));
+    assert_eq!((over.requests.sent, over.requests.retries), (36, 6));
+    assert_eq!(over.requests.last_error_status, Some(503));
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,44 +176,44 @@ async fn pauses_grow_between_the_attempts() {
         // A tick of the clock is a millisecond.
         assert!((milliseconds(pause / 2)..=milliseconds(pause * 3 / 2 + 1)).contains(&paused), "{times:?}");
     }
-    assert!(matches!(over.answers[..], [Some(Err(AskError::Status { status: 503, .. }))]));
+    assert!(matches!(over.answers[..], [Some(Err(RequestError::Status { status: 503, .. }))]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_struggling_broker_is_not_asked_three_times_over() {
     for (questions, retries) in [(100, 16), (400, 40)] {
         let over = ask(questions, 4, 3, |_, _| after(1, status(500))).await;
-        assert_eq!(over.account.retries, retries);
+        assert_eq!(over.requests.retries, retries);
         assert_eq!(over.asked.len() as u64, questions as u64 + retries);
-        assert!(over.answers.iter().all(|answer| matches!(answer, Some(Err(AskError::Status { .. })))));
+        assert!(over.answers.iter().all(|answer| matches!(answer, Some(Err(RequestError::Status { .. })))));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_stays_is_asked_once() {
     let over = ask(3, 4, 3, |_, _| after(1, status(404))).await;
-    assert_eq!((over.account.requests, over.account.retries), (3, 0));
+    assert_eq!((over.requests.sent, over.requests.retries), (3, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_end_the_asking_at_once() {
     for code in [401, 403] {
         let over = ask(10, 4, 3, |_, _| after(5, status(code))).await;
-        assert_eq!((over.account.requests, over.took), (4, milliseconds(5)));
+        assert_eq!((over.requests.sent, over.took), (4, milliseconds(5)));
         assert!(
-            matches!(over.ended_by, Some(Ended::Nobody(AskError::Status { status, .. })) if status == code)
+            matches!(over.ended_by, Some(Ended::Nobody(RequestError::Status { status, .. })) if status == code)
         );
-        assert_eq!(over.account.http_status(), code);
+        assert_eq!(over.requests.http_status(), code);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_cannot_be_reached_is_tried_as_often_as_one_question() {
     let over = ask(10, 4, 3, |_, _| after(5, refused())).await;
-    assert!(matches!(over.ended_by, Some(Ended::Nobody(AskError::Connect { .. }))));
-    assert_eq!((over.account.requests, over.account.retries), (12, 8), "three rounds of four");
+    assert!(matches!(over.ended_by, Some(Ended::Nobody(RequestError::Connect { .. }))));
+    assert_eq!((over.requests.sent, over.requests.retries), (12, 8), "three rounds of four");
     assert!(over.good().is_empty() && over.answers.iter().all(Option::is_none));
-    assert_eq!(over.account.http_status(), 0);
+    assert_eq!(over.requests.http_status(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +230,7 @@ async fn a_broker_that_comes_and_goes_is_not_asked_for_ever() {
     let over =
         ask(10, 2, 3, |question, _| if question == 0 { after(5, refused()) } else { after(6, Ok(())) }).await;
     assert_eq!(over.times_of(0).len(), 3);
-    assert!(matches!(over.answers[0], Some(Err(AskError::Connect { .. }))));
+    assert!(matches!(over.answers[0], Some(Err(RequestError::Connect { .. }))));
     assert!(over.ended_by.is_none());
     assert_eq!(over.good().len(), 9);
 }
@@ -238,5 +239,5 @@ async fn a_broker_that_comes_and_goes_is_not_asked_for_ever() {
 async fn the_last_failure_stands_when_there_is_no_time_left() {
     let over = ask(1, 1, 3, |_, nth| if nth == 1 { after(1, status(500)) } else { SILENCE }).await;
     assert!(matches!(over.ended_by, Some(Ended::Deadline)));
-    assert!(matches!(over.answers[..], [Some(Err(AskError::Status { status: 500, .. }))]));
+    assert!(matches!(over.answers[..], [Some(Err(RequestError::Status { status: 500, .. }))]));
 }

@@ -20,14 +20,14 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::super::limits::{self, Limits};
-use super::Door;
+use super::WebAuth;
 
 /// Serves an application on these listeners.
 ///
 /// # Errors
 /// A listener the operating system no longer knows.
 pub(in crate::server) fn serve<A, T, B>(
-    door: &Arc<Door>,
+    web_auth: &Arc<WebAuth>,
     listeners: Vec<TcpListener>,
     limits: Limits,
     app: A,
@@ -51,9 +51,9 @@ where
         .shutdown_timeout(limits::SHUTDOWN_SECONDS);
     let stop = builder.graceful_shutdown_signal();
     for listener in listeners {
-        let (door, app, stop) = (Arc::clone(door), app.clone(), stop.clone());
+        let (web_auth, app, stop) = (Arc::clone(web_auth), app.clone(), stop.clone());
         builder = builder.listen("https", listener, move || {
-            let (door, stop) = (Arc::clone(&door), stop.clone());
+            let (web_auth, stop) = (Arc::clone(&web_auth), stop.clone());
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let stop = stop.clone();
@@ -63,7 +63,7 @@ where
                 .client_disconnect_timeout(limits::GOODBYE)
                 .h1_allow_half_closed(false)
                 .finish(map_config(app().into_factory(), |()| AppConfig::default()));
-            fn_service(move |connection| accept(Arc::clone(&door), connection)).and_then(http)
+            fn_service(move |connection| accept(Arc::clone(&web_auth), connection)).and_then(http)
         })?;
     }
     Ok(builder.run())
@@ -72,9 +72,9 @@ where
 /// A connection for the HTTP side: what it is read from, that it speaks HTTP/1.1, and whose it is.
 type Accepted = (TlsStream<TcpStream>, Protocol, Option<SocketAddr>);
 
-async fn accept(door: Arc<Door>, connection: TcpStream) -> Result<Accepted, DispatchError> {
+async fn accept(web_auth: Arc<WebAuth>, connection: TcpStream) -> Result<Accepted, DispatchError> {
     let peer = connection.peer_addr().ok();
-    let Some(config) = door.current().tls.clone() else {
+    let Some(config) = web_auth.current().tls.clone() else {
         return Err(DispatchError::Io(io::Error::other("TLS is not set up")));
     };
     // Without it an answer only takes a little longer.

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tracing::warn;
 
-use super::super::{State, text};
-use super::logins::{Credentials, Verdict};
+use super::super::{AppState, text};
+use super::credential_cache::{Credentials, LoginResult};
 
 /// What the kubelet asks for, which has no password to show.
 const OPEN_TO_ALL: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -22,7 +22,7 @@ const CHALLENGE: &str = r#"Basic realm="emqx-client-monitor""#;
 const RETRY_AFTER: &str = "1";
 
 /// Lets a request in, unless the web configuration has users and it bears the credentials of none of them.
-pub(in crate::server) async fn admit<B: MessageBody + 'static>(
+pub(in crate::server) async fn authenticate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
@@ -33,17 +33,17 @@ pub(in crate::server) async fn admit<B: MessageBody + 'static>(
 }
 
 async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
-    let door = request.app_data::<Data<State>>()?.door.as_ref()?;
-    let config = door.current();
+    let web_auth = request.app_data::<Data<AppState>>()?.web_auth.as_ref()?;
+    let config = web_auth.current();
     if config.users.is_empty() || OPEN_TO_ALL.contains(&request.path()) {
         return None;
     }
     let Some(credentials) = credentials(request.headers()) else {
         return Some(unauthorized("This asks for a user name and a password (basic authentication).\n"));
     };
-    match door.logins.check(&config.users, credentials).await {
-        Verdict::Right => None,
-        Verdict::Wrong { checked } => {
+    match web_auth.credential_cache.check(&config.users, credentials).await {
+        LoginResult::Right => None,
+        LoginResult::Wrong { checked } => {
             // Once for each, however often it is tried. The name is not told: some type their password there.
             if checked {
                 let peer = request.peer_addr().map(|address| address.ip().to_string());
@@ -51,7 +51,7 @@ async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
             }
             Some(unauthorized("The user name or the password is wrong.\n"))
         }
-        Verdict::Busy => {
+        LoginResult::Busy => {
             let mut answer = HttpResponse::ServiceUnavailable();
             answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
             Some(text(answer, "Too many passwords are being checked.\n"))

@@ -11,14 +11,14 @@ use super::telemetry::Telemetry;
 use crate::config::{Config, ConfigError};
 
 /// The configuration that runs. A probe under way keeps the one it began with.
-pub(super) struct Running {
+pub(super) struct ActiveConfig {
     file: PathBuf,
     config: ArcSwap<Config>,
     /// Held while the file is read: two reloads at once would end with either.
     reloading: Mutex<()>,
 }
 
-impl Running {
+impl ActiveConfig {
     /// Runs what was read from `file`.
     pub(super) fn new(file: &Path, config: Arc<Config>) -> Self {
         Self { file: file.to_owned(), config: ArcSwap::new(config), reloading: Mutex::new(()) }

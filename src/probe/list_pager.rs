@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::asking::pause;
+use super::scheduler::pause;
 use super::{Progress, note};
 use crate::client::Groups;
 use crate::emqx::wire::{BadRow, Page, Row};
-use crate::emqx::{AskError, Asked, Consequence, Dialect, Emqx};
-use crate::outcome::{Account, Finding, Subject, Told};
+use crate::emqx::{EmqxApi, ListDialect, RequestError, Response, Retry};
+use crate::outcome::{ClientIdentity, ClientStatus, ProbedClient, RequestStats};
 
 /// The most pages that are walked: more clients than any broker holds, and an end to a list that never ends.
 const MAX_PAGES: u64 = 10_000;
@@ -26,7 +26,7 @@ const UNSETTLED: usize = 20_000;
 
 /// What a walk is to find, and what bounds it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk<'a> {
+pub(super) struct ListPager<'a> {
     /// What to ask of each client.
     pub(super) groups: Groups,
     /// How often one page is asked for, in all. After a time-out it is not asked for again: a page costs the broker
@@ -40,17 +40,17 @@ pub(super) struct Walk<'a> {
 
 /// What a walk found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ListedClients {
     /// Each client once, ordered by client ID, when it is settled. As it will be told: 100 000 clients are better not
     /// moved once more.
-    pub(super) clients: Vec<Told>,
+    pub(super) clients: Vec<ProbedClient>,
     /// How many there were when that was last so.
     settled: usize,
     /// Rows that are no clients.
     pub(super) bad_rows: Vec<BadRow>,
 }
 
-impl Found {
+impl ListedClients {
     /// Makes room for what the broker says to hold, so that nothing has to move while it comes.
     fn expect(&mut self, count: Option<u64>) {
         let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(MAX_EXPECTED).min(MAX_EXPECTED));
@@ -64,8 +64,8 @@ impl Found {
         }
         match row.into_client() {
             Ok(client) => {
-                let subject = Subject::Listed(Arc::clone(&client.client_id));
-                self.clients.push(Told { subject, finding: Finding::Known(client) });
+                let identity = ClientIdentity::Listed(Arc::clone(&client.client_id));
+                self.clients.push(ProbedClient { identity, status: ClientStatus::Known(client) });
             }
             Err(bad) => self.bad_rows.push(bad),
         }
@@ -82,8 +82,8 @@ impl Found {
         self.clients.sort_by(|one, other| one.client_id().cmp(other.client_id()));
         self.clients.dedup_by(|later, earlier| {
             let is_same = later.client_id() == earlier.client_id();
-            if let (true, Finding::Known(earlier), Finding::Known(later)) =
-                (is_same, &mut earlier.finding, &mut later.finding)
+            if let (true, ClientStatus::Known(earlier), ClientStatus::Known(later)) =
+                (is_same, &mut earlier.status, &mut later.status)
             {
                 *earlier = mem::take(earlier).preferred(mem::take(later));
             }
@@ -93,15 +93,15 @@ impl Found {
     }
 }
 
-impl Walk<'_> {
+impl ListPager<'_> {
     /// Walks the whole list and keeps whom `is_wanted` wants; an error says why it ended early.
     pub(super) async fn find(
         self,
-        emqx: &Emqx,
-        account: &mut Account,
+        emqx: &EmqxApi,
+        account: &mut RequestStats,
         is_wanted: impl Fn(&str) -> bool,
-    ) -> (Found, Result<(), AskError>) {
-        let mut found = Found::default();
+    ) -> (ListedClients, Result<(), RequestError>) {
+        let mut found = ListedClients::default();
         let ended = self.gather(emqx, account, is_wanted, &mut found).await;
         found.settle();
         (found, ended)
@@ -110,25 +110,25 @@ impl Walk<'_> {
     /// Walks page by page until the last one.
     async fn gather(
         self,
-        emqx: &Emqx,
-        account: &mut Account,
+        emqx: &EmqxApi,
+        account: &mut RequestStats,
         is_wanted: impl Fn(&str) -> bool,
-        found: &mut Found,
-    ) -> Result<(), AskError> {
-        let mut dialect = Dialect::NEWEST;
+        found: &mut ListedClients,
+    ) -> Result<(), RequestError> {
+        let mut dialect = ListDialect::NEWEST;
         let mut number = 1;
         while number <= MAX_PAGES {
             let page = match self.page(emqx, account, number, dialect).await {
                 Ok(page) => page,
                 // Only the first page can be refused for how it is asked for.
-                Err(AskError::Status { status: 400, code }) if number == 1 => match dialect.older() {
+                Err(RequestError::Status { status: 400, code }) if number == 1 => match dialect.older() {
                     Some(older) => {
                         account
                             .decide(format!("the broker refused {dialect:?}: asking as older versions want"));
                         dialect = older;
                         continue;
                     }
-                    None => return Err(AskError::Status { status: 400, code }),
+                    None => return Err(RequestError::Status { status: 400, code }),
                 },
                 Err(error) => return Err(error),
             };
@@ -149,15 +149,15 @@ impl Walk<'_> {
 
     async fn page(
         self,
-        emqx: &Emqx,
-        account: &mut Account,
+        emqx: &EmqxApi,
+        account: &mut RequestStats,
         number: u64,
-        dialect: Dialect,
-    ) -> Result<Page, AskError> {
+        dialect: ListDialect,
+    ) -> Result<Page, RequestError> {
         let mut attempt = 1;
         loop {
-            account.requests += 1;
-            let Ok(Asked { answer, exchange }) =
+            account.sent += 1;
+            let Ok(Response { answer, exchange }) =
                 timeout_at(self.deadline, emqx.page(number, dialect, self.groups)).await
             else {
                 return Err(emqx.overdue());
@@ -167,7 +167,7 @@ impl Walk<'_> {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
-            let may_pass = matches!(error.consequence(), Consequence::MayPass | Consequence::NobodyNow);
+            let may_pass = matches!(error.consequence(), Retry::SameRequest | Retry::Broker);
             if !may_pass || attempt >= self.attempts || Instant::now() + pause(attempt) >= self.deadline {
                 return Err(error);
             }

@@ -16,7 +16,7 @@ use crate::config::web::Users;
 const CHECKS_AT_ONCE: usize = 1;
 /// How many may wait for that.
 const WAITING: usize = 32;
-/// How many logins are remembered: right ones, which are few, and wrong ones apart from them, so that somebody who
+/// How many credential_cache are remembered: right ones, which are few, and wrong ones apart from them, so that somebody who
 /// guesses drives no right one out.
 const RIGHT_REMEMBERED: usize = 64;
 const WRONG_REMEMBERED: usize = 1024;
@@ -29,7 +29,7 @@ pub(super) struct Credentials {
 
 /// What becomes of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum LoginResult {
     /// The password is the user's.
     Right,
     /// There is no such user, or it has another password.
@@ -42,7 +42,7 @@ pub(super) enum Verdict {
 }
 
 /// Checks passwords and remembers what came of it, until users or hashes change.
-pub(super) struct Logins {
+pub(super) struct CredentialCache {
     key: hmac::Key,
     remembered: Mutex<Remembered>,
     checks: Arc<Semaphore>,
@@ -57,7 +57,7 @@ struct Remembered {
     wrong: Recent,
 }
 
-impl Logins {
+impl CredentialCache {
     /// `None` where there is no randomness.
     pub(super) fn new() -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
@@ -72,38 +72,38 @@ impl Logins {
     }
 
     /// Whether these are the credentials of one of the users.
-    pub(super) async fn check(self: &Arc<Self>, users: &Users, credentials: Credentials) -> Verdict {
+    pub(super) async fn check(self: &Arc<Self>, users: &Users, credentials: Credentials) -> LoginResult {
         let (hash, known) = users.hash_of(&credentials.user);
         let Some(tag) = self.tag(&credentials, hash) else {
-            return Verdict::Wrong { checked: false };
+            return LoginResult::Wrong { checked: false };
         };
         if let Some(verdict) = self.recall(&tag) {
             return verdict;
         }
         let Ok(_waits) = self.waiting.try_acquire() else {
-            return Verdict::Busy;
+            return LoginResult::Busy;
         };
         let Ok(place) = Arc::clone(&self.checks).acquire_owned().await else {
-            return Verdict::Busy;
+            return LoginResult::Busy;
         };
         // The same may have been asked, and answered, in the meantime.
         if let Some(verdict) = self.recall(&tag) {
             return verdict;
         }
-        let (logins, hash) = (Arc::clone(self), hash.to_owned());
+        let (credential_cache, hash) = (Arc::clone(self), hash.to_owned());
         // It goes on when whoever asked goes away: the place stays taken, and what came of it is remembered.
         let checked = web::block(move || {
             let _place = place;
             let matches = bcrypt::verify(credentials.password.expose_secret(), &hash).unwrap_or(false);
             debug!("checked a password");
             let right = known && matches;
-            logins.remember(tag, right);
+            credential_cache.remember(tag, right);
             right
         });
         match checked.await {
-            Ok(true) => Verdict::Right,
-            Ok(false) => Verdict::Wrong { checked: true },
-            Err(_) => Verdict::Busy,
+            Ok(true) => LoginResult::Right,
+            Ok(false) => LoginResult::Wrong { checked: true },
+            Err(_) => LoginResult::Busy,
         }
     }
 
@@ -120,12 +120,12 @@ impl Logins {
         tag.sign().as_ref().try_into().ok()
     }
 
-    fn recall(&self, tag: &Tag) -> Option<Verdict> {
+    fn recall(&self, tag: &Tag) -> Option<LoginResult> {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.right.tags.contains(tag) {
-            return Some(Verdict::Right);
+            return Some(LoginResult::Right);
         }
-        remembered.wrong.tags.contains(tag).then_some(Verdict::Wrong { checked: false })
+        remembered.wrong.tags.contains(tag).then_some(LoginResult::Wrong { checked: false })
     }
 
     fn remember(&self, tag: Tag, right: bool) {
@@ -138,7 +138,7 @@ impl Logins {
     }
 }
 
-/// So many of the last logins of a kind.
+/// So many of the last credential_cache of a kind.
 struct Recent {
     most: usize,
     tags: HashSet<Tag>,

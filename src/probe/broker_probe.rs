@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::asking::{Asking, Bounds, Ended, ask_all};
-use super::walk::Walk;
-use super::{Of, Progress, chain, note, reason, told};
+use super::list_pager::ListPager;
+use super::scheduler::{Bounds, Ended, ScheduleResult, run};
+use super::{Progress, Targets, chain, note, reason, told};
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
-use crate::emqx::{AskError, Asked, Emqx};
-use crate::outcome::{Finding, Outcome, Subject, Told};
+use crate::emqx::{EmqxApi, RequestError, Response};
+use crate::outcome::{ClientIdentity, ClientStatus, Outcome, ProbedClient};
 
 /// The number of watched clients up to which each is looked up, whatever the broker's size.
 const MAX_ALWAYS_LOOKED_UP: usize = 1_000;
@@ -24,21 +24,21 @@ const LISTED_FOR_ONE_LOOKUP: u64 = 3;
 const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A broker that is being asked.
-pub(super) struct Inquiry<'a> {
-    pub(super) emqx: Emqx,
+pub(super) struct BrokerProbe<'a> {
+    pub(super) emqx: EmqxApi,
     pub(super) broker: Arc<Broker>,
     pub(super) groups: Groups,
     pub(super) deadline: Instant,
     pub(super) progress: &'a Progress,
 }
 
-impl Inquiry<'_> {
+impl BrokerProbe<'_> {
     /// Asks whoever is asked for, each in the way that costs the broker least.
-    pub(super) async fn ask(&self, of: Of, outcome: &mut Outcome) {
-        match of {
-            Of::Everyone => self.list_everyone(outcome).await,
-            Of::Watched(clients) if clients.is_empty() => self.check(outcome).await,
-            Of::Watched(clients) => {
+    pub(super) async fn ask(&self, targets: Targets, outcome: &mut Outcome) {
+        match targets {
+            Targets::All => self.list_everyone(outcome).await,
+            Targets::Watched(clients) if clients.is_empty() => self.check(outcome).await,
+            Targets::Watched(clients) => {
                 let findings = if self.is_listing_cheaper(clients.len(), outcome).await {
                     self.list(&clients, outcome).await
                 } else {
@@ -56,28 +56,28 @@ impl Inquiry<'_> {
         Bounds { concurrency, attempts, deadline: self.deadline }
     }
 
-    fn walk(&self, attempts: u32) -> Walk<'_> {
-        Walk { groups: self.groups, attempts, deadline: self.deadline, progress: self.progress }
+    fn walk(&self, attempts: u32) -> ListPager<'_> {
+        ListPager { groups: self.groups, attempts, deadline: self.deadline, progress: self.progress }
     }
 
     /// With nobody to ask for, asks the broker whether it answers: success is never given for no question.
     async fn check(&self, outcome: &mut Outcome) {
-        outcome.account.decide("no clients to ask for: asking the broker whether it answers");
-        let asking = ask_all(1, self.bounds(), |_| self.emqx.count()).await;
+        outcome.requests.decide("no clients to ask for: asking the broker whether it answers");
+        let asking = run(1, self.bounds(), |_| self.emqx.count()).await;
         settle(asking, &self.emqx, 0, outcome);
     }
 
     /// Whether so many clients are such a large part of the broker's that its list costs it less than lookups.
     async fn is_listing_cheaper(&self, watched: usize, outcome: &mut Outcome) -> bool {
         if watched <= MAX_ALWAYS_LOOKED_UP {
-            outcome.account.decide(format!("{watched} clients to ask for: looking each up"));
+            outcome.requests.decide(format!("{watched} clients to ask for: looking each up"));
             return false;
         }
-        outcome.account.requests += 1;
+        outcome.requests.sent += 1;
         let by = self.deadline.min(Instant::now() + COUNT_TIMEOUT);
         let count = match timeout_at(by, self.emqx.count()).await {
-            Ok(Asked { answer, exchange }) => {
-                note(&mut outcome.account, exchange, answer.as_ref().err());
+            Ok(Response { answer, exchange }) => {
+                note(&mut outcome.requests, exchange, answer.as_ref().err());
                 answer.map_err(|error| chain(&error))
             }
             Err(_) => Err(format!("no answer within {COUNT_TIMEOUT:?}")),
@@ -92,7 +92,7 @@ impl Inquiry<'_> {
             Err(error) => (false, format!("the broker did not say how many it has ({error})")),
         };
         let how = if is_cheaper { "listing them all" } else { "looking each up" };
-        outcome.account.decide(format!("{watched} clients to ask for, and {why}: {how}"));
+        outcome.requests.decide(format!("{watched} clients to ask for, and {why}: {how}"));
         is_cheaper
     }
 
@@ -102,36 +102,36 @@ impl Inquiry<'_> {
         clients: &[Arc<WatchedClient>],
         places: &[usize],
         outcome: &mut Outcome,
-    ) -> Vec<Finding> {
-        let asking = ask_all(places.len(), self.bounds(), |question| {
+    ) -> Vec<ClientStatus> {
+        let asking = run(places.len(), self.bounds(), |question| {
             self.emqx.lookup(&clients[places[question]].client_id, self.groups)
         })
         .await;
         let found = settle(asking, &self.emqx, 1, outcome).into_iter().map(|answer| match answer {
-            Some(Some(client)) => Finding::Known(client),
-            Some(None) => Finding::Absent,
-            None => Finding::Unknown,
+            Some(Some(client)) => ClientStatus::Known(client),
+            Some(None) => ClientStatus::Absent,
+            None => ClientStatus::Unknown,
         });
         found.collect()
     }
 
     /// Finds the clients in the broker's list, and looks up whom it does not hold: a list that moves while it is
     /// read misses clients that are there.
-    async fn list(&self, clients: &[Arc<WatchedClient>], outcome: &mut Outcome) -> Vec<Finding> {
+    async fn list(&self, clients: &[Arc<WatchedClient>], outcome: &mut Outcome) -> Vec<ClientStatus> {
         let places: HashMap<_, _> =
             clients.iter().enumerate().map(|(place, client)| (client.client_id.as_str(), place)).collect();
         // One attempt: lookups are the better way to go on with a broker whose list fails.
         let walk = self.walk(1);
         let is_wanted = |client_id: &str| places.contains_key(client_id);
-        let (found, walked) = walk.find(&self.emqx, &mut outcome.account, is_wanted).await;
+        let (found, walked) = walk.find(&self.emqx, &mut outcome.requests, is_wanted).await;
 
-        let mut findings = vec![Finding::Unknown; clients.len()];
+        let mut findings = vec![ClientStatus::Unknown; clients.len()];
         for told in found.clients {
             if let Some(place) = places.get(told.client_id()) {
-                findings[*place] = told.finding;
+                findings[*place] = told.status;
             }
         }
-        let is_missing = |place: &usize| findings[*place] == Finding::Unknown;
+        let is_missing = |place: &usize| findings[*place] == ClientStatus::Unknown;
         let missing: Vec<_> = (0..clients.len()).filter(is_missing).collect();
         if missing.is_empty() {
             return findings;
@@ -140,7 +140,7 @@ impl Inquiry<'_> {
             Ok(()) => "the list does not hold them".to_owned(),
             Err(error) => format!("the list failed ({})", chain(error)),
         };
-        outcome.account.decide(format!("{} clients are left, because {why}: looking each up", missing.len()));
+        outcome.requests.decide(format!("{} clients are left, because {why}: looking each up", missing.len()));
         let looked_up = self.look_up(clients, &missing, outcome).await;
         for (place, finding) in missing.into_iter().zip(looked_up) {
             findings[place] = finding;
@@ -150,21 +150,21 @@ impl Inquiry<'_> {
 
     /// Tells every client the broker lists.
     async fn list_everyone(&self, outcome: &mut Outcome) {
-        outcome.account.decide("every client is asked for: listing them all");
+        outcome.requests.decide("every client is asked for: listing them all");
         let walk = self.walk(self.broker.attempts);
-        let (found, walked) = walk.find(&self.emqx, &mut outcome.account, |_| true).await;
+        let (found, walked) = walk.find(&self.emqx, &mut outcome.requests, |_| true).await;
         if let Err(error) = walked {
             outcome.failures.add(reason(&error), &chain(&error), 0);
-            outcome.is_whole = false;
+            outcome.is_complete = false;
         }
         outcome.clients = found.clients;
         for bad in found.bad_rows {
             let whose = bad.client_id.clone();
-            let error = AskError::from(bad);
+            let error = RequestError::from(bad);
             outcome.failures.add(reason(&error), &chain(&error), 1);
             if let Some(client_id) = whose {
-                let subject = Subject::Listed(client_id);
-                outcome.clients.push(Told { subject, finding: Finding::Unknown });
+                let identity = ClientIdentity::Listed(client_id);
+                outcome.clients.push(ProbedClient { identity, status: ClientStatus::Unknown });
             }
         }
     }
@@ -172,9 +172,14 @@ impl Inquiry<'_> {
 
 /// Takes the answers apart: what was said, and why the rest was not. Each question without an answer leaves so many
 /// `clients` unknown.
-fn settle<T>(asking: Asking<T>, emqx: &Emqx, clients: usize, outcome: &mut Outcome) -> Vec<Option<T>> {
-    let Asking { answers, ended_by, account } = asking;
-    outcome.account.add(account);
+fn settle<T>(
+    asking: ScheduleResult<T>,
+    emqx: &EmqxApi,
+    clients: usize,
+    outcome: &mut Outcome,
+) -> Vec<Option<T>> {
+    let ScheduleResult { answers, ended_by, requests } = asking;
+    outcome.requests.add(requests);
     let unanswered = answers.iter().filter(|answer| answer.is_none()).count();
     let ended_by = match ended_by {
         Some(Ended::Nobody(error)) => Some(error),
@@ -197,9 +202,9 @@ fn settle<T>(asking: Asking<T>, emqx: &Emqx, clients: usize, outcome: &mut Outco
 }
 
 /// Gives each client the number that the configuration has for its node.
-fn number_nodes(clients: &mut [Told], broker: &Broker) {
+fn number_nodes(clients: &mut [ProbedClient], broker: &Broker) {
     for told in clients {
-        if let Finding::Known(client) = &mut told.finding
+        if let ClientStatus::Known(client) = &mut told.status
             && let (Some(address), Some(node)) = (client.address.as_deref_mut(), client.node.as_deref())
         {
             address.node_number = broker.nodes.get(node).copied();

@@ -64,7 +64,7 @@ fn listed(pages: &[Vec<Listed>]) -> Vec<Page> {
     let mut read = |rows: &Vec<Listed>| {
         let rows: Vec<_> = rows.iter().map(&mut written).collect();
         let body = format!("{{\"data\":[{}],\"meta\":{{\"count\":6}}}}", rows.join(","));
-        page(Json { body: body.as_bytes(), is_whole: true }, Groups::STATE.with(Group::Session))
+        page(Json { body: body.as_bytes(), is_complete: true }, Groups::STATE.with(Group::Session))
             .expect("it is a page")
     };
     pages.iter().map(&mut read).collect()
@@ -77,7 +77,7 @@ proptest! {
     fn each_wanted_client_is_found_once_as_its_truest_row_tells_it(
         pages in prop::collection::vec(prop::collection::vec(any_row(), 0..8), 0..5),
     ) {
-        let mut found = Found::default();
+        let mut found = ListedClients::default();
         for row in listed(&pages).into_iter().flat_map(|page| page.rows) {
             found.take(row, &is_wanted);
         }
@@ -96,7 +96,7 @@ proptest! {
             expected.push((row.client_id, number.to_string(), truest.connected));
         }
         expected.sort_unstable();
-        let clients: Vec<_> = found.clients.iter().filter_map(|told| told.finding.client()).map(|client| {
+        let clients: Vec<_> = found.clients.iter().filter_map(|told| told.status.client()).map(|client| {
             (&*client.client_id, client.username.clone().unwrap_or_default(), client.connected)
         }).collect();
         prop_assert_eq!(clients, expected);
@@ -114,12 +114,12 @@ proptest! {
         }),
     ) {
         let worth_of = |pages: &[Vec<Listed>]| {
-            let mut found = Found::default();
+            let mut found = ListedClients::default();
             for row in listed(pages).into_iter().flat_map(|page| page.rows) {
                 found.take(row, &is_wanted);
             }
             found.settle();
-            let mut worth: Vec<_> = found.clients.iter().filter_map(|told| told.finding.client()).map(|client| {
+            let mut worth: Vec<_> = found.clients.iter().filter_map(|told| told.status.client()).map(|client| {
                 (client.client_id.clone(), client.connected, client.session.as_ref().and_then(|session| session.connected_at))
             }).collect();
             worth.sort_unstable();

@@ -1,7 +1,7 @@
-//! The exporter's own door: whom it lets in, as the web configuration says, taken up anew when its files change.
+//! The exporter's own web_auth: whom it lets in, as the web configuration says, taken up anew when its files change.
 
 mod auth;
-mod logins;
+mod credential_cache;
 mod tls;
 
 use std::io;
@@ -15,20 +15,20 @@ use tracing::{error, info, warn};
 use crate::config::ConfigError;
 use crate::config::web::{Sources, WebConfig};
 
-pub(super) use self::auth::admit;
-use self::logins::Logins;
+pub(super) use self::auth::authenticate;
+use self::credential_cache::CredentialCache;
 pub(super) use self::tls::serve;
 
 /// How soon a changed file is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Why there is no door.
+/// Why there is no web_auth.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub enum WebAuthError {
     /// The web configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no randomness to make the key of the remembered logins from.
+    /// There is no randomness to make the key of the remembered credential_cache from.
     #[error("the operating system gives no random numbers")]
     Random,
     /// Changes of the files could not be watched for.
@@ -37,33 +37,33 @@ pub enum DoorError {
 }
 
 /// What is in force of the web configuration.
-pub struct Door {
+pub struct WebAuth {
     path: PathBuf,
     current: RwLock<Arc<WebConfig>>,
-    logins: Arc<Logins>,
+    credential_cache: Arc<CredentialCache>,
 }
 
-impl std::fmt::Debug for Door {
+impl std::fmt::Debug for WebAuth {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Door").field("path", &self.path).finish_non_exhaustive()
+        formatter.debug_struct("WebAuth").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl Door {
-    /// Reads the web configuration, and has its files watched for as long as the door is there.
+impl WebAuth {
+    /// Reads the web configuration, and has its files watched for as long as the web_auth is there.
     ///
     /// # Errors
     /// A web configuration that cannot be used.
-    pub fn open(path: &Path) -> Result<Arc<Self>, DoorError> {
+    pub fn open(path: &Path) -> Result<Arc<Self>, WebAuthError> {
         let sources = Sources::default();
         let config = WebConfig::load_noting(path, &sources)?;
         tell_warnings(&config);
-        let door = Arc::new(Self {
+        let web_auth = Arc::new(Self {
             path: path.to_path_buf(),
             current: RwLock::new(Arc::new(config)),
-            logins: Arc::new(Logins::new().ok_or(DoorError::Random)?),
+            credential_cache: Arc::new(CredentialCache::new().ok_or(WebAuthError::Random)?),
         });
-        let mut watch = Watch { door: Arc::downgrade(&door), sources, trouble: None };
+        let mut watch = Watch { web_auth: Arc::downgrade(&web_auth), sources, trouble: None };
         // A thread of its own: files on a broken network drive shall hold up nobody else.
         thread::Builder::new()
             .name("web-config".to_owned())
@@ -72,8 +72,8 @@ impl Door {
                     thread::sleep(LOOK_EVERY);
                 }
             })
-            .map_err(DoorError::Watch)?;
-        Ok(door)
+            .map_err(WebAuthError::Watch)?;
+        Ok(web_auth)
     }
 
     /// Whether those who come have to speak TLS. That does not change while the exporter runs.
@@ -108,27 +108,27 @@ fn tell_warnings(config: &WebConfig) {
 
 /// Looks for changes of the files.
 struct Watch {
-    door: Weak<Door>,
+    web_auth: Weak<WebAuth>,
     sources: Sources,
     /// What is wrong with the files as they are since the last look.
     trouble: Option<String>,
 }
 
 impl Watch {
-    /// Takes up what has changed. False when there is no door any more.
+    /// Takes up what has changed. False when there is no web_auth any more.
     fn look(&mut self) -> bool {
-        let Some(door) = self.door.upgrade() else {
+        let Some(web_auth) = self.web_auth.upgrade() else {
             return false;
         };
         if !self.sources.have_changed() {
-            // Told at the second look: a certificate may be there a moment before its key.
+            // ProbedClient at the second look: a certificate may be there a moment before its key.
             if let Some(trouble) = self.trouble.take() {
                 error!("the changed web configuration is not taken up, the former stays in force: {trouble}");
             }
             return true;
         }
         let sources = Sources::default();
-        self.trouble = door.renew(&sources).err();
+        self.trouble = web_auth.renew(&sources).err();
         self.sources = sources;
         if self.trouble.is_none() {
             info!("took up the changed web configuration");

@@ -51,19 +51,19 @@ pub(super) fn read(
                          RequireAndVerifyClientCert";
     let roots = ca_file.as_ref().map(|value| read_roots(value, sources));
     let auth = match &auth_type {
-        Some(value) => value.text(RIGHT)?.parse().ok().or_else(|| value.must_be(RIGHT))?,
+        Some(value) => value.text(RIGHT)?.parse().ok().or_else(|| value.expected(RIGHT))?,
         None => ClientAuth::NoClientCert,
     };
     let any = |mandatory| -> Arc<dyn ClientCertVerifier> { Arc::new(AnyClient::new(mandatory, provider)) };
     match (auth, ca_file, roots) {
         (ClientAuth::NoClientCert, None, _) => Some(Arc::new(NoClientAuth)),
         (ClientAuth::NoClientCert, Some(ca_file), _) => {
-            ca_file.reject("asks nobody for a certificate: add client_auth_type: RequireAndVerifyClientCert");
+            ca_file.error("asks nobody for a certificate: add client_auth_type: RequireAndVerifyClientCert");
             None
         }
         (ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert, ca_file, _) => {
             if let Some(ca_file) = ca_file {
-                ca_file.findings().warning(format!(
+                ca_file.diagnostics().warning(format!(
                     "{} has no effect: this client_auth_type verifies nobody; RequireAndVerifyClientCert does",
                     ca_file.name()
                 ));
@@ -77,7 +77,7 @@ pub(super) fn read(
             verifier(&ca_file, roots?, true, provider)
         }
         (ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert, ..) => {
-            auth_type?.reject("needs client_ca_file: the authorities whose clients are let in, a PEM file");
+            auth_type?.error("needs client_ca_file: the authorities whose clients are let in, a PEM file");
             None
         }
     }
@@ -89,7 +89,7 @@ fn read_roots(value: &Value<'_>, sources: &Sources) -> Option<RootCertStore> {
         .read(&path)
         .map_err(|source| TlsError::Read { path: path.clone(), source })
         .and_then(|pem| roots_of_file(&path, &pem))
-        .map_err(|error| value.reject_for(&error))
+        .map_err(|error| value.error_from(&error))
         .ok()
 }
 
@@ -101,7 +101,7 @@ fn verifier(
 ) -> Option<Arc<dyn ClientCertVerifier>> {
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let builder = if mandatory { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|error| ca_file.reject(error)).ok()
+    builder.build().map_err(|error| ca_file.error(error)).ok()
 }
 
 /// Lets in any client that owns the key of the certificate it shows, whoever signed that.

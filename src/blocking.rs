@@ -1,0 +1,119 @@
+//! Work that may block for long, such as resolving a name or reading a file, on detached threads.
+//!
+//! A hung disk or a silent name server must delay nobody but those who need its answer: each key has at most one thread,
+//! whose result is shared by everyone who asks while it runs. The threads are detached, because dropping a runtime waits
+//! for the tasks of its own blocking pool, and neither a scrape nor the end of the process may wait for them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use futures_util::FutureExt as _;
+use futures_util::future::Shared;
+use tokio::sync::oneshot;
+
+/// Blocking work under way, at most one piece for each key.
+pub(crate) struct Blocking<K, T: Clone>(Arc<Mutex<Running<K, T>>>);
+
+type Running<K, T> = HashMap<K, Shared<oneshot::Receiver<T>>>;
+
+impl<K, T> Blocking<K, T>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    /// Returns a set with no work under way.
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Returns the result of the work that is under way for `key`, which is `work` unless there was some already.
+    ///
+    /// Dropping the future abandons the result, not the work.
+    ///
+    /// # Errors
+    /// A thread that cannot be started, or that panicked.
+    pub(crate) async fn run(&self, key: K, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let result = self.join_or_start(key, work)?;
+        result.await.map_err(|_| io::Error::other("the thread that did the work panicked"))
+    }
+
+    fn join_or_start(
+        &self,
+        key: K,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Shared<oneshot::Receiver<T>>> {
+        let mut running = lock(&self.0);
+        if let Some(result) = running.get(&key) {
+            return Ok(result.clone());
+        }
+        let (sender, receiver) = oneshot::channel();
+        let (entries, entry_key) = (Arc::clone(&self.0), key.clone());
+        thread::Builder::new().name("blocking".to_owned()).spawn(move || {
+            let entry = Entry { running: entries, key: entry_key };
+            let result = work();
+            // Removed first, so that whoever has the result and asks again starts anew.
+            drop(entry);
+            // Nobody may be left who wants it.
+            let _ = sender.send(result);
+        })?;
+        let result = receiver.shared();
+        running.insert(key, result.clone());
+        Ok(result)
+    }
+}
+
+/// An entry of the work under way, removed when the work ends, by a panic too.
+struct Entry<K: Eq + Hash, T: Clone> {
+    running: Arc<Mutex<Running<K, T>>>,
+    key: K,
+}
+
+impl<K: Eq + Hash, T: Clone> Drop for Entry<K, T> {
+    fn drop(&mut self) {
+        lock(&self.running).remove(&self.key);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn everyone_who_asks_meanwhile_shares_one_thread_and_its_result() {
+        let blocking = Blocking::new();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let (release, released) = mpsc::channel::<()>();
+        let first = {
+            let runs = Arc::clone(&runs);
+            blocking.join_or_start("name", move || {
+                runs.fetch_add(1, Ordering::SeqCst);
+                released.recv().ok();
+                runs.load(Ordering::SeqCst)
+            })
+        };
+        let first = first.expect("a thread starts");
+        let second = blocking.join_or_start("name", || 99).expect("no thread is needed");
+        assert_eq!(blocking.run("other", || 7).await.ok(), Some(7), "another key has its own thread");
+        release.send(()).expect("the thread waits");
+        assert_eq!((first.await, second.await), (Ok(1), Ok(1)));
+        assert_eq!(blocking.run("name", || 2).await.ok(), Some(2), "work that has ended is not shared");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_ends_the_entry() {
+        let blocking: Blocking<&str, u8> = Blocking::new();
+        let result = blocking.run("name", || panic!("on purpose")).await;
+        assert!(result.is_err());
+        assert_eq!(blocking.run("name", || 1).await.ok(), Some(1));
+    }
+}

@@ -1,0 +1,94 @@
+//! What is remembered of credential_cache, and what is not.
+
+use super::*;
+
+/// The cheapest there is.
+const COST: u32 = 4;
+
+fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { user: user.to_owned(), password: password.as_bytes().to_vec().into() }
+}
+
+fn users(password: &str) -> Users {
+    Users::of_one("alice", &bcrypt::hash(password, COST).expect("a hash"))
+}
+
+fn credential_cache() -> Arc<CredentialCache> {
+    Arc::new(CredentialCache::new().expect("random numbers"))
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_checked_once() {
+    let (credential_cache, users) = (credential_cache(), users("right"));
+    for user in ["alice", "nobody"] {
+        let verdict = credential_cache.check(&users, credentials(user, "wrong")).await;
+        assert_eq!(verdict, LoginResult::Wrong { checked: true }, "{user}");
+        for _ in 0..50 {
+            let verdict = credential_cache.check(&users, credentials(user, "wrong")).await;
+            assert_eq!(verdict, LoginResult::Wrong { checked: false }, "{user}");
+        }
+    }
+    assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Right);
+    assert_eq!(
+        credential_cache.check(&users, credentials("nobody", "right")).await,
+        LoginResult::Wrong { checked: true }
+    );
+}
+
+#[tokio::test]
+async fn what_was_right_is_so_no_more_when_the_hash_changes() {
+    let (credential_cache, before, after) = (credential_cache(), users("old"), users("new"));
+    assert_eq!(credential_cache.check(&before, credentials("alice", "old")).await, LoginResult::Right);
+    assert_eq!(
+        credential_cache.check(&after, credentials("alice", "old")).await,
+        LoginResult::Wrong { checked: true }
+    );
+    assert_eq!(
+        credential_cache.check(&before, credentials("alice", "new")).await,
+        LoginResult::Wrong { checked: true }
+    );
+    assert_eq!(credential_cache.check(&after, credentials("alice", "new")).await, LoginResult::Right);
+    let nobody = Users::default();
+    assert_eq!(
+        credential_cache.check(&nobody, credentials("alice", "new")).await,
+        LoginResult::Wrong { checked: true }
+    );
+}
+
+#[tokio::test]
+async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
+    let (credential_cache, users) = (credential_cache(), users("right"));
+    assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Right);
+    for number in 0..2 * WRONG_REMEMBERED {
+        let mut tag = [0; 32];
+        tag[..8].copy_from_slice(&number.to_be_bytes());
+        credential_cache.remember(tag, false);
+    }
+    {
+        let remembered = credential_cache.remembered.lock().expect("nobody failed");
+        assert_eq!(remembered.wrong.tags.len(), WRONG_REMEMBERED);
+        assert_eq!(remembered.wrong.order.len(), WRONG_REMEMBERED);
+    }
+    let _all = credential_cache.checks.acquire().await.expect("a place");
+    assert_eq!(
+        credential_cache.check(&users, credentials("alice", "right")).await,
+        LoginResult::Right,
+        "without a check"
+    );
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_a_check() {
+    let (credential_cache, users) = (credential_cache(), users("right"));
+    let _all =
+        credential_cache.waiting.acquire_many(u32::try_from(WAITING).expect("few")).await.expect("places");
+    assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Busy);
+}
+
+#[tokio::test]
+async fn user_and_password_are_not_mixed_up() {
+    let (credential_cache, users) = (credential_cache(), users("b"));
+    let of = |user, password| credential_cache.tag(&credentials(user, password), users.hash_of("alice").0);
+    assert_ne!(of("ab", "c"), of("a", "bc"));
+    assert_eq!(of("a", "bc"), of("a", "bc"));
+}
