@@ -1,4 +1,4 @@
-//! The exporter's own web_auth: whom it lets in, as the web configuration says, taken up anew when its files change.
+//! The exporter's own access control: whom it lets in, as the web configuration says, taken up anew when its files change.
 
 mod auth;
 mod credential_cache;
@@ -22,13 +22,13 @@ pub(super) use self::tls::serve;
 /// How soon a changed file is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Why there is no web_auth.
+/// Why there is no access control.
 #[derive(Debug, thiserror::Error)]
 pub enum WebAuthError {
     /// The web configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no randomness to make the key of the remembered credential_cache from.
+    /// There is no randomness to make the key of the remembered logins from.
     #[error("the operating system gives no random numbers")]
     Random,
     /// Changes of the files could not be watched for.
@@ -50,7 +50,7 @@ impl std::fmt::Debug for WebAuth {
 }
 
 impl WebAuth {
-    /// Reads the web configuration, and has its files watched for as long as the web_auth is there.
+    /// Reads the web configuration, and has its files watched for as long as the access control is there.
     ///
     /// # Errors
     /// A web configuration that cannot be used.
@@ -115,7 +115,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Takes up what has changed. False when there is no web_auth any more.
+    /// Takes up what has changed. False when there is no access control any more.
     fn look(&mut self) -> bool {
         let Some(web_auth) = self.web_auth.upgrade() else {
             return false;

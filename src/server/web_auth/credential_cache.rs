@@ -16,7 +16,7 @@ use crate::config::web::Users;
 const CHECKS_AT_ONCE: usize = 1;
 /// How many may wait for that.
 const WAITING: usize = 32;
-/// How many credential_cache are remembered: right ones, which are few, and wrong ones apart from them, so that somebody who
+/// How many logins are remembered: right ones, which are few, and wrong ones apart from them, so that somebody who
 /// guesses drives no right one out.
 const RIGHT_REMEMBERED: usize = 64;
 const WRONG_REMEMBERED: usize = 1024;
@@ -138,7 +138,7 @@ impl CredentialCache {
     }
 }
 
-/// So many of the last credential_cache of a kind.
+/// So many of the last logins of a kind.
 struct Recent {
     most: usize,
     tags: HashSet<Tag>,
