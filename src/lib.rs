@@ -21,6 +21,7 @@ mod blocking;
 pub mod check;
 pub mod cli;
 pub mod client;
+mod closed_set;
 pub mod config;
 pub mod emqx;
 mod error_chain;

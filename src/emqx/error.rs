@@ -57,6 +57,12 @@ pub enum RequestError {
         /// What is wrong with it.
         what: String,
     },
+    /// The list has more rows than were requested.
+    #[error("unexpected response from EMQX: a page of more than the {limit} requested rows")]
+    TooManyRows {
+        /// The number of rows requested.
+        limit: usize,
+    },
     /// The answer is larger than any EMQX gives.
     #[error("the answer is larger than {limit} bytes")]
     TooLarge {
@@ -80,7 +86,7 @@ pub enum Retry {
 
 impl RequestError {
     /// An answer that is not what EMQX says.
-    pub(super) fn decode(what: impl Into<String>) -> Self {
+    pub(crate) fn decode(what: impl Into<String>) -> Self {
         Self::Decode { what: what.into() }
     }
 
@@ -93,7 +99,9 @@ impl RequestError {
             Self::Status { status: 408 | 429 | 500..=599, .. } | Self::Timeout | Self::Protocol { .. } => {
                 Retry::SameRequest
             }
-            Self::Status { .. } | Self::Decode { .. } | Self::TooLarge { .. } => Retry::Never,
+            Self::Status { .. } | Self::Decode { .. } | Self::TooManyRows { .. } | Self::TooLarge { .. } => {
+                Retry::Never
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is remembered of credential_cache, and what is not.
+//! What is remembered of logins, and what is not.
 
 use super::*;
 
