@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 
 use crate::client::{Client, Groups};
-use http::{Http, Reply};
+use http::{Http, RawResponse};
 use wire::Page;
 
 pub use error::{RequestError, Retry};
@@ -104,9 +104,13 @@ impl EmqxApi {
         let by_path = url::lookup_path(client_id);
         let is_by_path = by_path.is_some();
         let target = by_path.unwrap_or_else(|| url::filter_path(client_id));
-        let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
-        let answer = reply.and_then(|reply| {
-            if is_by_path { looked_up(&reply, client_id, groups) } else { filtered(&reply, client_id, groups) }
+        let (exchange, response) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
+        let answer = response.and_then(|response| {
+            if is_by_path {
+                looked_up(&response, client_id, groups)
+            } else {
+                filtered(&response, client_id, groups)
+            }
         });
         Response { answer, exchange }
     }
@@ -118,10 +122,10 @@ impl EmqxApi {
     /// Every [`RequestError`].
     pub async fn count(&self) -> Response<Option<u64>> {
         let target = url::ONE_CLIENT.to_owned();
-        let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
-        let answer = reply.and_then(|reply| {
-            reply.expect_ok()?;
-            Ok(wire::page(reply.json(), Groups::STATE)?.count)
+        let (exchange, response) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
+        let answer = response.and_then(|response| {
+            response.expect_ok()?;
+            Ok(wire::page(response.json(), Groups::STATE)?.count)
         });
         Response { answer, exchange }
     }
@@ -133,12 +137,12 @@ impl EmqxApi {
     pub async fn page(&self, number: u64, dialect: ListDialect, groups: Groups) -> Response<Page> {
         let fields = wire::field_names(groups, dialect.has_young_fields);
         let target = url::page_path(number, dialect.limit, &fields);
-        let (exchange, reply) = self.http.get(target, MAX_PAGE_BYTES, Duration::MAX).await;
-        let answer = match reply {
+        let (exchange, response) = self.http.get(target, MAX_PAGE_BYTES, Duration::MAX).await;
+        let answer = match response {
             // Thousands of clients take a while to read, in which nobody else of this thread should have to wait.
-            Ok(reply) => spawn_blocking(move || {
-                reply.expect_ok()?;
-                wire::page(reply.json(), groups)
+            Ok(response) => spawn_blocking(move || {
+                response.expect_ok()?;
+                wire::page(response.json(), groups)
             })
             .await
             .unwrap_or_else(|_| Err(RequestError::decode("a page that cannot be read"))),
@@ -147,21 +151,20 @@ impl EmqxApi {
         Response { answer, exchange }
     }
 
-    /// What to say of a request that is given up now: that the broker is silent, or that it could not even be
-    /// reached.
+    /// Returns the error for a request that is given up now: the connection phase it was waiting for, or the response.
     #[must_use]
-    pub fn overdue(&self) -> RequestError {
-        self.http.overdue()
+    pub fn timeout_error(&self) -> RequestError {
+        self.http.timeout_error()
     }
 }
 
 /// The answer to `GET /clients/{id}`.
-fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
-    if reply.is_unknown_client() {
+fn looked_up(response: &RawResponse, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
+    if response.is_unknown_client() {
         return Ok(None);
     }
-    reply.expect_ok()?;
-    let client = wire::row(reply.json(), groups)?;
+    response.expect_ok()?;
+    let client = wire::row(response.json(), groups)?;
     if *client.client_id != *client_id {
         return Err(RequestError::decode("the answer is about another client than the one asked for"));
     }
@@ -170,9 +173,9 @@ fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Cl
 
 /// The answer to `GET /clients?clientid={id}`, which EMQX before 5.6 and the durable sessions of later versions
 /// fill with strangers. Their presence proves nothing about the client that was asked for.
-fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
-    reply.expect_ok()?;
-    let rows = wire::page(reply.json(), groups)?.rows;
+fn filtered(response: &RawResponse, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
+    response.expect_ok()?;
+    let rows = wire::page(response.json(), groups)?.rows;
     let strangers = rows.iter().any(|row| row.client_id() != Some(client_id));
     let mut found = Vec::new();
     for row in rows.into_iter().filter(|row| row.client_id() == Some(client_id)) {

@@ -183,7 +183,7 @@ fn settle<T>(
     let unanswered = answers.iter().filter(|answer| answer.is_none()).count();
     let ended_by = match ended_by {
         Some(Ended::Nobody(error)) => Some(error),
-        Some(Ended::Deadline) => Some(emqx.overdue()),
+        Some(Ended::Deadline) => Some(emqx.timeout_error()),
         None => None,
     };
     if let Some(error) = ended_by {

@@ -121,14 +121,16 @@ impl ListPager<'_> {
             let page = match self.page(emqx, account, number, dialect).await {
                 Ok(page) => page,
                 // Only the first page can be refused for how it is asked for.
-                Err(RequestError::Status { status: 400, code }) if number == 1 => match dialect.older() {
+                Err(RequestError::Status { status: 400, code, retry_after }) if number == 1 => match dialect
+                    .older()
+                {
                     Some(older) => {
                         account
                             .decide(format!("the broker refused {dialect:?}: asking as older versions want"));
                         dialect = older;
                         continue;
                     }
-                    None => return Err(RequestError::Status { status: 400, code }),
+                    None => return Err(RequestError::Status { status: 400, code, retry_after }),
                 },
                 Err(error) => return Err(error),
             };
@@ -160,14 +162,14 @@ impl ListPager<'_> {
             let Ok(Response { answer, exchange }) =
                 timeout_at(self.deadline, emqx.page(number, dialect, self.groups)).await
             else {
-                return Err(emqx.overdue());
+                return Err(emqx.timeout_error());
             };
             note(account, exchange, answer.as_ref().err());
             let error = match answer {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
-            let may_pass = matches!(error.consequence(), Retry::SameRequest | Retry::Broker);
+            let may_pass = matches!(error.retry(), Retry::SameRequest | Retry::Broker);
             if !may_pass || attempt >= self.attempts || Instant::now() + pause(attempt) >= self.deadline {
                 return Err(error);
             }

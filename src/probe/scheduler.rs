@@ -225,7 +225,7 @@ impl<T> Scheduler<T> {
                 self.answered_in += took;
                 self.answers[question] = Some(Ok(answer));
             }
-            Err(error) => match error.consequence() {
+            Err(error) => match error.retry() {
                 Retry::Never => self.answers[question] = Some(Err(error)),
                 Retry::SameRequest => self.ask_again(question, error),
                 Retry::Abort => self.ended_by = Some(Ended::Nobody(error)),

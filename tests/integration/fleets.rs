@@ -354,8 +354,8 @@ fn the_debug_view_tells_what_was_asked_and_why_and_no_secret() {
         "The probe of LocalEMQX at http://127.0.0.1:",
         "failed after",
         "1100 clients to ask for, and the broker has 1100 clients, fewer than three times as many: listing them all",
-        "1100 clients are left, because the list failed (answered with HTTP status 500 (NODE_DOWN)): looking each up",
-        "- decode (1 clients unknown): an answer that EMQX does not give",
+        "1100 clients are left, because the list failed (HTTP status 500 (NODE_DOWN)): looking each up",
+        "- decode (1 clients unknown): unexpected response from EMQX",
         &format!(
             "decode: {} {}",
             failure_help::meaning(FailureReason::Decode),
