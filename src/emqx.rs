@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 
 use crate::client::{Client, Groups};
-use http::{Http, Reply};
+use http::{Http, RawResponse};
 use wire::{ClientRow, Level, Page};
 
 pub use error::{RequestError, Retry};
@@ -156,8 +156,8 @@ impl EmqxApi {
         groups: Groups,
         limits: RequestLimits,
     ) -> Response<Option<ClientRow>> {
-        let (exchange, reply) = self.http.get(url::lookup_path(client_id), limits.body, limits.time).await;
-        let answer = reply.and_then(|reply| looked_up(&reply, client_id, groups));
+        let (exchange, response) = self.http.get(url::lookup_path(client_id), limits.body, limits.time).await;
+        let answer = response.and_then(|response| looked_up(&response, client_id, groups));
         Response { answer, exchange }
     }
 
@@ -166,8 +166,8 @@ impl EmqxApi {
     /// # Errors
     /// Every [`RequestError`].
     pub async fn filter(&self, client_id: &str, groups: Groups, limits: RequestLimits) -> Response<Filtered> {
-        let (exchange, reply) = self.http.get(url::filter_path(client_id), limits.body, limits.time).await;
-        let answer = reply.and_then(|reply| filtered(&reply, client_id, groups));
+        let (exchange, response) = self.http.get(url::filter_path(client_id), limits.body, limits.time).await;
+        let answer = response.and_then(|response| filtered(&response, client_id, groups));
         Response { answer, exchange }
     }
 
@@ -177,10 +177,10 @@ impl EmqxApi {
     /// # Errors
     /// Every [`RequestError`].
     pub async fn count(&self, limits: RequestLimits) -> Response<Option<u64>> {
-        let (exchange, reply) = self.http.get(Self::COUNT_TARGET.to_owned(), limits.body, limits.time).await;
-        let answer = reply.and_then(|reply| {
-            reply.expect_ok()?;
-            Ok(wire::page(reply.json(), Groups::STATE, 1)?.count)
+        let (exchange, response) = self.http.get(Self::COUNT_TARGET.to_owned(), limits.body, limits.time).await;
+        let answer = response.and_then(|response| {
+            response.expect_ok()?;
+            Ok(wire::page(response.json(), Groups::STATE, 1)?.count)
         });
         Response { answer, exchange }
     }
@@ -197,12 +197,12 @@ impl EmqxApi {
         limits: RequestLimits,
     ) -> Response<Page> {
         let target = dialect.target(number, groups);
-        let (exchange, reply) = self.http.get(target, limits.body, limits.time).await;
-        let answer = match reply {
+        let (exchange, response) = self.http.get(target, limits.body, limits.time).await;
+        let answer = match response {
             // Reading thousands of clients takes a while, in which nobody else of this thread should have to wait.
-            Ok(reply) => spawn_blocking(move || {
-                reply.expect_ok()?;
-                wire::page(reply.json(), groups, dialect.limit())
+            Ok(response) => spawn_blocking(move || {
+                response.expect_ok()?;
+                wire::page(response.json(), groups, dialect.limit())
             })
             .await
             .unwrap_or_else(|_| Err(RequestError::decode("a page that cannot be read"))),
@@ -211,20 +211,24 @@ impl EmqxApi {
         Response { answer, exchange }
     }
 
-    /// Returns the error of a request that is given up now: the broker is silent, or could not even be reached.
+    /// Returns the error for a request that is given up now: the connection phase it was waiting for, or the response.
     #[must_use]
-    pub fn overdue(&self) -> RequestError {
-        self.http.overdue()
+    pub fn timeout_error(&self) -> RequestError {
+        self.http.timeout_error()
     }
 }
 
 /// Reads the response to `GET /clients/{id}`.
-fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<ClientRow>, RequestError> {
-    if reply.is_unknown_client() {
+fn looked_up(
+    response: &RawResponse,
+    client_id: &str,
+    groups: Groups,
+) -> Result<Option<ClientRow>, RequestError> {
+    if response.is_unknown_client() {
         return Ok(None);
     }
-    reply.expect_ok()?;
-    let row = wire::row(reply.json(), groups)?;
+    response.expect_ok()?;
+    let row = wire::row(response.json(), groups)?;
     if *row.client.client_id != *client_id {
         return Err(RequestError::decode("the response is about another client than the requested one"));
     }
@@ -232,9 +236,9 @@ fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Cl
 }
 
 /// Reads the response to `GET /clients?clientid={id}`.
-fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Filtered, RequestError> {
-    reply.expect_ok()?;
-    let rows = wire::page(reply.json(), groups, url::FILTER_LIMIT)?.rows;
+fn filtered(response: &RawResponse, client_id: &str, groups: Groups) -> Result<Filtered, RequestError> {
+    response.expect_ok()?;
+    let rows = wire::page(response.json(), groups, url::FILTER_LIMIT)?.rows;
     let is_empty = rows.is_empty();
     let mut found: Option<ClientRow> = None;
     for row in rows.into_iter().filter(|row| row.client_id() == Some(client_id)) {

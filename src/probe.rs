@@ -156,7 +156,7 @@ impl BrokerRun<'_> {
     fn overdue(&self, pace: Pace) -> (FailureReason, String) {
         let Pace { answered, unsent, stalled, duration } = pace;
         if answered == 0 || unsent == 0 || stalled > self.broker.concurrency {
-            let error = self.api.overdue();
+            let error = self.api.timeout_error();
             return (reason(&error), chain(&error));
         }
         let text = format!(

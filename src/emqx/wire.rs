@@ -63,7 +63,7 @@ fn read<'de, S: DeserializeSeed<'de>>(json: Json<'de>, seed: S) -> Result<S::Val
     seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
         match error.classify() {
             serde_json::error::Category::Eof if !json.is_complete => {
-                RequestError::Protocol { what: "the response was cut short".to_owned(), source: None }
+                RequestError::Protocol { what: "response cut short".to_owned(), source: None }
             }
             _ => RequestError::decode(format!(
                 "no valid JSON at line {} column {}",

@@ -249,7 +249,7 @@ impl<'a> Scheduler<'a> {
             if let Some(one) = oldest.and_then(|index| self.under_way.remove(index)) {
                 one.abort.abort();
                 self.recorder.abandoned(one.job.request.target(), now - one.started);
-                self.retry(one.job, RequestError::Timeout, None);
+                self.retry(one.job, RequestError::Timeout);
             }
         }
         id
@@ -292,9 +292,9 @@ impl<'a> Scheduler<'a> {
             }
             Err(error) => error,
         };
-        match error.consequence() {
+        match error.retry() {
             Retry::Never => self.answer(&job.request, Err(error)),
-            Retry::SameRequest => self.retry(job, error, None),
+            Retry::SameRequest => self.retry(job, error),
             Retry::Broker => self.unreachable(job, started, error),
             Retry::Abort => self.ended = Some(Ended::Aborted(error)),
         }
@@ -312,17 +312,22 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Sends a request again later, if it may be; its pause is at least `pause_at_least`.
-    fn retry(&mut self, mut job: Job, error: RequestError, pause_at_least: Option<Duration>) {
+    /// Sends a request again later, if it may be. Where the broker says when, nothing is sent before then.
+    fn retry(&mut self, mut job: Job, error: RequestError) {
         let policy = job.request.policy(self.bounds.request_timeout);
         let may_retry = policy.is_retried
             && (policy.retries_timeouts || !matches!(error, RequestError::Timeout))
             && job.attempts < self.bounds.attempts
             && self.retries < MIN_RETRY_BUDGET.max(self.planned / 10);
-        let at = Instant::now() + pause(job.attempts).max(pause_at_least.unwrap_or_default());
-        if !may_retry || at >= self.bounds.deadline {
+        let retry_after = error.retry_after();
+        let now = Instant::now();
+        let at = now.checked_add(pause(job.attempts).max(retry_after.unwrap_or_default()));
+        let Some(at) = at.filter(|at| may_retry && *at < self.bounds.deadline) else {
             self.answer(&job.request, Err(error));
             return;
+        };
+        if let Some(retry_after) = retry_after {
+            self.pause_until = self.pause_until.max(Some(now + retry_after));
         }
         self.retries += 1;
         job.error = Some(error);

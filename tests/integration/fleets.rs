@@ -354,8 +354,8 @@ fn the_debug_view_tells_what_was_asked_and_why_and_no_secret() {
         "The probe of LocalEMQX at http://127.0.0.1:",
         "failed after",
         "requested clients: 1100; the broker has 1100, and listing them costs less than 1100 lookups: reading the list",
-        "the list failed (answered with HTTP status 500 (NODE_DOWN)), clients left: 1100; looking each up",
-        "- decode (1 clients unknown): an answer that EMQX does not give",
+        "the list failed (HTTP status 500 (NODE_DOWN)), clients left: 1100; looking each up",
+        "- decode (1 clients unknown): unexpected response from EMQX",
         &format!(
             "decode: {} {}",
             failure_help::meaning(FailureReason::Decode),
