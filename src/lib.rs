@@ -13,7 +13,8 @@
 //! server/probe -> metrics/exposition -> metrics -> outcome, client
 //! server/pages, check -> table -> humanize, outcome, client
 //! server -> failure_help (what people are told of each reason) -> outcome
-//! server/web_auth -> config/web (how the exporter's own port is guarded)
+//! server/web_auth -> config/web (TLS and users of the exporter's own port)
+//! tls, config/web -> watched_files (whether files have changed)
 //! server/lifecycle, check/watch -> signals (by which a process is asked to stop)
 //! ```
 
@@ -27,7 +28,6 @@ pub mod emqx;
 mod error_chain;
 pub mod failure_help;
 
-mod files;
 pub mod healthcheck;
 mod humanize;
 pub mod logging;
@@ -39,6 +39,7 @@ mod signals;
 mod table;
 pub mod tls;
 pub mod version;
+mod watched_files;
 
 use std::error::Error;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What is remembered of logins, and what is not.
+//! Which logins are cached, and which are not.
 
 use super::*;
 
