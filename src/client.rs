@@ -282,7 +282,7 @@ impl FromStr for Group {
 }
 
 /// Which groups are wanted; [`Group::State`] always is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Groups(u8);
 
 impl Groups {

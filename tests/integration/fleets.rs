@@ -248,8 +248,8 @@ fn client_and_all_exclude_each_other() {
     let exporter = watching(&fake, &["a"]);
     for (query, says) in [
         ("&all=true&client=a", "exclude each other"),
-        ("&all=yes", "all must be true or false"),
-        ("&all=true&all=false", "and not both"),
+        ("&all=yes", "`all` must be true or false"),
+        ("&all=true&all=false", "not both"),
     ] {
         let answer = exporter.get(&format!("/probe?broker=LocalEMQX{query}"));
         assert_eq!(answer.status, 400);
