@@ -27,7 +27,6 @@ pub mod config;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
-
 pub mod healthcheck;
 mod humanize;
 pub mod logging;
