@@ -133,7 +133,10 @@ fn every_alert_says_what_and_how_bad_it_is_and_where_it_is_explained() {
         let link =
             text(annotations, "runbook_url").or_else(|| text(annotations, "runbook")).unwrap_or_default();
         let (page, section) = link.rsplit_once('#').unwrap_or_default();
-        assert!(page.ends_with("runbook.md") || page.ends_with("README.md"), "{name}: {link}");
+        assert!(
+            ["/runbook", "runbook.md", "README.md"].iter().any(|end| page.ends_with(end)),
+            "{name}: {link}"
+        );
         assert_eq!(section, name.to_lowercase(), "{link}");
     }
 }
