@@ -21,8 +21,8 @@ fn listed<'a>(from: &str, to: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn the_readme_lists_every_metric_and_no_other() {
-    let told: BTreeSet<_> = metrics::families().map(|heading| heading.name).collect();
-    assert_eq!(listed("<!-- metrics:", "<!-- end of metrics -->"), told);
+    let names: BTreeSet<_> = metrics::families().map(|family| family.name).collect();
+    assert_eq!(listed("<!-- metrics:", "<!-- end of metrics -->"), names);
 }
 
 #[test]
