@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::config;
 use crate::logging::{Format, Level};
 use crate::table::Order;
 use arguments::{Arguments, Word};
@@ -169,11 +170,6 @@ fn conflict(what: &str) -> clap::Error {
 }
 
 fn default_config_file() -> Result<PathBuf, clap::Error> {
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).ok_or_else(|| {
-        Arguments::command().error(
-            ErrorKind::MissingRequiredArgument,
-            "there is no home directory; name the configuration with --cfg",
-        )
-    })?;
-    Ok(home.join(".config/emqx-client-monitor/config.yaml"))
+    config::default_path()
+        .map_err(|error| Arguments::command().error(ErrorKind::MissingRequiredArgument, error))
 }

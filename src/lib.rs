@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main -> cli, logging -> server | check
-//! cli -> table (what can be sorted by), logging
+//! cli -> table (what can be sorted by), config (the default file), logging
 //! server, check -> probe -> emqx -> emqx/http -> emqx/transport
 //!                  |        +-----> emqx/wire -> client
 //!                  +-> outcome -> client

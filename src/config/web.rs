@@ -18,9 +18,9 @@ pub use self::users::Users;
 use super::diagnostics::Diagnostics;
 use super::document;
 use super::error::ConfigError;
-use super::file;
-use super::section::Section;
-use super::value::Value;
+use super::mapping::Mapping;
+use super::node_ref::NodeRef;
+use super::read_text;
 
 /// What of the toolkit's format is not spoken here, and what to do about it.
 const UNSUPPORTED: [(&str, &str); 2] = [
@@ -51,21 +51,21 @@ impl WebConfig {
     /// The same, and notes in `sources` what it was made from.
     pub(crate) fn load_noting(path: &Path, sources: &Sources) -> Result<Self, ConfigError> {
         let unreadable = |reason: io::Error| ConfigError::WebUnreadable { path: path.to_path_buf(), reason };
-        let text = file::text(sources.read(path).map_err(unreadable)?, path)?;
-        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, &error))?;
+        let text = read_text::text(sources.read(path).map_err(unreadable)?, path)?;
+        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, error))?;
         let diagnostics = Diagnostics::new(path);
-        let config = read(&Value::root(&root, &diagnostics), sources);
+        let config = read(&NodeRef::root(&root, &diagnostics), sources);
         let warnings = diagnostics.conclude(path, &text)?;
         Ok(Self { warnings, ..config })
     }
 }
 
 /// What can be read of it; what cannot has been reported.
-fn read(root: &Value<'_>, sources: &Sources) -> WebConfig {
+fn read(root: &NodeRef<'_>, sources: &Sources) -> WebConfig {
     if root.is_null() {
         return WebConfig::default();
     }
-    let Some(mut section) = Section::open(root, "a mapping of tls_server_config and basic_auth_users") else {
+    let Some(mut section) = Mapping::open(root, "a mapping of tls_server_config and basic_auth_users") else {
         return WebConfig::default();
     };
     for (key, why) in UNSUPPORTED {

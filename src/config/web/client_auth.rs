@@ -11,7 +11,7 @@ use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 
 use super::sources::Sources;
-use crate::config::value::Value;
+use crate::config::node_ref::NodeRef;
 use crate::tls::{TlsError, roots_of_file};
 
 /// What is asked of clients, in the words of Go's TLS library, which the toolkit's format took over.
@@ -42,8 +42,8 @@ impl FromStr for ClientAuth {
 
 /// The verifier that does what is asked of clients.
 pub(super) fn read(
-    auth_type: Option<Value<'_>>,
-    ca_file: Option<Value<'_>>,
+    auth_type: Option<NodeRef<'_>>,
+    ca_file: Option<NodeRef<'_>>,
     sources: &Sources,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
@@ -83,7 +83,7 @@ pub(super) fn read(
     }
 }
 
-fn read_roots(value: &Value<'_>, sources: &Sources) -> Option<RootCertStore> {
+fn read_roots(value: &NodeRef<'_>, sources: &Sources) -> Option<RootCertStore> {
     let path = value.file()?;
     sources
         .read(&path)
@@ -94,7 +94,7 @@ fn read_roots(value: &Value<'_>, sources: &Sources) -> Option<RootCertStore> {
 }
 
 fn verifier(
-    ca_file: &Value<'_>,
+    ca_file: &NodeRef<'_>,
     roots: RootCertStore,
     mandatory: bool,
     provider: &Arc<CryptoProvider>,

@@ -12,8 +12,8 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::client_auth;
 use super::sources::Sources;
-use crate::config::section::Section;
-use crate::config::value::Value;
+use crate::config::mapping::Mapping;
+use crate::config::node_ref::NodeRef;
 use crate::tls::{Identity, TlsError, certificates};
 
 const RIGHT: &str = "a mapping of cert_file, key_file, client_ca_file, client_auth_type and min_version";
@@ -31,8 +31,8 @@ const UNSUPPORTED: [(&str, &str); 8] = [
 ];
 
 /// Reads the settings and the files they name.
-pub(super) fn read(value: &Value<'_>, sources: &Sources) -> Option<Arc<ServerConfig>> {
-    let mut section = Section::open(value, RIGHT)?;
+pub(super) fn read(value: &NodeRef<'_>, sources: &Sources) -> Option<Arc<ServerConfig>> {
+    let mut section = Mapping::open(value, RIGHT)?;
     for (key, why) in UNSUPPORTED {
         section.refuse(key, why);
     }
@@ -57,8 +57,8 @@ pub(super) fn read(value: &Value<'_>, sources: &Sources) -> Option<Arc<ServerCon
 }
 
 fn read_identity(
-    cert_value: &Value<'_>,
-    key_value: &Value<'_>,
+    cert_value: &NodeRef<'_>,
+    key_value: &NodeRef<'_>,
     sources: &Sources,
     provider: &CryptoProvider,
 ) -> Option<Arc<dyn ResolvesServerCert>> {
@@ -85,7 +85,7 @@ fn read_identity(
     Some(Arc::new(SingleCertAndKey::from(pair)))
 }
 
-fn read_versions(value: &Value<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
+fn read_versions(value: &NodeRef<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
     match value.as_text() {
         Some("TLS12") => Some(vec![&TLS13, &TLS12]),
         Some("TLS13") => Some(vec![&TLS13]),

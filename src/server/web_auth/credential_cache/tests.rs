@@ -1,4 +1,4 @@
-//! What is remembered of credential_cache, and what is not.
+//! What the credential cache remembers, and what it does not.
 
 use super::*;
 
