@@ -14,7 +14,7 @@ use super::node_ref::NodeRef;
 use super::secret::{self, Secret};
 use super::ssl;
 use crate::client::WatchedClient;
-use crate::tls::Tls;
+use crate::tls::BrokerTls;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TIMEOUT: Duration = Duration::from_secs(120);
@@ -39,7 +39,7 @@ pub struct Broker {
     pub api_secret: Secret,
     /// The TLS settings; `None` for an `http` URL.
     #[serde(rename = "ssl", skip_serializing_if = "Option::is_none")]
-    pub tls: Option<Tls>,
+    pub tls: Option<BrokerTls>,
     /// The time limit of one API request.
     #[serde(rename = "timeout_seconds", serialize_with = "serialize_seconds")]
     pub timeout: Duration,

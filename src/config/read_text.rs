@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::{ConfigError, SyntaxError};
 use super::location::Location;
-use crate::files::read_bounded;
+use crate::watched_files::read_bounded;
 
 /// The largest configuration file, in bytes.
 const MAX_CONFIGURATION_BYTES: usize = 64 << 20;

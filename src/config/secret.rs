@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::node_ref::NodeRef;
 use crate::error_chain;
-use crate::files::read_bounded;
+use crate::watched_files::read_bounded;
 
 /// The largest secret file, in bytes.
 const MAX_FILE_BYTES: usize = 64 << 10;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::document::ScalarKind;
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
-use crate::tls::{Identity, Tls, TlsSettings, Trust};
+use crate::tls::{BrokerTls, CertFiles, TlsSettings, Trust};
 
 const EXPECTED: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, \
                      server_name and insecure_skip_verify";
@@ -24,15 +24,15 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<TlsSettings> {
     }
     match value.kind() {
         Some(ScalarKind::Bool(true)) => Some(trusting(Trust::System)),
-        Some(ScalarKind::Bool(false)) => Some(trusting(Trust::Anyone)),
+        Some(ScalarKind::Bool(false)) => Some(trusting(Trust::SkipVerify)),
         Some(ScalarKind::Text) => value.file().map(|path| trusting(Trust::CaFile(path))),
         _ => value.expected(EXPECTED),
     }
 }
 
 /// Reads the files that the settings name; reports their errors at `value`.
-pub(super) fn load(settings: TlsSettings, value: &NodeRef<'_>) -> Option<Tls> {
-    Tls::load(settings).map_err(|error| value.error_from(&error)).ok()
+pub(super) fn load(settings: TlsSettings, value: &NodeRef<'_>) -> Option<BrokerTls> {
+    BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()
 }
 
 /// Warns that settings other than `true` and `false` have no effect on an http URL.
@@ -42,37 +42,37 @@ pub(super) fn warn_without_tls(value: &NodeRef<'_>) {
     }
 }
 
-impl Serialize for Tls {
+impl Serialize for BrokerTls {
     /// Serializes the settings as the mapping that [`read`] reads.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let TlsSettings { trust, identity, server_name } = self.settings();
+        let TlsSettings { trust, client_cert, server_name } = self.settings();
         let mut mapping = serializer.serialize_map(None)?;
         if let Trust::CaFile(path) = trust {
             mapping.serialize_entry("ca_file", path)?;
         }
-        if let Some(Identity { cert_file, key_file }) = identity {
+        if let Some(CertFiles { cert_file, key_file }) = client_cert {
             mapping.serialize_entry("cert_file", cert_file)?;
             mapping.serialize_entry("key_file", key_file)?;
         }
         if let Some(name) = server_name {
             mapping.serialize_entry("server_name", name)?;
         }
-        mapping.serialize_entry("insecure_skip_verify", &(*trust == Trust::Anyone))?;
+        mapping.serialize_entry("insecure_skip_verify", &(*trust == Trust::SkipVerify))?;
         mapping.end()
     }
 }
 
 fn trusting(trust: Trust) -> TlsSettings {
-    TlsSettings { trust, identity: None, server_name: None }
+    TlsSettings { trust, client_cert: None, server_name: None }
 }
 
 fn read_mapping(value: &NodeRef<'_>) -> Option<TlsSettings> {
     let mut mapping = Mapping::open(value, EXPECTED)?;
     let trust = read_trust(&mut mapping);
-    let identity = read_identity(&mut mapping, value);
+    let client_cert = read_client_cert(&mut mapping, value);
     let server_name = mapping.optional("server_name").and_then(|name| read_server_name(&name));
     mapping.finish();
-    Some(TlsSettings { trust, identity, server_name })
+    Some(TlsSettings { trust, client_cert, server_name })
 }
 
 fn read_trust(mapping: &mut Mapping<'_>) -> Trust {
@@ -81,19 +81,19 @@ fn read_trust(mapping: &mut Mapping<'_>) -> Trust {
     match ca_file {
         Some(ca_file) if skips_verification => {
             ca_file.error("conflicts with insecure_skip_verify: true; keep one of them");
-            Trust::Anyone
+            Trust::SkipVerify
         }
         Some(ca_file) => ca_file.file().map_or(Trust::System, Trust::CaFile),
-        None if skips_verification => Trust::Anyone,
+        None if skips_verification => Trust::SkipVerify,
         None => Trust::System,
     }
 }
 
-fn read_identity(mapping: &mut Mapping<'_>, whole: &NodeRef<'_>) -> Option<Identity> {
+fn read_client_cert(mapping: &mut Mapping<'_>, whole: &NodeRef<'_>) -> Option<CertFiles> {
     match (mapping.optional("cert_file"), mapping.optional("key_file")) {
         (Some(cert_file), Some(key_file)) => {
             let (cert_file, key_file) = (cert_file.file(), key_file.file());
-            Some(Identity { cert_file: cert_file?, key_file: key_file? })
+            Some(CertFiles { cert_file: cert_file?, key_file: key_file? })
         }
         (None, None) => None,
         (Some(_), None) => whole.refuse("cert_file needs key_file; set both or neither"),
