@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Trouble, When};
+use fake_emqx::{FakeEmqx, Fault, When};
 
 use crate::bare::{Bare, fetch};
 use crate::broker;
@@ -33,7 +33,7 @@ pub(crate) fn lookups() {
     for (clients, probes) in [(8, 800), (200, 60), (1_000, 12)] {
         for encoding in ["identity", "gzip"] {
             let fake = broker::of(clients);
-            fake.keep_requests(false);
+            fake.record_requests(false);
             let exporter = Exporter::start(&broker::config(&fake, clients));
             let probe = || exporter.get("/probe?broker=LocalEMQX", &[("accept-encoding", encoding)]);
             let targets = broker::lookups(clients);
@@ -48,7 +48,7 @@ pub(crate) fn lookups() {
 /// A broker that takes its time: eight lookups at once, beside eight one after another.
 pub(crate) fn slow_broker() {
     let fake = broker::of(8);
-    fake.delay(Duration::from_millis(2));
+    fake.set_latency(Duration::from_millis(2));
     let targets = broker::lookups(8);
     let exporter = Exporter::start(&broker::config(&fake, 8));
     let rounds: Vec<_> = (0..100)
@@ -70,7 +70,7 @@ pub(crate) fn page() {
     println!("\npage of one broker, processor time beside its probe");
     for (clients, rounds) in [(8, 400), (1_000, 12), (5_000, 4)] {
         let fake = broker::of(clients);
-        fake.keep_requests(false);
+        fake.record_requests(false);
         let exporter = Exporter::start(&broker::config(&fake, clients));
         let each = |path: &str| {
             let before = exporter.processor_time();
@@ -97,11 +97,11 @@ pub(crate) fn walk() {
     let fake = broker::of(10_000);
     let exporter = Exporter::start(&broker::config(&fake, 0));
     let walk = || exporter.probe(broker::WALK);
-    fake.forget();
+    fake.reset_counters();
     let first = walk();
     let targets: Vec<_> = fake.requests().into_iter().map(|request| request.target).collect();
     let to_first_byte = since_last_page(&fake, &first);
-    fake.keep_requests(false);
+    fake.record_requests(false);
 
     let peak = exporter.peak_memory();
     compare("  beside the bare requests", &exporter, 3, walk, || fetch(&fake, &targets));
@@ -126,11 +126,11 @@ pub(crate) fn fleet() {
         let exporter = Exporter::start(&broker::config(&fake, 0));
         exporter.get("/-/healthy", &[]);
         let idle = exporter.memory();
-        fake.forget();
+        fake.reset_counters();
         let to_first_byte = since_last_page(&fake, &exporter.probe("all=true"));
         let targets: Vec<_> = fake.requests().into_iter().map(|request| request.target).collect();
         let each = (exporter.peak_memory() - idle) / clients as u64;
-        fake.keep_requests(false);
+        fake.record_requests(false);
         let processor = compare(
             &format!("{clients} clients"),
             &exporter,
@@ -157,14 +157,14 @@ pub(crate) fn stuck_broker() {
         let answer = exporter.get(&format!("/probe?broker=LocalEMQX&{query}"), &header);
         answer.wall.as_secs_f64() * 1e3 - 1e3
     };
-    let trickling = Trouble::TrickleBody(Duration::from_millis(5));
-    for (what, trouble) in [("hung", Trouble::Silent), ("trickling", trickling)] {
+    let trickling = Fault::TrickleBody(Duration::from_millis(5));
+    for (what, trouble) in [("hung", Fault::Silent), ("trickling", trickling)] {
         let fake = broker::of(8);
-        fake.trouble(When::Any, trouble);
+        fake.inject(When::Any, trouble);
         println!("  {what}: {:+.1} ms after it", late(&fake, ""));
     }
     let fake = broker::of(100_000);
-    fake.trouble(When::Page(6), Trouble::Silent);
+    fake.inject(When::Page(6), Fault::Silent);
     println!("  hung after half of 100000 clients: {:+.1} ms after it", late(&fake, "all=true"));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
 use crate::support::{Families, Program, Served, config_of};
@@ -20,7 +20,7 @@ fn broker() -> (FakeEmqx, Program) {
 #[test]
 fn a_probe_under_way_is_answered_before_the_exporter_stops() {
     let (fake, program) = broker();
-    fake.trouble(When::Any, Trouble::Slow(Duration::from_secs(1)).times(1));
+    fake.inject(When::Any, Fault::Slow(Duration::from_secs(1)).times(1));
     let served = Arc::new(Served::start(&program, &[]));
     let under_way = {
         let served = Arc::clone(&served);

@@ -1,6 +1,6 @@
 //! What the program logs while it serves.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use serde_json::Value;
 
 use crate::support::{Program, Served, config_of};
@@ -21,9 +21,9 @@ fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
     let (fake, program) = broker();
     let served = Served::start(&program, &[]);
     served.get("/probe?broker=LocalEMQX");
-    fake.trouble(
+    fake.inject(
         When::Lookup("b".into()),
-        Trouble::status(500, "application/json", r#"{"code":"INTERNAL_ERROR"}"#),
+        Fault::status(500, "application/json", r#"{"code":"INTERNAL_ERROR"}"#),
     );
     served.get("/probe?broker=LocalEMQX");
     fake.stop();

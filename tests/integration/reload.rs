@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
 use crate::support::{Families, Program, Served, config_of};
@@ -83,7 +83,7 @@ fn a_bad_file_changes_nothing_and_is_told() {
 #[test]
 fn a_probe_under_way_ends_with_what_it_began_with() {
     let fake = broker();
-    fake.trouble(When::Any, Trouble::Slow(Duration::from_millis(1500)).times(1));
+    fake.inject(When::Any, Fault::Slow(Duration::from_millis(1500)).times(1));
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
     let served = Arc::new(Served::start(&program, &[]));
     let under_way = {

@@ -71,7 +71,7 @@ fn for_each_client(prometheus: &Prometheus, expression: &str) -> Vec<f64> {
 fn a_replica_that_dies_in_the_middle_of_a_scrape_is_not_noticed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all(CLIENTS.map(|(_, client_id)| Row::like("plain-user-1").client_id(client_id)));
-    fake.delay(Duration::from_millis(150)); // time to be killed in
+    fake.set_latency(Duration::from_millis(150)); // time to be killed in
     let program = Program::with_config(&config_of(&fake, "", &CLIENTS));
     let [dies, lives] = [(); 2].map(|()| Served::start(&program, &[]));
     let balancer = HaProxy::start(|address| balancing(address, [&dies, &lives]), "/probe?broker=LocalEMQX");

@@ -174,7 +174,7 @@ fn the_rules_ask_for_no_series_that_does_not_exist() {
 #[test]
 fn the_rules_run_on_what_the_exporter_tells() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let clients = [("Room 1", "plain-user-1"), ("Room 2", "persist-v5"), ("Room 3", "nope")];
     let exporter = Exporter::start(&config_of(&fake, "", &clients));
     let config = example_at(&exporter.address().to_string());

@@ -1,6 +1,6 @@
 //! The four honest states, and every fact field by field against the bytes real brokers sent.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When, recorded};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When, recorded};
 use serde_json::Value;
 
 use crate::support::{Exporter, Families, config_of, watching};
@@ -119,7 +119,7 @@ fn the_four_states_are_told_apart() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
-    fake.trouble(When::Lookup("poisoned".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("poisoned".into()), Fault::body("null"));
     let families =
         watching(&fake, &["plain-user-1", "persist-v5", "nope", "poisoned"]).probe("broker=LocalEMQX");
 
