@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use tempfile::TempDir;
 
-use crate::support::{Exporter, Families, Program, Run, Served, bare_command, config_of};
+use crate::support::{Exporter, Families, Program, Run, ServerProcess, bare_command, config_of};
 
 const KEY: &str = "canary-of-the-key";
 const SECRET: &str = "canary-of-the-secret";
@@ -180,7 +180,7 @@ fn logs_and_answers_never_show_a_secret() {
     fs::write(secret, SECRET).expect("a file");
     for (config, format) in [(config(&fake, KEY, SECRET), "logfmt"), (with_files, "json")] {
         let program = Program::with_config(&config);
-        let served = Served::start(&program, &["--log.level", "trace", "--log.format", format]);
+        let served = ServerProcess::start(&program, &["--log.level", "trace", "--log.format", format]);
         let mut failed = 0;
         for trouble in echoes() {
             fake.clear_faults();

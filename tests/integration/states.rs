@@ -135,7 +135,7 @@ fn the_four_states_are_told_apart() {
     assert_eq!(state("poisoned"), (None, None));
 
     let threshold = "emqx_mqtt_client_offline_threshold_seconds";
-    assert_eq!(families.told_of("poisoned").into_iter().collect::<Vec<_>>(), [threshold]);
+    assert_eq!(families.series_names("poisoned").into_iter().collect::<Vec<_>>(), [threshold]);
     assert_eq!(families.all(threshold, &[]).len(), 4);
     assert!(families.all(threshold, &[]).iter().all(|sample| sample.value == "900"));
     for (state, count) in [("connected", "1"), ("disconnected", "1"), ("absent", "1"), ("unknown", "1")] {
@@ -258,7 +258,7 @@ fn only_the_groups_that_are_asked_for_are_told() {
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     let exporter = watching(&fake, &["plain-user-1"]);
     let has = |query: &str, name: &str| {
-        exporter.probe(query).told_of("plain-user-1").contains(format!("emqx_mqtt_client_{name}").as_str())
+        exporter.probe(query).series_names("plain-user-1").contains(format!("emqx_mqtt_client_{name}").as_str())
     };
     let defaults = "broker=LocalEMQX";
     for (name, told) in [
