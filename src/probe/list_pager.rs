@@ -121,17 +121,18 @@ impl ListPager<'_> {
             let page = match self.page(emqx, account, number, dialect).await {
                 Ok(page) => page,
                 // Only the first page can be refused for how it is asked for.
-                Err(RequestError::Status { status: 400, code, retry_after }) if number == 1 => match dialect
-                    .older()
-                {
-                    Some(older) => {
-                        account
-                            .decide(format!("the broker refused {dialect:?}: asking as older versions want"));
-                        dialect = older;
-                        continue;
+                Err(RequestError::Status { status: 400, code, retry_after, redirect }) if number == 1 => {
+                    match dialect.older() {
+                        Some(older) => {
+                            account.decide(format!(
+                                "the broker refused {dialect:?}: asking as older versions want"
+                            ));
+                            dialect = older;
+                            continue;
+                        }
+                        None => return Err(RequestError::Status { status: 400, code, retry_after, redirect }),
                     }
-                    None => return Err(RequestError::Status { status: 400, code, retry_after }),
-                },
+                }
                 Err(error) => return Err(error),
             };
             // `hasnext` is not reliable, and the count moves.

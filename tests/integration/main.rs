@@ -34,6 +34,7 @@ mod sorting;
 mod states;
 mod support;
 mod tls;
+mod transport;
 mod troubles;
 mod watch;
 mod web_auth;

@@ -10,6 +10,7 @@ mod https;
 mod pki;
 mod program;
 mod prometheus;
+mod raw_server;
 mod served;
 mod terminal;
 
@@ -22,5 +23,6 @@ pub(crate) use https::{Asker, Reply};
 pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command, send_signal};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
+pub(crate) use raw_server::{RawServer, Step};
 pub(crate) use served::Served;
 pub(crate) use terminal::{Terminal, run_in_terminal};
