@@ -66,6 +66,12 @@ pub enum RequestError {
         /// What is wrong with it.
         what: String,
     },
+    /// The list has more rows than were requested.
+    #[error("unexpected response from EMQX: a page of more than the {limit} requested rows")]
+    TooManyRows {
+        /// Number of rows requested.
+        limit: usize,
+    },
     /// The response is larger than any of EMQX's.
     #[error("response exceeds {limit} bytes")]
     TooLarge {
@@ -93,8 +99,17 @@ pub enum Retry {
 
 impl RequestError {
     /// Returns the error for a response that is not one of EMQX's.
-    pub(super) fn decode(what: impl Into<String>) -> Self {
+    pub(crate) fn decode(what: impl Into<String>) -> Self {
         Self::Decode { what: what.into() }
+    }
+
+    /// Returns how long the broker asks to wait before the next attempt, if it does.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     /// Returns what may be retried after this error.
@@ -106,7 +121,9 @@ impl RequestError {
             Self::Status { status: 408 | 429 | 500..=599, .. } | Self::Timeout | Self::Protocol { .. } => {
                 Retry::SameRequest
             }
-            Self::Status { .. } | Self::Decode { .. } | Self::TooLarge { .. } => Retry::Never,
+            Self::Status { .. } | Self::Decode { .. } | Self::TooManyRows { .. } | Self::TooLarge { .. } => {
+                Retry::Never
+            }
         }
     }
 }
