@@ -7,6 +7,7 @@
     reason = "what a test relies on and does not find fails it, and quoted text is YAML"
 )]
 
+mod absence;
 mod browser;
 mod check;
 mod command_line;
@@ -23,6 +24,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod pace;
 mod pages;
 mod prometheus;
 mod properties;
