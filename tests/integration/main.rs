@@ -36,5 +36,6 @@ mod sorting;
 mod states;
 mod support;
 mod tls;
+mod transport;
 mod watch;
 mod web_auth;

@@ -9,6 +9,7 @@ mod http_client;
 mod pki;
 mod program;
 mod prometheus;
+mod raw_server;
 mod server_process;
 mod terminal;
 
@@ -21,5 +22,6 @@ pub(crate) use http_client::{HttpClient, Reply};
 pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command, send_signal};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
+pub(crate) use raw_server::{RawServer, Step};
 pub(crate) use server_process::ServerProcess;
 pub(crate) use terminal::{Terminal, run_in_terminal};
