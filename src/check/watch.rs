@@ -14,7 +14,7 @@ use super::progress_line::ProgressLine;
 use super::screen::{self, AlternateScreen};
 use super::{CheckError, CheckResult, CheckRun, CheckStatus, Printer};
 use crate::cli::OutputFormat;
-use crate::signals::Stop;
+use crate::signals::StopSignals;
 
 /// How long a stop waits for a result that is being printed.
 const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Queries at this interval, or back to back if a query takes longer, and returns the status of the last result:
 /// incomplete if there is none.
 pub(super) async fn watch(run: &CheckRun, interval: Duration) -> Result<CheckStatus, CheckError> {
-    let mut stop = Stop::listen()?;
+    let mut stop = StopSignals::listen()?;
     if run.printer.format == OutputFormat::Table && screen::can_redraw(&io::stdout()) {
         Ok(LiveTable::open(run, interval)?.run_until(&mut stop).await?)
     } else {
@@ -31,19 +31,21 @@ pub(super) async fn watch(run: &CheckRun, interval: Duration) -> Result<CheckSta
 }
 
 /// Prints one result after the other as long as stdout is read.
-async fn print_until(stop: &mut Stop, run: &CheckRun, interval: Duration) -> io::Result<CheckStatus> {
+async fn print_until(stop: &mut StopSignals, run: &CheckRun, interval: Duration) -> io::Result<CheckStatus> {
     let mut status = CheckStatus::Incomplete;
     loop {
         let next = Instant::now() + interval;
-        let Some(result) = stop.or(run.probe_all(ProgressLine::on_stderr())).await else { break };
+        let Some(result) = stop.run_until_stopped(run.probe_all(ProgressLine::on_stderr())).await else {
+            break;
+        };
         status = result.status;
         let mut printing = pin!(print(run.printer, result));
-        let Some(is_read) = stop.or(&mut printing).await else {
+        let Some(is_read) = stop.run_until_stopped(&mut printing).await else {
             // A reader that stopped reading must not delay the end.
             let _ = timeout(PRINT_TIMEOUT, printing).await;
             break;
         };
-        if !is_read? || stop.or(sleep_until(next)).await.is_none() {
+        if !is_read? || stop.run_until_stopped(sleep_until(next)).await.is_none() {
             break;
         }
     }
@@ -76,15 +78,15 @@ impl<'a> LiveTable<'a> {
         Ok(Self { run, interval, screen: AlternateScreen::open()?, resized, suspended, last: None })
     }
 
-    async fn run_until(mut self, stop: &mut Stop) -> io::Result<CheckStatus> {
+    async fn run_until(mut self, stop: &mut StopSignals) -> io::Result<CheckStatus> {
         self.draw()?;
         loop {
             let next = Instant::now() + self.interval;
             let query = self.run.probe_all(Some(ProgressLine::on_stdout()));
-            let Some(result) = stop.or(self.redraw_during(query)).await else { break };
+            let Some(result) = stop.run_until_stopped(self.redraw_during(query)).await else { break };
             self.last = Some(result?);
             self.draw()?;
-            if stop.or(self.redraw_during(sleep_until(next))).await.transpose()?.is_none() {
+            if stop.run_until_stopped(self.redraw_during(sleep_until(next))).await.transpose()?.is_none() {
                 break;
             }
         }

@@ -13,7 +13,7 @@ use super::section::Section;
 use super::ssl;
 use super::value::Value;
 use crate::client::WatchedClient;
-use crate::tls::Tls;
+use crate::tls::BrokerTls;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ pub struct Broker {
     /// Password for the REST API.
     pub api_secret: Secret,
     /// TLS; none when the URL is an `http` one.
-    pub tls: Option<Tls>,
+    pub tls: Option<BrokerTls>,
     /// Of one API request.
     pub timeout: Duration,
     /// How often one API request is made at most.

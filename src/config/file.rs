@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::ConfigError;
 use super::location::{Location, SyntaxError};
-use crate::files::read_bounded;
+use crate::watched_files::read_bounded;
 
 /// The largest configuration file, in bytes.
 const LARGEST_CONFIGURATION: usize = 64 << 20;

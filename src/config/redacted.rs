@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::duration;
 use super::{Broker, Config, Secret};
 use crate::client::{Group, WatchedClient};
-use crate::tls::{Tls, Trust};
+use crate::tls::{BrokerTls, Trust};
 
 /// What stands where a secret was written.
 const HIDDEN: &str = "<secret>";
@@ -98,19 +98,19 @@ impl<'a> From<&'a Broker> for RedactedBroker<'a> {
     }
 }
 
-impl<'a> From<&'a Tls> for RedactedSsl<'a> {
-    fn from(tls: &'a Tls) -> Self {
+impl<'a> From<&'a BrokerTls> for RedactedSsl<'a> {
+    fn from(tls: &'a BrokerTls) -> Self {
         let settings = tls.settings();
-        let identity = settings.identity.as_ref();
+        let client_cert = settings.client_cert.as_ref();
         Self {
             ca_file: match &settings.trust {
                 Trust::CaFile(path) => Some(path),
-                Trust::System | Trust::Anyone => None,
+                Trust::System | Trust::SkipVerify => None,
             },
-            cert_file: identity.map(|identity| identity.cert_file.as_path()),
-            key_file: identity.map(|identity| identity.key_file.as_path()),
+            cert_file: client_cert.map(|pair| pair.cert_file.as_path()),
+            key_file: client_cert.map(|pair| pair.key_file.as_path()),
             server_name: settings.server_name.as_deref(),
-            insecure_skip_verify: settings.trust == Trust::Anyone,
+            insecure_skip_verify: settings.trust == Trust::SkipVerify,
         }
     }
 }

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::value::Value;
 use crate::error_chain;
-use crate::files::read_bounded;
+use crate::watched_files::read_bounded;
 
 /// The largest secret file, in bytes.
 const LARGEST_FILE: usize = 64 << 10;

@@ -5,7 +5,7 @@ use rustls::pki_types::ServerName;
 use super::document::Kind;
 use super::section::Section;
 use super::value::Value;
-use crate::tls::{Identity, Tls, TlsSettings, Trust};
+use crate::tls::{BrokerTls, CertFiles, TlsSettings, Trust};
 
 const RIGHT: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, \
                      server_name and insecure_skip_verify";
@@ -22,15 +22,15 @@ pub(super) fn read(value: &Value<'_>) -> Option<TlsSettings> {
     }
     match value.kind() {
         Some(Kind::Bool(true)) => Some(trusting(Trust::System)),
-        Some(Kind::Bool(false)) => Some(trusting(Trust::Anyone)),
+        Some(Kind::Bool(false)) => Some(trusting(Trust::SkipVerify)),
         Some(Kind::Text) => value.file().map(|path| trusting(Trust::CaFile(path))),
         _ => value.expected(RIGHT),
     }
 }
 
 /// Reads the files; what is wrong with them is a problem of the setting at `value`.
-pub(super) fn load(settings: TlsSettings, value: &Value<'_>) -> Option<Tls> {
-    Tls::load(settings).map_err(|error| value.error_from(&error)).ok()
+pub(super) fn load(settings: TlsSettings, value: &Value<'_>) -> Option<BrokerTls> {
+    BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()
 }
 
 /// Says that settings other than `true` and `false` are in vain without TLS.
@@ -41,16 +41,16 @@ pub(super) fn warn_without_tls(value: &Value<'_>) {
 }
 
 fn trusting(trust: Trust) -> TlsSettings {
-    TlsSettings { trust, identity: None, server_name: None }
+    TlsSettings { trust, client_cert: None, server_name: None }
 }
 
 fn read_mapping(value: &Value<'_>) -> Option<TlsSettings> {
     let mut section = Section::open(value, RIGHT)?;
     let trust = read_trust(&mut section);
-    let identity = read_identity(&mut section, value);
+    let client_cert = read_client_cert(&mut section, value);
     let server_name = section.optional("server_name").and_then(|name| read_server_name(&name));
     section.finish();
-    Some(TlsSettings { trust, identity, server_name })
+    Some(TlsSettings { trust, client_cert, server_name })
 }
 
 fn read_trust(section: &mut Section<'_>) -> Trust {
@@ -59,19 +59,19 @@ fn read_trust(section: &mut Section<'_>) -> Trust {
     match ca_file {
         Some(ca_file) if skips_verification => {
             ca_file.error("contradicts insecure_skip_verify, which trusts anyone; keep one of them");
-            Trust::Anyone
+            Trust::SkipVerify
         }
         Some(ca_file) => ca_file.file().map_or(Trust::System, Trust::CaFile),
-        None if skips_verification => Trust::Anyone,
+        None if skips_verification => Trust::SkipVerify,
         None => Trust::System,
     }
 }
 
-fn read_identity(section: &mut Section<'_>, whole: &Value<'_>) -> Option<Identity> {
+fn read_client_cert(section: &mut Section<'_>, whole: &Value<'_>) -> Option<CertFiles> {
     match (section.optional("cert_file"), section.optional("key_file")) {
         (Some(cert_file), Some(key_file)) => {
             let (cert_file, key_file) = (cert_file.file(), key_file.file());
-            Some(Identity { cert_file: cert_file?, key_file: key_file? })
+            Some(CertFiles { cert_file: cert_file?, key_file: key_file? })
         }
         (None, None) => None,
         (Some(_), None) => whole.expected("given key_file as well: cert_file needs it"),

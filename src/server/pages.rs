@@ -118,7 +118,7 @@ async fn section(
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
-    let probed = state.ask(spec).await.ok();
+    let probed = state.probe(spec).await.ok();
     // Rendering thousands of rows would block this worker for too long.
     let rendered = block(move || {
         let outcome = probed.as_ref().map(|(outcome, _)| outcome);

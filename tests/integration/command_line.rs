@@ -60,7 +60,7 @@ fn an_exporter_can_be_asked_whether_it_is_up() {
     assert!(run.stderr.starts_with(&format!("{address} does not answer: ")), "{}", run.stderr);
 
     // Over TLS it cannot be asked, only seen to be there.
-    let tls = Tls::showing(&Authority::new("Anyone").server(&["localhost"]));
+    let tls = Tls::presenting(&Authority::new("Anyone").server(&["localhost"]));
     let secured = FakeEmqx::start_tls(Version::V5_8_9, tls.config());
     assert_eq!(ask(&secured.address().to_string()).status, 0);
     // A broker is something else, and says so.

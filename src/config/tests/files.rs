@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::tls::{Identity, TlsSettings, Trust};
+use crate::tls::{CertFiles, TlsSettings, Trust};
 
 /// A directory with a configuration file of this content.
 fn directory_with(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -192,8 +192,8 @@ fn https_is_set_up_as_ssl_says() {
         (directory, config.brokers[0].tls.as_ref().expect("TLS").settings().clone())
     };
 
-    assert_eq!(settings("false").1.trust, Trust::Anyone);
-    assert_eq!(settings("{insecure_skip_verify: true}").1.trust, Trust::Anyone);
+    assert_eq!(settings("false").1.trust, Trust::SkipVerify);
+    assert_eq!(settings("{insecure_skip_verify: true}").1.trust, Trust::SkipVerify);
     let (directory, read) = settings("cert.pem");
     assert_eq!(read.trust, Trust::CaFile(directory.path().join("cert.pem")));
     let (directory, read) =
@@ -202,7 +202,7 @@ fn https_is_set_up_as_ssl_says() {
         read,
         TlsSettings {
             trust: Trust::CaFile(directory.path().join("cert.pem")),
-            identity: Some(Identity {
+            client_cert: Some(CertFiles {
                 cert_file: directory.path().join("cert.pem"),
                 key_file: directory.path().join("key.pem"),
             }),
