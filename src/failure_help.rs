@@ -42,7 +42,8 @@ pub fn remedy(reason: FailureReason) -> &'static str {
         }
         FailureReason::Timeout => {
             "A node of the cluster may hang: the debug view shows the requests without a response. If EMQX is only \
-             slow, increase `timeout_seconds` and Prometheus' `scrape_timeout`."
+             slow, as with thousands of offline durable sessions, increase `timeout_seconds` and Prometheus' \
+             `scrape_timeout`."
         }
         FailureReason::Unauthorized => {
             "The key or secret is wrong, or the key is disabled or expired: check System > API Key in the EMQX \
