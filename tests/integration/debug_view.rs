@@ -1,6 +1,6 @@
 //! `debug=true`: the report of a probe for people.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 
 use crate::support::{Exporter, config_of};
 
@@ -11,7 +11,7 @@ fn text_from_clients_and_brokers_is_sanitized() {
     fake.add(Row::like("plain-user-1").client_id("c-1").username(Some(hostile)).set("node", hostile));
     fake.add(Row::like("plain-user-1").client_id("c-2").set("keepalive", hostile));
     let error = serde_json::json!({"code": hostile, "message": hostile}).to_string();
-    fake.trouble(When::Lookup("c-3".into()), Trouble::status(500, "application/json", &error));
+    fake.inject(When::Lookup("c-3".into()), Fault::status(500, "application/json", &error));
     let clients = [("One", "c-1"), ("Two", "c-2"), ("Three", "c-3")];
     let config = config_of(&fake, "attempts: 1", &clients);
     let broker = serde_json::Value::from("Broker\u{2066}\u{2029}").to_string();
@@ -31,7 +31,7 @@ fn the_number_of_missing_clients_of_a_list_is_not_guessed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("plain-user-1").client_id("c-1"));
     let exporter = Exporter::start(&config_of(&fake, "attempts: 1", &[]));
-    fake.trouble(When::Any, Trouble::status(500, "application/json", "{}"));
+    fake.inject(When::Any, Fault::status(500, "application/json", "{}"));
     let families = exporter.probe("broker=LocalEMQX&all=true");
     assert_eq!(families.reasons(), ["http_status"]);
     assert!(families.all("emqx_mqtt_clients", &[]).is_empty());
