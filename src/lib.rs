@@ -27,13 +27,13 @@ pub mod config;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
-
 pub mod healthcheck;
 mod humanize;
 pub mod logging;
 pub mod metrics;
 pub mod outcome;
 pub mod probe;
+mod sanitize;
 pub mod server;
 mod signals;
 mod table;
@@ -87,7 +87,7 @@ fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
         Task::CheckConfig { config_file, web_config_file } => {
             check_config(&config_file, web_config_file.as_deref())?;
         }
-        Task::Generate(what) => print(&cli::generated(what)?)?,
+        Task::Generate(target) => print(&cli::generate(target)?)?,
         Task::Check(task) => {
             let config = load(&task.config_file)?;
             return Ok(System::new().block_on(check::check(&config, &task))?.into());
