@@ -48,10 +48,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Whether files have to be read to ask it, which may block.
+    /// Whether secret files have to be read to ask it, which may block.
     #[must_use]
     pub fn reads_files(&self) -> bool {
-        self.api_key.needs_file() || self.api_secret.needs_file() || self.tls.is_some()
+        self.api_key.needs_file() || self.api_secret.needs_file()
     }
 
     /// How long a probe may take for which nobody set a deadline: as long as all attempts of one API request.

@@ -84,7 +84,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    fn find(&mut self, key: &'static str) -> Option<Value<'d>> {
+    pub(super) fn find(&mut self, key: &'static str) -> Option<Value<'d>> {
         self.known.push(key);
         let (_, value) = self.entries.iter().find(|(found, _)| found.as_text() == Some(key))?;
         Some(value.under(key))

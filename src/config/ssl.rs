@@ -30,7 +30,11 @@ pub(super) fn read(value: &Value<'_>) -> Option<TlsSettings> {
 
 /// Reads the files; what is wrong with them is a problem of the setting at `value`.
 pub(super) fn load(settings: TlsSettings, value: &Value<'_>) -> Option<BrokerTls> {
-    BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()
+    let tls = BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()?;
+    for warning in tls.warnings() {
+        value.diagnostics().warning(format!("{}: {warning}", value.name()));
+    }
+    Some(tls)
 }
 
 /// Says that settings other than `true` and `false` are in vain without TLS.

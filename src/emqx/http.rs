@@ -24,6 +24,7 @@ use super::Access;
 use super::error::RequestError;
 use super::transport::{KeptConnectionLost, NoConnection, Stage, Transport};
 use super::wire::Json;
+use crate::tls::explain_io;
 
 /// Sent with every request, so that the operators of a broker can tell who asks.
 const USER_AGENT: &str = concat!("emqx-client-monitor/", env!("CARGO_PKG_VERSION"));
@@ -181,9 +182,15 @@ impl Http {
             Stage::Connect => RequestError::Connect { address, source },
             Stage::Tls | Stage::Established if is_answer_without_tls(&source) => RequestError::Tls {
                 address,
-                source: format!("{source}; if it speaks plain HTTP, api_url must begin with http://").into(),
+                source: format!(
+                    "{}; if it speaks plain HTTP, api_url must begin with http://",
+                    explain_io(&source)
+                )
+                .into(),
             },
-            Stage::Tls | Stage::Established => RequestError::Tls { address, source },
+            Stage::Tls | Stage::Established => {
+                RequestError::Tls { address, source: explain_io(&source).into() }
+            }
         }
     }
 

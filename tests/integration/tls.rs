@@ -119,7 +119,7 @@ fn another_authority_is_not_trusted() {
     families.assert_nothing_known(&["tls"]);
     assert_eq!(broker.fake.request_count(), 0, "no credentials went out");
     let refusal = broker.refusal("localhost", "DIR/other.pem");
-    assert!(refusal.contains("UnknownIssuer"), "{refusal}");
+    assert!(refusal.contains("the certificate was issued by an unknown authority"), "{refusal}");
 }
 
 #[test]
@@ -128,9 +128,8 @@ fn a_certificate_for_another_name_is_refused() {
     broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
     for (host, name) in [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1")] {
         let refusal = broker.refusal(host, "DIR/ca.pem");
-        for part in [format!("certificate not valid for name \"{name}\""), "emqx.example".to_owned()] {
-            assert!(refusal.contains(&part), "{refusal}");
-        }
+        let told = format!("the certificate is not valid for {name}, only for emqx.example, 10.0.0.7");
+        assert!(refusal.contains(&told), "{refusal}");
     }
     assert_eq!(broker.fake.request_count(), 0);
 }
@@ -178,7 +177,7 @@ fn an_expired_certificate_is_refused() {
     let broker = TlsBroker::with(|authority| Tls::presenting(&authority.expired_server(&["localhost"])));
     broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
     let refusal = broker.refusal("localhost", "DIR/ca.pem");
-    assert!(refusal.contains("certificate expired"), "{refusal}");
+    assert!(refusal.contains("the certificate expired at 2020-01-01 00:00:00 UTC, "), "{refusal}");
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn passwords_are_required_except_for_health() {
 
 #[test]
 fn an_empty_file_configures_nothing() {
-    for web_config in ["", "# nothing\n", "tls_server_config:\nbasic_auth_users: {}\n"] {
+    for web_config in ["", "# nothing\n", "\u{feff}# nothing\n", "tls_server_config:\n"] {
         let site = WebConfigDir::new(web_config);
         assert_eq!(Asker::plain(site.serve(&[]).address()).status("/metrics"), 200);
     }
@@ -189,6 +189,27 @@ fn users_are_rotated_without_a_restart() {
     wait_until("the new password", || new.status("/metrics") == 200);
     assert_eq!(old.status("/metrics"), 401);
     assert!(served.end().contains("reloaded the web configuration"));
+}
+
+#[test]
+fn users_never_disappear_by_a_change_of_the_file() {
+    let content = users(&[("alice", "secret")]);
+    let config = WebConfigDir::new(&content);
+    let served = config.serve(&[]);
+    let anyone = Asker::plain(served.address());
+    for (count, emptied) in
+        ["", "basic_auth_users:\n", "basic_auth_users: {}\n", "# no users\n"].iter().enumerate()
+    {
+        config.write("web.yaml", emptied);
+        served.wait_until_logged("the former stays in force", count + 1);
+        assert_eq!(anyone.status("/metrics"), 401, "{emptied}");
+        assert_eq!(anyone.as_user("alice", "secret").status("/metrics"), 200, "{emptied}");
+    }
+    config.write("web.yaml", &users(&[("bob", "other")]));
+    wait_until("other users", || anyone.as_user("bob", "other").status("/metrics") == 200);
+    assert_eq!(anyone.as_user("alice", "secret").status("/metrics"), 401);
+    let log = served.end();
+    assert!(log.contains("it lists no users; letting everybody in needs a restart"), "{log}");
 }
 
 #[test]
@@ -296,6 +317,8 @@ fn contradictions_are_refused() {
             "client_auth_type: must be NoClientCert,",
         ),
         ("basic_auth_users: [alice]", "basic_auth_users: must be a mapping"),
+        ("basic_auth_users:", "basic_auth_users: must be a mapping of user names"),
+        ("basic_auth_users: {}", "basic_auth_users: lists no users"),
         ("basic_auth_users: {\"a:b\": x}", "must not contain a colon"),
         ("- x", "must be a mapping of tls_server_config and basic_auth_users"),
         ("tls_server_config: [", "web.yaml:"),

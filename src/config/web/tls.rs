@@ -66,7 +66,7 @@ fn read_certificate(
     let chain = read_certificates(&pair.cert_file, files).map_err(|error| cert_value.error_from(&error)).ok();
     let key = read_private_key(&pair.key_file, files).map_err(|error| key_value.error_from(&error)).ok();
     let certified = CertifiedKey::from_der(chain?, key?, provider)
-        .map_err(|source| TlsError::CertAndKey { files: pair, source })
+        .map_err(|error| TlsError::cert_and_key(&pair, &error))
         .map_err(|error| cert_value.error_from(&error))
         .ok()?;
     Some(Arc::new(SingleCertAndKey::from(certified)))
