@@ -14,7 +14,7 @@ use super::progress::Line;
 use super::screen::{self, Screen};
 use super::{CheckError, CheckRun, CheckStatus, Round, Style};
 use crate::cli::Output;
-use crate::signals::Stop;
+use crate::signals::StopSignals;
 
 /// How long an answer that is being printed is waited for when everything is to stop.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// Asks again so long after it asked last, or at once where that took longer, and says what the last answer came to.
 /// Without any answer, nobody could be asked in full.
 pub(super) async fn watch(inquiry: &CheckRun, every: Duration) -> Result<CheckStatus, CheckError> {
-    let mut stop = Stop::listen()?;
+    let mut stop = StopSignals::listen()?;
     if inquiry.style.output == Output::Table && screen::can_redraw(&io::stdout()) {
         Ok(Frames::open(inquiry, every)?.draw_until(&mut stop).await?)
     } else {
@@ -31,19 +31,19 @@ pub(super) async fn watch(inquiry: &CheckRun, every: Duration) -> Result<CheckSt
 }
 
 /// Prints one answer after the other, as long as somebody reads them.
-async fn print_until(stop: &mut Stop, inquiry: &CheckRun, every: Duration) -> io::Result<CheckStatus> {
+async fn print_until(stop: &mut StopSignals, inquiry: &CheckRun, every: Duration) -> io::Result<CheckStatus> {
     let mut verdict = CheckStatus::Incomplete;
     loop {
         let next = Instant::now() + every;
-        let Some(round) = stop.or(inquiry.ask(Line::on_stderr())).await else { break };
+        let Some(round) = stop.run_until_stopped(inquiry.ask(Line::on_stderr())).await else { break };
         verdict = round.verdict;
         let mut printing = pin!(print(inquiry.style, round));
-        let Some(is_read) = stop.or(&mut printing).await else {
+        let Some(is_read) = stop.run_until_stopped(&mut printing).await else {
             // Whoever reads no more cannot keep us here.
             let _ = timeout(LAST_WORD, printing).await;
             break;
         };
-        if !is_read? || stop.or(sleep_until(next)).await.is_none() {
+        if !is_read? || stop.run_until_stopped(sleep_until(next)).await.is_none() {
             break;
         }
     }
@@ -76,15 +76,18 @@ impl<'a> Frames<'a> {
         Ok(Self { inquiry, every, screen: Screen::take()?, resized, suspended, last: None })
     }
 
-    async fn draw_until(mut self, stop: &mut Stop) -> io::Result<CheckStatus> {
+    async fn draw_until(mut self, stop: &mut StopSignals) -> io::Result<CheckStatus> {
         self.draw()?;
         loop {
             let next = Instant::now() + self.every;
             let inquiry = self.inquiry;
-            let Some(round) = stop.or(self.during(inquiry.ask(Some(Line::on_stdout())))).await else { break };
+            let Some(round) = stop.run_until_stopped(self.during(inquiry.ask(Some(Line::on_stdout())))).await
+            else {
+                break;
+            };
             self.last = Some(round?);
             self.draw()?;
-            if stop.or(self.during(sleep_until(next))).await.transpose()?.is_none() {
+            if stop.run_until_stopped(self.during(sleep_until(next))).await.transpose()?.is_none() {
                 break;
             }
         }

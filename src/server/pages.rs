@@ -122,7 +122,7 @@ async fn section(
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
-    let asked = state.ask(question).await.ok();
+    let asked = state.probe(question).await.ok();
     // Thousands of rows take longer to write than others should wait for this thread.
     let written = block(move || {
         let outcome = asked.as_ref().map(|(outcome, _)| outcome);

@@ -70,7 +70,7 @@ impl TlsBroker {
     fn refusal(&self, host: &str, ssl: &str) -> String {
         let run = self.check(host, ssl);
         assert_eq!(run.status, 2, "{}", run.stderr);
-        assert!(run.stderr.starts_with("LocalEMQX: tls: no TLS with "), "{}", run.stderr);
+        assert!(run.stderr.starts_with("LocalEMQX: tls: TLS handshake with "), "{}", run.stderr);
         run.stderr
     }
 }
@@ -221,7 +221,7 @@ fn the_systems_authorities_are_trusted_by_default() {
     };
     let run = check(&other);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.starts_with("LocalEMQX: tls: no TLS with localhost:"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("LocalEMQX: tls: TLS handshake with localhost:"), "{}", run.stderr);
     let run = check(&broker.directory.path().join("ca.pem"));
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     let run = check(Path::new("/no/such/file"));

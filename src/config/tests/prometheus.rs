@@ -52,8 +52,8 @@ fn wrong_settings_are_told() {
         ),
         (
             "{collect: [queue, Session]}",
-            "6:31: prometheus.collect[1]: no such metric group; there are state, session, queue, traffic, process \
-             and address",
+            "6:31: prometheus.collect[1]: unknown metric group; groups: state, session, queue, traffic, process, \
+             address",
         ),
         ("{collect: [[]]}", "6:24: prometheus.collect[0]: must be the name of a metric group"),
         ("{collect: [queue, queue]}", "6:31: prometheus.collect[1]: is in this list already"),

@@ -83,7 +83,7 @@ extra: 1
         problems(text),
         [
             "1:20: prometheus.port: must be a whole number from 0 to 65535",
-            "1:33: prometheus.collect[0]: no such metric group; there are state, session, queue, traffic, process and address",
+            "1:33: prometheus.collect[0]: unknown metric group; groups: state, session, queue, traffic, process, address",
             "3:3: monitored_clients[0]: alias is missing: a name for this client, of your own choice",
             "5:3: emqx[0]: api_key is missing: the key of an EMQX API key",
             "5:3: emqx[0]: api_secret is missing: the secret of that API key",
