@@ -35,6 +35,11 @@ impl<'a> Certificate<'a> {
         unix_time(self.0.validity().not_after)
     }
 
+    /// Its public key, as a DER-encoded `SubjectPublicKeyInfo`.
+    pub(crate) fn public_key(&self) -> &'a [u8] {
+        self.0.public_key().raw
+    }
+
     /// Returns whether its extended key usage, if it has one, allows this side to present it.
     pub(crate) fn may_be_presented_by(&self, side: Side) -> bool {
         match self.0.extended_key_usage() {

@@ -9,13 +9,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{self, CryptoProvider};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, InconsistentKeys};
 use tracing::warn;
 
 use crate::blocking::Blocking;
+use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;
 
 use self::failure::explain;
@@ -238,7 +240,7 @@ impl Loaded {
             }
             Trust::SkipVerify => Arc::new(AnyCertificate::new(true, &provider)),
         };
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::Unsupported { reason: explain(&error) })?
             .dangerous()
@@ -273,4 +275,26 @@ fn server_verifier(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     trusted.server_verifier(provider).map_err(|error| TlsError::Unsupported { reason: error.to_string() })
+}
+
+/// Returns a certificate chain together with the key of its first certificate, to be presented to every peer.
+///
+/// The constructor of the TLS library refuses X.509 v1, which many instructions produce for client certificates, and
+/// which brokers accept.
+///
+/// # Errors
+/// A key of an unsupported kind, or of another certificate.
+pub(crate) fn certify(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<Arc<SingleCertAndKey>, rustls::Error> {
+    let key = provider.key_provider.load_private_key(key)?;
+    let certificate = chain.first().and_then(|certificate| Certificate::parse(certificate));
+    if let (Some(of_key), Some((certificate, _))) = (key.public_key(), certificate)
+        && of_key.as_ref() != certificate.public_key()
+    {
+        return Err(InconsistentKeys::KeyMismatch.into());
+    }
+    Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
 }
