@@ -36,7 +36,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// Its public key, as a DER-encoded `SubjectPublicKeyInfo`.
-    pub(crate) fn public_key(&self) -> &'a [u8] {
+    pub(crate) fn public_key(&self) -> &[u8] {
         self.0.public_key().raw
     }
 

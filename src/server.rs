@@ -199,8 +199,8 @@ fn routes(service: &mut ServiceConfig) {
     let get = |path, route: Route| resource(path, "GET").route(route);
     let get_or_head = |path, get: Route, head: Route| resource(path, "GET, HEAD").route(get).route(head);
     service
-        // Not compressed: compression would hold back the brokers that have answered until the last one has.
-        .service(get_or_head("/", web::get().to(pages::answer), web::head().to(pages::head)))
+        // Not compressed: that would hold back the brokers that have answered until the last one has.
+        .service(get_or_head("/", web::get().to(pages::get), web::head().to(pages::head)))
         .service(get("/probe", web::get().to(probe::answer)).wrap(Compress::default()))
         .service(get("/metrics", web::get().to(status::metrics)).wrap(Compress::default()))
         .service(get_or_head("/sd", web::get().to(discovery::answer), web::head().to(discovery::answer)))

@@ -249,9 +249,9 @@ impl Loaded {
             Some(pair) => {
                 let chain = read_certificates(&pair.cert_file, &mut files)?;
                 let key = read_private_key(&pair.key_file, &mut files)?;
+                let certified = certify(chain, key, &provider);
                 builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| TlsError::cert_and_key(pair, &error))?
+                    .with_client_cert_resolver(certified.map_err(|error| TlsError::cert_and_key(pair, &error))?)
             }
             None => builder.with_no_client_auth(),
         };

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::pki_types::UnixTime;
@@ -10,7 +9,7 @@ use rustls::{
     AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, OtherError, PeerIncompatible,
 };
 
-use crate::humanize::{moment, time_ago};
+use crate::humanize::{age, utc};
 
 /// Maximum number of names listed of a certificate.
 const MAX_NAMES: usize = 8;
@@ -64,7 +63,7 @@ fn explain_certificate(error: &CertificateError) -> String {
         CertificateError::ExpiredContext { time, not_after } => format!(
             "the certificate expired at {}, {} ago",
             shown_time(*not_after),
-            time_ago(time.as_secs().saturating_sub(not_after.as_secs()))
+            age(time.as_secs().saturating_sub(not_after.as_secs()))
         ),
         CertificateError::Expired => "the certificate ends before it begins".to_owned(),
         CertificateError::NotValidYet => "the certificate is not valid yet".to_owned(),
@@ -107,7 +106,8 @@ fn explain_path(error: &webpki::Error) -> String {
              (subjectAltName)"
         }
         webpki::Error::CaUsedAsEndEntity => {
-            "the certificate is that of a certificate authority and is not itself trusted"
+            "the certificate is one of a certificate authority, such as a self-signed one, and not itself among the \
+             trusted ones"
         }
         webpki::Error::EndEntityUsedAsCa => {
             "the certificate was issued by one that is no certificate authority"
@@ -178,9 +178,8 @@ fn listed(names: &[String]) -> String {
 }
 
 fn shown_time(time: UnixTime) -> String {
-    let since_epoch = Duration::from_secs(time.as_secs());
-    let time = jiff::SignedDuration::try_from(since_epoch).map(Timestamp::from_duration);
-    time.ok().and_then(Result::ok).map_or_else(|| "an unknown time".to_owned(), moment)
+    let time = i64::try_from(time.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| "a time out of range".to_owned(), utc)
 }
 
 /// Splits the identifier at the beginning of a `Debug` text into words: `UnknownCA` becomes `unknown CA`.

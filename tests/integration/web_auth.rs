@@ -10,7 +10,7 @@ use fake_emqx::{FakeEmqx, Row, Version};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
-use crate::support::{Asker, Authority, Leaf, Program, Prometheus, Reply, Run, Served, config_of};
+use crate::support::{Asker, Authority, FIXTURES, Leaf, Program, Prometheus, Reply, Run, Served, config_of};
 
 const BROKER: &str =
     "emqx: {alias: LocalEMQX, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n";
@@ -136,6 +136,47 @@ fn clients_present_the_required_certificates() {
         let askers = [site.tls(&served), site.tls_showing(&served, &own), site.tls_showing(&served, &foreign)];
         let found = askers.map(|asker| is_accepted(&asker.get("/-/healthy")));
         assert_eq!(found, accepted, "{client_auth_type}");
+    }
+}
+
+#[test]
+fn a_client_certificate_that_is_itself_trusted_is_accepted() {
+    for name in ["self-signed-client", "self-signed"] {
+        let auth = format!(
+            "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {FIXTURES}/{name}.pem\n"
+        );
+        let config = WebConfigDir::new(&format!("{TLS}{auth}"));
+        let served = config.serve(&[]);
+        let is_accepted =
+            |leaf: &str| is_accepted(&config.tls_showing(&served, &Leaf::fixture(leaf)).get("/-/healthy"));
+        assert!(is_accepted(name), "{name}");
+        assert!(!is_accepted("rsa"), "{name}");
+        assert!(!is_accepted("v1"), "{name}");
+    }
+    let config = WebConfigDir::new(&format!("{TLS}  client_auth_type: RequireAnyClientCert\n"));
+    let served = config.serve(&[]);
+    assert!(is_accepted(&config.tls_showing(&served, &Leaf::fixture("v1")).get("/-/healthy")));
+}
+
+#[test]
+fn failed_handshakes_are_logged_in_words_at_debug_level() {
+    let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+    let config = WebConfigDir::new(&format!("{TLS}{auth}"));
+    let served = config.serve(&["--log.level", "debug"]);
+    let fail = |asker: Asker| assert!(asker.get("/-/healthy").is_err());
+    fail(Asker::tls(served.address(), &Authority::new("Another"), None));
+    fail(config.tls(&served));
+    fail(config.tls_showing(&served, &Leaf::fixture("v1")));
+    fail(config.tls_showing(&served, &Authority::new("Another").client()));
+    fail(Asker::plain(served.address()));
+    for told in [
+        "the peer sent the TLS alert \\\"unknown CA\\\": it does not know the issuer of our certificate",
+        "failed: the peer presented no certificate",
+        "failed: the certificate is of X.509 version 1",
+        "failed: the certificate was issued by an unknown authority",
+        "failed: the peer does not speak TLS",
+    ] {
+        served.wait_until_logged(told, 1);
     }
 }
 

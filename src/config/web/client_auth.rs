@@ -7,7 +7,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::NoClientAuth;
 use rustls::server::danger::ClientCertVerifier;
 
-use crate::config::value::Value;
+use crate::config::node_ref::NodeRef;
 use crate::tls::{AnyCertificate, TrustedCertificates, read_trusted};
 use crate::watched_files::WatchedFiles;
 
@@ -39,8 +39,8 @@ impl FromStr for ClientAuth {
 
 /// Reads the two settings as a verifier of client certificates.
 pub(super) fn read(
-    auth_type: Option<Value<'_>>,
-    ca_file: Option<Value<'_>>,
+    auth_type: Option<NodeRef<'_>>,
+    ca_file: Option<NodeRef<'_>>,
     files: &mut WatchedFiles,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
@@ -83,7 +83,7 @@ pub(super) fn read(
     }
 }
 
-fn read_client_roots(value: &Value<'_>, files: &mut WatchedFiles) -> Option<TrustedCertificates> {
+fn read_client_roots(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<TrustedCertificates> {
     let (trusted, warnings) =
         read_trusted(&value.file()?, files).map_err(|error| value.error_from(&error)).ok()?;
     for warning in warnings {
@@ -93,7 +93,7 @@ fn read_client_roots(value: &Value<'_>, files: &mut WatchedFiles) -> Option<Trus
 }
 
 fn verifier(
-    ca_file: &Value<'_>,
+    ca_file: &NodeRef<'_>,
     trusted: TrustedCertificates,
     is_required: bool,
     provider: &Arc<CryptoProvider>,

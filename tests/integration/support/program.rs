@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 /// A run of the program with a configuration file of its own.
 pub(crate) struct Program {
     config: NamedTempFile,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// How a run ended.
@@ -23,7 +24,13 @@ impl Program {
     pub(crate) fn with_config(config: &str) -> Self {
         let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
         file.write_all(config.as_bytes()).expect("a temporary file takes text");
-        Self { config: file }
+        Self { config: file, variables: Vec::new() }
+    }
+
+    /// Sets an environment variable of its runs.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     /// Where the configuration lies.
@@ -34,7 +41,7 @@ impl Program {
     /// The program with `--cfg`, and nothing of this machine's settings.
     pub(crate) fn command(&self) -> Command {
         let mut command = bare_command();
-        command.args(["--cfg", self.config_path()]);
+        command.args(["--cfg", self.config_path()]).envs(self.variables.iter().cloned());
         command
     }
 
@@ -47,7 +54,7 @@ impl Program {
 /// The program without any argument.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    for variable in ["EMQX_CLIENT_MONITOR_CFG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for variable in ["EMQX_CLIENT_MONITOR_CFG", "XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(variable);
     }
     command

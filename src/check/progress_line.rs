@@ -1,4 +1,4 @@
-//! A line that says how far a long query has come.
+//! A line that shows the progress of a long query.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -15,33 +15,33 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::screen;
 use crate::probe::Progress;
-use crate::table::harmless;
+use crate::sanitize::sanitized;
 
-/// How long a query may take before anybody wonders.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Duration of a query after which its progress is shown.
+const DELAY: Duration = Duration::from_secs(1);
 
-/// From one drawing of the line to the next.
-const STEP: Duration = Duration::from_millis(200);
+/// Interval between updates of the line.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How far the query of one broker has come.
-pub(super) struct Track {
+/// The progress of probing one broker.
+pub(super) struct BrokerProgress {
     broker: String,
-    pub(super) progress: Progress,
+    pub(super) clients: Progress,
     has_ended: Cell<bool>,
 }
 
-impl Track {
+impl BrokerProgress {
     pub(super) fn new(broker: &str) -> Self {
-        Self { broker: harmless(broker), progress: Progress::default(), has_ended: Cell::new(false) }
+        Self { broker: sanitized(broker), clients: Progress::default(), has_ended: Cell::new(false) }
     }
 
     pub(super) fn end(&self) {
         self.has_ended.set(true);
     }
 
-    fn told(&self) -> String {
-        match (self.progress.read(), self.progress.count()) {
-            // A list that has not begun to come, or lookups, of which each is too short to tell of.
+    fn text(&self) -> String {
+        match (self.clients.read(), self.clients.count()) {
+            // Nothing listed yet, or lookups, which report no progress.
             (0, _) => format!("waiting for {}", self.broker),
             (read, Some(count)) => format!("{}: {read} of {count} clients read", self.broker),
             (read, None) => format!("{}: {read} clients read", self.broker),
@@ -49,15 +49,15 @@ impl Track {
     }
 }
 
-/// The line, which is drawn over itself and erased at the end.
-pub(super) struct Line {
+/// The line, which is redrawn in place and erased at the end.
+pub(super) struct ProgressLine {
     terminal: Box<dyn Write>,
     columns: usize,
     is_drawn: bool,
 }
 
-impl Line {
-    /// A line on stderr, if that is a terminal which nothing else is written to meanwhile.
+impl ProgressLine {
+    /// Returns a line on stderr, if that is a terminal to which no debug log is written meanwhile.
     pub(super) fn on_stderr() -> Option<Self> {
         let stderr = io::stderr();
         if !screen::can_redraw(&stderr) || tracing::enabled!(Level::DEBUG) {
@@ -67,39 +67,44 @@ impl Line {
         Some(Self { terminal: Box::new(stderr), columns, is_drawn: false })
     }
 
-    /// A line where the cursor is on the terminal that is stdout.
+    /// Returns a line at the cursor of stdout, which must be a terminal.
     pub(super) fn on_stdout() -> Self {
         let stdout = io::stdout();
         let (columns, _) = screen::size(&stdout);
         Self { terminal: Box::new(stdout), columns, is_drawn: false }
     }
 
-    /// Waits for the answer, and says from time to time how far it has come.
-    pub(super) async fn follow<T>(mut self, tracks: &[Track], asking: impl Future<Output = T>) -> T {
-        let mut asking = pin!(asking);
-        let mut steps = interval_at(Instant::now() + PATIENCE, STEP);
+    /// Shows the progress until the future ends.
+    pub(super) async fn show_until<T>(
+        mut self,
+        progress: &[BrokerProgress],
+        future: impl Future<Output = T>,
+    ) -> T {
+        let mut future = pin!(future);
+        let mut updates = interval_at(Instant::now() + DELAY, UPDATE_INTERVAL);
         loop {
             tokio::select! {
                 biased;
-                answer = &mut asking => return answer,
-                _ = steps.tick() => self.draw(tracks),
+                result = &mut future => return result,
+                _ = updates.tick() => self.draw(progress),
             }
         }
     }
 
-    fn draw(&mut self, tracks: &[Track]) {
-        let under_way: Vec<_> = tracks.iter().filter(|track| !track.has_ended.get()).map(Track::told).collect();
-        // The last column stays free: some terminals go to the next line with it.
-        let line = cut(&under_way.join(", "), self.columns.saturating_sub(1));
+    fn draw(&mut self, progress: &[BrokerProgress]) {
+        let running: Vec<_> =
+            progress.iter().filter(|progress| !progress.has_ended.get()).map(BrokerProgress::text).collect();
+        // The last column stays free: some terminals wrap when it is written.
+        let line = cut(&running.join(", "), self.columns.saturating_sub(1));
         self.is_drawn = true;
-        // The cursor stays behind it: there a shell goes on when Ctrl-C ends this. A terminal that takes no progress may
-        // still take the answer.
+        // The cursor stays behind the text, where a shell continues after Ctrl-C. A failed write is ignored: the
+        // result may still be printed.
         let _ = queue!(self.terminal, MoveToColumn(0), Print(line), Clear(ClearType::UntilNewLine))
             .and_then(|()| self.terminal.flush());
     }
 }
 
-impl Drop for Line {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         if self.is_drawn {
             let _ = queue!(self.terminal, MoveToColumn(0), Clear(ClearType::UntilNewLine))
@@ -108,7 +113,7 @@ impl Drop for Line {
     }
 }
 
-/// As much of a text as fits into so many columns.
+/// Cuts a text to this width.
 fn cut(text: &str, columns: usize) -> String {
     let mut room = columns;
     let fits = |character: &char| {
@@ -133,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_cannot_be_named_so_that_a_terminal_obeys() {
-        assert_eq!(Track::new("A\u{9b}2J\u{202E}B").told(), "waiting for A\u{FFFD}2J\u{FFFD}B");
+    fn the_name_of_a_broker_is_sanitized() {
+        assert_eq!(BrokerProgress::new("A\u{9b}2J\u{202E}B").text(), "waiting for A\u{FFFD}2J\u{FFFD}B");
     }
 }

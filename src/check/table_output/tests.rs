@@ -1,4 +1,4 @@
-//! What the table looks like.
+//! The layout of the table.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-fn told(alias: &str, status: ClientStatus) -> ProbedClient {
+fn probed(alias: &str, status: ClientStatus) -> ProbedClient {
     let watched = WatchedClient {
         alias: alias.to_owned(),
         client_id: alias.to_lowercase(),
@@ -22,7 +22,7 @@ fn told(alias: &str, status: ClientStatus) -> ProbedClient {
     ProbedClient { identity: ClientIdentity::Watched(Arc::new(watched)), status }
 }
 
-/// A client of which the broker told everything; times are seconds ago.
+/// A client with every value; times are seconds ago.
 fn known(created: i64, keepalive: u64, connected: i64, counts: [u64; 6]) -> Client {
     let ago = |seconds: i64| Some(Timestamp::from_second(NOW - seconds).expect("a time"));
     let [subscriptions, inflight, received, received_dropped, sent, sent_dropped] = counts;
@@ -67,13 +67,13 @@ fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
 /// What a terminal of this width shows, without colours.
 fn shown(outcomes: &[Outcome], room: Option<usize>) -> String {
     let now = Timestamp::from_second(NOW).expect("a time");
-    anstream::adapter::strip_str(&told_by(outcomes, now, room)).to_string()
+    anstream::adapter::strip_str(&written(outcomes, now, room)).to_string()
 }
 
-/// What is printed by alias.
-fn told_by(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
+/// The text as it is printed, sorted by alias.
+fn written(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
     let mut text = Vec::new();
-    tell(outcomes, Order::default(), now, room, &mut text).expect("memory takes text");
+    write(outcomes, SortOrder::default(), now, room, &mut text).expect("writing to a `Vec` never fails");
     String::from_utf8(text).expect("text")
 }
 
@@ -87,14 +87,14 @@ fn four_sensors() -> Outcome {
     let room_1 = known(45 * DAY, 60, 23 * HOUR + 60, [0, 0, 702_456, 0, 0, 0]);
     let qingping = known(1, 120, 1, [0; 6]);
     let humidifier = known(16 * HOUR + 60, 10, 16 * HOUR + 60, [4, 0, 24_279, 0, 16, 0]);
-    let told = |(alias, client)| told(alias, ClientStatus::Known(client));
+    let with_alias = |(alias, client)| probed(alias, ClientStatus::Known(client));
     let clients = [
         ("RTL433_Room2", room_2),
         ("RTL433_Room1", room_1),
         ("QingpingCO2_Room1", qingping),
         ("HumidifierWaterRefTerm", humidifier),
     ];
-    outcome("LocalEMQX", clients.map(told).into())
+    outcome("LocalEMQX", clients.map(with_alias).into())
 }
 
 fn every_state() -> Outcome {
@@ -102,17 +102,17 @@ fn every_state() -> Outcome {
     outcome(
         "LocalEMQX",
         vec![
-            told("Connected", ClientStatus::Known(known(DAY, 90, HOUR, [1; 6]))),
-            told("Disconnected", ClientStatus::Known(away)),
-            told("Nowhere to be found", ClientStatus::Absent),
-            told("Unknown", ClientStatus::Unknown),
-            told("Without values", ClientStatus::Known(Client { connected: true, ..Client::default() })),
+            probed("Connected", ClientStatus::Known(known(DAY, 90, HOUR, [1; 6]))),
+            probed("Disconnected", ClientStatus::Known(away)),
+            probed("Nowhere to be found", ClientStatus::Absent),
+            probed("Unknown", ClientStatus::Unknown),
+            probed("Without values", ClientStatus::Known(Client { connected: true, ..Client::default() })),
         ],
     )
 }
 
 #[test]
-fn a_table_has_a_heavy_head_and_is_sorted_by_alias() {
+fn a_table_has_a_heavy_header_and_is_sorted_by_alias() {
     assert_shows(
         &[four_sensors()],
         None,
@@ -131,7 +131,7 @@ fn a_table_has_a_heavy_head_and_is_sorted_by_alias() {
 }
 
 #[test]
-fn every_state_has_its_word_and_what_is_not_known_is_not_told() {
+fn every_state_has_its_word_and_what_is_not_known_is_not_probed() {
     assert_shows(
         &[every_state()],
         None,
@@ -173,7 +173,7 @@ fn in_80_columns_words_break_before_names_and_numbers_never_do() {
 }
 
 #[test]
-fn where_there_is_no_room_columns_are_left_out_and_named() {
+fn columns_that_do_not_fit_are_hidden_and_named() {
     assert_shows(
         &[four_sensors()],
         Some(60),
@@ -190,7 +190,7 @@ fn where_there_is_no_room_columns_are_left_out_and_named() {
 │RTL433_Room1    │ 23 hours│  0│    0│ 702456│   0│  0│   0│
 │RTL433_Room2    │  18 days│  0│    0│5184897│   0│  0│   0│
 └────────────────┴─────────┴───┴─────┴───────┴────┴───┴────┘
-No room for: Created (time ago), Keep alive
+Columns hidden: Created (time ago), Keep alive
 ",
     );
 }
@@ -198,10 +198,10 @@ No room for: Created (time ago), Keep alive
 #[test]
 fn no_line_of_a_table_is_wider_than_its_terminal() {
     let long = "一个很长的名字 that goes on and on and on, as some names do";
-    let clients = vec![told(long, ClientStatus::Known(known(DAY, 90, HOUR, [u64::MAX; 6])))];
+    let clients = vec![probed(long, ClientStatus::Known(known(DAY, 90, HOUR, [u64::MAX; 6])))];
     let outcomes = [every_state(), four_sensors(), outcome(long, clients)];
     for room in 40..200 {
-        for line in shown(&outcomes, Some(room)).lines().filter(|line| !line.starts_with("No room")) {
+        for line in shown(&outcomes, Some(room)).lines().filter(|line| !line.starts_with("Columns hidden")) {
             assert!(line.width() <= room, "{} in {room}: {line}", line.width());
         }
     }
@@ -209,7 +209,7 @@ fn no_line_of_a_table_is_wider_than_its_terminal() {
 
 #[test]
 fn brokers_are_named_where_there_are_several() {
-    let clients = |broker| outcome(broker, vec![told("Sensor", ClientStatus::Absent)]);
+    let clients = |broker| outcome(broker, vec![probed("Sensor", ClientStatus::Absent)]);
     let one = shown(&[clients("A")], None);
     assert!(!one.contains("Broker"), "{one}");
     let several = shown(&[clients("B"), clients("A"), outcome("C", Vec::new())], None);
@@ -217,21 +217,21 @@ fn brokers_are_named_where_there_are_several() {
     assert!(lines[2].starts_with("┃ Alias  ┃ Broker ┃"), "{several}");
     assert!(lines[4].starts_with("│ Sensor │ A      │"), "{several}");
     assert!(lines[5].starts_with("│ Sensor │ B      │"), "{several}");
-    assert_eq!(lines[7], "C answers; there are no clients to show.");
+    assert_eq!(lines[7], "C is reachable and has no clients to show.");
 }
 
 #[test]
-fn a_broker_without_clients_is_said_to_answer_only_when_it_does() {
+fn a_broker_without_clients_is_called_reachable_only_if_it_is() {
     let answers = outcome("A", Vec::new());
     let mut fails = outcome("B", Vec::new());
     fails.failures.add(FailureReason::Timeout, "no answer in time", 0);
-    assert_eq!(shown(&[answers], None), "A answers; there are no clients to show.\n");
+    assert_eq!(shown(&[answers], None), "A is reachable and has no clients to show.\n");
     assert_eq!(shown(&[fails], None), "");
 }
 
 #[test]
 fn whoever_is_not_connected_is_red() {
-    let text = told_by(&[every_state()], Timestamp::now(), None);
+    let text = written(&[every_state()], Timestamp::now(), None);
     let red = |word: &str| text.contains(&format!("\u{1b}[38;5;9m    {word} \u{1b}[39m"));
     assert!(red("offline") && red(" absent") && red("unknown"), "{text:?}");
     assert_eq!(text.matches("\u{1b}[38").count(), 3, "{text:?}");

@@ -1,35 +1,35 @@
-//! In which order the rows of a table stand.
+//! The order of the rows of a table.
 
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
-use super::{COLUMNS, Column, Row};
+use super::{COLUMNS, Column, TableRow};
 
-/// What a cell is sorted by. What is not known stands last, whichever way the others are sorted.
+/// The key of a cell. Missing values come last in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key<'a> {
+pub(super) enum SortKey<'a> {
     /// A count, or seconds.
     Number(i128),
-    /// Words; after the numbers, where a column has both.
+    /// Text; after the numbers in a column that has both.
     Text(&'a str),
-    /// Nothing.
+    /// No value.
     Missing,
 }
 
-/// In which order the rows of a table stand.
+/// The order of the rows of a table.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Order {
-    /// The column they are sorted by.
+pub(crate) struct SortOrder {
+    /// The column to sort by.
     pub(crate) column: &'static Column,
-    /// Whether the largest comes first.
+    /// Whether the largest value comes first.
     pub(crate) descending: bool,
 }
 
-impl Order {
-    /// Reads the name of a column which `is_shown`, with a `-` before it for the largest first.
+impl SortOrder {
+    /// Parses the name of a column that matches `is_shown`, with a `-` before it for descending order.
     ///
     /// # Errors
-    /// Any other text.
+    /// An unknown column.
     pub(crate) fn parse(text: &str, is_shown: fn(&Column) -> bool) -> Result<Self, UnknownColumn> {
         let (name, descending) = match text.strip_prefix('-') {
             Some(name) => (name, true),
@@ -38,39 +38,39 @@ impl Order {
         let columns = || COLUMNS.iter().filter(|column| is_shown(column));
         columns().find(|column| column.name == name).map(|column| Self { column, descending }).ok_or_else(
             || {
-                let known: Vec<_> = columns().map(|column| column.name).collect();
-                UnknownColumn { name: name.chars().take(80).collect(), known: known.join(", ") }
+                let available: Vec<_> = columns().map(|column| column.name).collect();
+                UnknownColumn { name: name.chars().take(80).collect(), available: available.join(", ") }
             },
         )
     }
 
-    /// The rows in this order. Those that are equal in it stand by alias, then by broker.
-    pub(crate) fn sort(self, rows: &mut [Row<'_>]) {
+    /// Sorts the rows. Equal ones are sorted by alias, then by broker.
+    pub(crate) fn sort(self, rows: &mut [TableRow<'_>]) {
         rows.sort_by(|one, other| {
             self.compare(*one, *other)
-                .then_with(|| (one.told.alias(), one.broker).cmp(&(other.told.alias(), other.broker)))
+                .then_with(|| (one.client.alias(), one.broker).cmp(&(other.client.alias(), other.broker)))
         });
     }
 
-    fn compare(self, one: Row<'_>, other: Row<'_>) -> Ordering {
-        match (self.column.key(one), self.column.key(other)) {
-            (Key::Missing, other) => Key::Missing.cmp(&other),
-            (one, Key::Missing) => one.cmp(&Key::Missing),
+    fn compare(self, one: TableRow<'_>, other: TableRow<'_>) -> Ordering {
+        match (self.column.sort_key(one), self.column.sort_key(other)) {
+            (SortKey::Missing, other) => SortKey::Missing.cmp(&other),
+            (one, SortKey::Missing) => one.cmp(&SortKey::Missing),
             (one, other) if self.descending => Reverse(one).cmp(&Reverse(other)),
             (one, other) => one.cmp(&other),
         }
     }
 }
 
-/// No column that is shown is called so.
+/// No shown column has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no column {name:?} to sort by; there are {known}")]
+#[error("unknown column {name:?}; available columns: {available}")]
 pub(crate) struct UnknownColumn {
     name: String,
-    known: String,
+    available: String,
 }
 
-impl fmt::Display for Order {
+impl fmt::Display for SortOrder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.descending { "-" } else { "" };
         write!(formatter, "{sign}{}", self.column.name)
@@ -78,13 +78,13 @@ impl fmt::Display for Order {
 }
 
 /// By alias.
-impl Default for Order {
+impl Default for SortOrder {
     fn default() -> Self {
         Self { column: &COLUMNS[0], descending: false }
     }
 }
 
-impl PartialEq for Order {
+impl PartialEq for SortOrder {
     fn eq(&self, other: &Self) -> bool {
         self.column.name == other.column.name && self.descending == other.descending
     }
