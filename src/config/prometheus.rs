@@ -1,6 +1,6 @@
 //! What Prometheus is given: where it asks, and what it is told by default.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::duration;
@@ -15,7 +15,7 @@ const DEFAULT_OFFLINE_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Where to serve, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrometheusSettings {
-    /// The address to listen on.
+    /// The address to listen on. `::` stands for every address, IPv6 and IPv4.
     pub address: IpAddr,
     /// The port to listen on; 0 stands for any free one.
     pub port: u16,
@@ -34,7 +34,7 @@ impl PrometheusSettings {
 impl Default for PrometheusSettings {
     fn default() -> Self {
         Self {
-            address: Ipv4Addr::UNSPECIFIED.into(),
+            address: Ipv6Addr::UNSPECIFIED.into(),
             port: DEFAULT_PORT,
             collect: DEFAULT_GROUPS.into_iter().collect(),
         }
@@ -62,7 +62,7 @@ pub(super) fn read(value: Option<Value<'_>>) -> (PrometheusSettings, Duration) {
 }
 
 fn read_address(value: &Value<'_>) -> Option<IpAddr> {
-    const RIGHT: &str = "an IP address to listen on, such as 0.0.0.0 or \"::\"";
+    const RIGHT: &str = "an IP address to listen on, such as \"::\" or 0.0.0.0";
     value.text(RIGHT)?.parse().ok().or_else(|| value.expected(RIGHT))
 }
 

@@ -8,18 +8,22 @@ mod view;
 mod words;
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header;
-use actix_web::web::{Data, block};
+use actix_web::rt::spawn;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use self::links::Links;
@@ -27,7 +31,9 @@ use self::section::Section;
 use self::view::{Refusal, View};
 use self::words::machine_moment;
 use super::AppState;
+use super::connections::Connection;
 use super::query::default_timeout;
+use crate::blocking::run_detached;
 use crate::config::Broker;
 use crate::humanize::moment;
 use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets};
@@ -88,6 +94,7 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
     let brokers = view.brokers(&config);
     let head = Head::new(&brokers, Some(&view)).render();
     let is_alone = brokers.len() == 1;
+    let clients = brokers.iter().map(|broker| broker.clients.len()).sum();
 
     let sections = stream::iter(brokers.into_iter().enumerate())
         .map(move |(number, broker)| {
@@ -97,13 +104,36 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
         .buffered(BROKERS_AT_ONCE);
     let foot = Foot { version: version::VERSION }.render();
     let pieces = stream::iter([head]).chain(sections).chain(stream::iter([foot]));
-    html(HttpResponse::Ok()).streaming(pieces.map(|piece| Ok::<_, Infallible>(sent(piece))))
+    if let Some(connection) = request.conn_data::<Arc<Connection>>() {
+        connection.hold_clients(clients);
+    }
+    html(HttpResponse::Ok()).streaming(produced(pieces.map(sent)))
+}
+
+/// Returns the pieces of a page, which are produced whether or not its client reads: its probes end in time. The rest is
+/// left out when the client closes the connection.
+fn produced(pieces: impl Stream<Item = Bytes> + 'static) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    // As many pieces as brokers: the queue is bounded by the configuration.
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let producer = spawn(async move {
+        let mut pieces = pin!(pieces);
+        while let Some(piece) = pieces.next().await {
+            if sender.send(piece).is_err() {
+                break;
+            }
+        }
+    });
+    let producer = AbortOnDropHandle::new(producer);
+    stream::unfold((receiver, producer), async |(mut receiver, producer)| {
+        Some((Ok(receiver.recv().await?), (receiver, producer)))
+    })
 }
 
 /// What a page would be sent with. No broker is asked for it.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match View::parse(request.query_string(), &state.active_config.config()) {
-        Ok(_) => html(HttpResponse::Ok()).finish(),
+        // Of unknown length, as the page itself.
+        Ok(_) => html(HttpResponse::Ok()).streaming(stream::empty::<Result<Bytes, Infallible>>()),
         Err(refusal) => refuse(&refusal),
     }
 }
@@ -122,10 +152,10 @@ async fn section(
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
-    let asked = state.probe(question).await.ok();
+    let asked = state.probe_for_page(question).await.ok();
     // Thousands of rows take longer to write than others should wait for this thread.
-    let written = block(move || {
-        let outcome = asked.as_ref().map(|(outcome, _)| outcome);
+    let written = run_detached(move || {
+        let outcome = asked.as_ref();
         let links = Links { broker: &broker, number, is_alone, view: &view };
         Section::new(links, outcome, Timestamp::now()).render()
     });

@@ -1,6 +1,7 @@
 //! The exporter's own access control: whom it lets in, as the web configuration says, taken up anew when its files change.
 
 mod auth;
+mod check_queue;
 mod credential_cache;
 mod tls;
 
@@ -17,7 +18,7 @@ use crate::config::web::{Sources, WebConfig};
 
 pub(super) use self::auth::authenticate;
 use self::credential_cache::CredentialCache;
-pub(super) use self::tls::serve;
+pub(super) use self::tls::accept;
 
 /// How soon a changed file is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

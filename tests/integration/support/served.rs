@@ -99,7 +99,13 @@ impl Served {
         (status.code(), self.whole_log())
     }
 
-    /// Ends it, and gives what it logged.
+    /// Stops it as a service manager does, and gives what it logged to the last line.
+    pub(crate) fn stop(self) -> String {
+        self.signal(Signal::TERM);
+        self.wait().1
+    }
+
+    /// Kills it, and gives what it logged so far.
     pub(crate) fn end(mut self) -> String {
         self.process.kill().expect("it runs");
         self.whole_log()
