@@ -1,4 +1,4 @@
-//! Asks a running exporter whether it is up, for containers that have no other program to ask with.
+//! Checks whether a running exporter is healthy, for container images without a shell.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -6,53 +6,53 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// How long each step may take. The exporter answers at once or not at all.
-const AT_MOST: Duration = Duration::from_secs(2);
+/// Time limit of each step. A healthy exporter answers within milliseconds.
+const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
 const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.0\r\n\r\n";
 
-/// As much of the answer as has to be read.
+/// Bytes of the answer that have to be read.
 const STATUS_LINE: usize = "HTTP/1.0 200".len();
 
-/// Why an exporter is not up.
+/// Why an exporter is not healthy.
 #[derive(Debug, Error)]
-pub enum Unhealthy {
-    /// Nobody listens, or nobody answers.
+pub enum HealthcheckError {
+    /// Nothing listens there, or it does not answer.
     #[error("{address} does not answer")]
     Silent {
-        /// Who was asked.
+        /// The address of the exporter.
         address: SocketAddr,
-        /// What came instead.
+        /// What went wrong.
         source: io::Error,
     },
-    /// It says itself that it is not.
+    /// It answers with another status than 200.
     #[error("{address} answers {status:?}")]
     Status {
-        /// Who was asked.
+        /// The address of the exporter.
         address: SocketAddr,
-        /// How its answer begins.
+        /// The start of its answer.
         status: String,
     },
 }
 
-/// Asks the exporter at `address`. What takes the connection but does not speak plain HTTP is up as well: it speaks
-/// TLS.
+/// Checks the exporter at `address`. One that accepts the connection but does not speak plain HTTP speaks TLS, and is
+/// healthy too.
 ///
 /// # Errors
-/// An exporter that is not up.
-pub fn healthcheck(address: SocketAddr) -> Result<(), Unhealthy> {
-    let start = ask(address).map_err(|source| Unhealthy::Silent { address, source })?;
+/// An exporter that is not healthy.
+pub fn healthcheck(address: SocketAddr) -> Result<(), HealthcheckError> {
+    let start = request(address).map_err(|source| HealthcheckError::Silent { address, source })?;
     if start.starts_with(b"HTTP/") && !start.ends_with(b" 200") {
-        return Err(Unhealthy::Status { address, status: String::from_utf8_lossy(&start).into_owned() });
+        return Err(HealthcheckError::Status { address, status: String::from_utf8_lossy(&start).into_owned() });
     }
     Ok(())
 }
 
-/// The start of the answer.
-fn ask(address: SocketAddr) -> io::Result<Vec<u8>> {
-    let mut connection = TcpStream::connect_timeout(&address, AT_MOST)?;
-    connection.set_read_timeout(Some(AT_MOST))?;
-    connection.set_write_timeout(Some(AT_MOST))?;
+/// Requests `/-/healthy` and returns the start of the answer.
+fn request(address: SocketAddr) -> io::Result<Vec<u8>> {
+    let mut connection = TcpStream::connect_timeout(&address, STEP_TIMEOUT)?;
+    connection.set_read_timeout(Some(STEP_TIMEOUT))?;
+    connection.set_write_timeout(Some(STEP_TIMEOUT))?;
     connection.write_all(REQUEST)?;
     let mut start = [0; STATUS_LINE];
     let mut length = 0;
@@ -60,7 +60,7 @@ fn ask(address: SocketAddr) -> io::Result<Vec<u8>> {
         match connection.read(&mut start[length..]) {
             Ok(0) => break,
             Ok(read) => length += read,
-            // How a server that expects TLS may hang up.
+            // A server that expects TLS may reset the connection.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
             Err(error) => return Err(error),
         }

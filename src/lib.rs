@@ -1,43 +1,45 @@
 //! A stateless Prometheus exporter for the state of individual MQTT clients of EMQX brokers.
 //!
-//! Prometheus asks `/probe?broker=ALIAS`; the exporter asks that broker's REST API there and then, and answers
-//! with what it heard. Data flows one way, and nothing knows who calls it:
+//! Prometheus requests `/probe?broker=ALIAS`; the exporter queries that broker's REST API live and answers with the
+//! clients' metrics. Data flows one way, and no module knows its callers:
 //!
 //! ```text
 //! main -> cli, logging -> server | check
-//! cli -> table (what can be sorted by), logging
-//! server, check -> probe -> emqx -> emqx/http -> emqx/transport
-//!                  |        +-----> emqx/wire -> client
-//!                  +-> outcome -> client
-//!                  +-> config -> emqx (what can be asked for), client, tls
-//! server/probe -> metrics/exposition -> metrics -> outcome, client
-//! server/pages, check -> table -> humanize, outcome, client
-//! server -> failure_help (what people are told of each reason) -> outcome
-//! server/web_auth -> config/web (how the exporter's own port is guarded)
-//! server/lifecycle, check/watch -> signals (by which a process is asked to stop)
+//! server/probe, check, server/pages -> probe -> emqx -> emqx/http -> emqx/transport
+//!                                      |        +---> emqx/wire -> client
+//!                                      +-> outcome -> client
+//!                                      +-> config -> emqx (how long a request line is), client (groups), tls
+//! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
+//! check, server/pages -> table (the table of columns) -> humanize, outcome, client
+//! cli -> table (columns to sort by), config (the default file)
+//! server, server/pages -> failure_help (what each failure reason means and what to do)
+//! config/web (own port), tls, config -> watched_files (whether files have changed)
+//! server, check/watch -> signals
+//! probe, server -> blocking (names, files and reloads, on detached threads)
 //! ```
 
 mod blocking;
 pub mod check;
 pub mod cli;
 pub mod client;
+mod closed_set;
 pub mod config;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
-
-mod files;
 pub mod healthcheck;
 mod humanize;
 pub mod logging;
 pub mod metrics;
 pub mod outcome;
 pub mod probe;
+mod sanitize;
 pub mod server;
 mod signals;
 mod table;
 pub mod tls;
 pub mod version;
+mod watched_files;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -57,15 +59,15 @@ use error_chain::chain;
 use server::web_auth::WebAuth;
 use server::{Options, Server};
 
-/// Exit status of a configuration or usage error, and of anything else that keeps the program from its work.
+/// Exit status of a configuration or usage error, and of any other error that ends the program.
 const FAILED: u8 = 1;
 
-/// Does what the command line asks for.
+/// Runs the program with these command-line arguments, and returns its exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let invocation = match cli::parse(arguments) {
         Ok(invocation) => invocation,
         Err(answer) => {
-            // Help and version come as errors too; printing fails only where nobody reads.
+            // clap returns help and version as errors too. Printing fails only where nobody reads.
             let _ = answer.print();
             return if answer.use_stderr() { FAILED.into() } else { ExitCode::SUCCESS };
         }
@@ -78,14 +80,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Does it, and says with which status the program ends.
+/// Performs the task of the command line, and returns the exit status.
 fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
     match invocation.task {
         Task::Healthcheck(address) => healthcheck::healthcheck(address)?,
         Task::CheckConfig { config_file, web_config_file } => {
             check_config(&config_file, web_config_file.as_deref())?;
         }
-        Task::Generate(what) => say(&cli::generated(what)?)?,
+        Task::Generate(target) => print(&cli::generate(target)?)?,
         Task::Check(task) => {
             let config = load(&task.config_file)?;
             return Ok(System::new().block_on(check::check(&config, &task))?.into());
@@ -95,21 +97,21 @@ fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the configuration, and logs what is odd about it.
+/// Loads the configuration, and logs its warnings.
 fn load(file: &Path) -> Result<Config, ConfigError> {
     let config = Config::load(file)?;
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
     Ok(config)
 }
 
-/// Says what is wrong with the configuration, and with the web configuration if there is one, or that all is well.
+/// Validates the configuration, and the web configuration if there is one.
 fn check_config(file: &Path, web_config_file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     load(file)?;
     if let Some(file) = web_config_file {
         WebConfig::load(file)?.warnings.iter().for_each(|warning| warn!("{warning}"));
     }
     for file in [Some(file), web_config_file].into_iter().flatten() {
-        say(format!("{}: the configuration is valid\n", file.display()).as_bytes())?;
+        print(format!("{}: the configuration is valid\n", file.display()).as_bytes())?;
     }
     Ok(())
 }
@@ -128,8 +130,8 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints to stdout. Whoever reads no further has read enough.
-fn say(text: &[u8]) -> Result<(), CheckError> {
+/// Prints to stdout. A closed pipe is no error.
+fn print(text: &[u8]) -> Result<(), CheckError> {
     let mut stdout = anstream::stdout();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -1,4 +1,4 @@
-//! Logs: to stderr, as logfmt or JSON. stdout belongs to the answer of `--check`.
+//! Logging to stderr, as logfmt or JSON. stdout belongs to the output of `--check`.
 
 use std::io;
 
@@ -13,15 +13,15 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// The least important level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Level {
-    /// Only what stops the exporter.
+    /// Only errors.
     Error,
-    /// Failed probes and refused requests too.
+    /// Also failed probes and refused requests.
     Warn,
-    /// Starts and stops too.
+    /// Also starts, stops and reloads.
     Info,
-    /// Each request too.
+    /// Also each request.
     Debug,
-    /// Whatever the libraries say too.
+    /// Also everything the libraries log.
     Trace,
 }
 
@@ -37,18 +37,18 @@ impl From<Level> for LevelFilter {
     }
 }
 
-/// How a log line is written.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// `level=info message=...`, the way of Prometheus and its exporters.
+    /// `level=info message=...`, as Prometheus and its exporters log.
     Logfmt,
-    /// A JSON object in a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// Starts logging. A second call changes nothing.
 pub fn init(level: Level, format: Format) {
-    // The server library reports its every start at info, in four lines.
+    // The server library logs each start at info level, in four lines.
     let libraries = if level == Level::Info { LevelFilter::WARN } else { level.into() };
     let targets = Targets::new().with_default(libraries).with_target(env!("CARGO_CRATE_NAME"), level);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
@@ -63,6 +63,6 @@ pub fn init(level: Level, format: Format) {
                 .with_writer(io::stderr),
         ),
     };
-    // Only a test that starts the application twice can fail here.
+    // It fails only where a test starts the application twice.
     let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
 }

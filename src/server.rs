@@ -1,4 +1,4 @@
-//! The exporter's own HTTP side: every route is in one list.
+//! The exporter's HTTP server. Every route is in one list.
 
 mod access_log;
 mod active_config;
@@ -11,6 +11,7 @@ mod pages;
 mod probe;
 mod probe_limiter;
 pub mod query;
+mod refusal;
 mod status;
 mod telemetry;
 pub mod web_auth;
@@ -34,28 +35,29 @@ use crate::outcome::Outcome;
 use crate::probe::ProbeSpec;
 use active_config::ActiveConfig;
 use failure_log::FailureLog;
-use lifecycle::{Readiness, Signals};
+use lifecycle::{Readiness, SignalHandler};
 use limits::Limits;
-use probe_limiter::{Busy, ProbeLimiter, ProbePermit};
+use probe_limiter::{ProbeLimiter, ProbePermit};
+use refusal::ProbeRefusal;
 use telemetry::Telemetry;
 use web_auth::WebAuth;
 
-/// What the command line says about serving.
+/// Settings of the server that come from the command line.
 #[derive(Debug)]
 pub struct Options {
-    /// Where to listen. Port 0 takes any free one.
+    /// The addresses to listen on. Port 0 takes any free one.
     pub listen: Vec<SocketAddr>,
-    /// What is taken off Prometheus' scrape timeout.
+    /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
     /// How many probes may be under way at once.
     pub max_probes: usize,
-    /// How long requests are still taken after a stop was asked for, while readiness is denied.
+    /// How long the server keeps serving after a stop signal, while it reports that it is not ready.
     pub shutdown_delay: Duration,
-    /// Who may ask, and whether over TLS; plain HTTP for everyone without it.
+    /// Access control and TLS; plain HTTP for everyone without it.
     pub web_auth: Option<Arc<WebAuth>>,
 }
 
-/// Why the exporter could not be started, or stopped running.
+/// Why the server could not start, or broke.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// An address cannot be listened on.
@@ -63,41 +65,41 @@ pub enum ServerError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The exporter's own metrics could not be set up.
     #[error("cannot set up the exporter's own metrics")]
     Telemetry(#[from] prometheus::Error),
-    /// The server broke.
-    #[error("the HTTP server broke")]
+    /// The server failed while it ran.
+    #[error("the HTTP server failed")]
     Run(#[from] io::Error),
 }
 
-/// What every handler needs.
+/// What the handlers share.
 struct AppState {
     active_config: ActiveConfig,
     readiness: Readiness,
     failures: FailureLog,
     timeout_offset: Duration,
     telemetry: Telemetry,
-    places: ProbeLimiter,
+    probe_limiter: ProbeLimiter,
     web_auth: Option<Arc<WebAuth>>,
 }
 
 impl AppState {
-    /// Asks a broker, and counts what came of it.
-    async fn ask(&self, question: ProbeSpec) -> Result<(Outcome, ProbePermit), Busy> {
-        self.places.ask(question, &self.telemetry, &self.failures).await
+    /// Runs a probe, which is counted and logged.
+    async fn probe(&self, spec: ProbeSpec) -> Result<(Outcome, ProbePermit), ProbeRefusal> {
+        self.probe_limiter.probe(spec, &self.telemetry, &self.failures).await
     }
 
-    /// Reads the configuration again. It blocks.
+    /// Reloads the configuration file. It blocks.
     fn reload(&self) -> Result<(), ConfigError> {
         self.active_config.reload(&self.telemetry, &self.failures)
     }
 }
 
-/// An exporter that listens.
+/// A server that listens on its addresses.
 pub struct Server {
     running: RunningServer,
     addresses: Vec<SocketAddr>,
@@ -106,8 +108,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens and prepares to answer by a configuration that was read from `file`. Must be called within an actix or
-    /// tokio runtime.
+    /// Binds the addresses of a server for a configuration that was read from `file`. Must be called within an actix
+    /// runtime.
     ///
     /// # Errors
     /// An address that cannot be listened on.
@@ -119,7 +121,7 @@ impl Server {
             failures: FailureLog::default(),
             timeout_offset: options.timeout_offset,
             telemetry,
-            places: ProbeLimiter::new(options.max_probes),
+            probe_limiter: ProbeLimiter::new(options.max_probes),
             web_auth: options.web_auth.clone(),
         });
         let shared = state.clone();
@@ -141,10 +143,10 @@ impl Server {
         let mut server = HttpServer::new(app)
             .workers(limits.workers)
             .max_connections(limits.connections)
-            .client_request_timeout(limits::REQUEST_HEAD)
-            .client_disconnect_timeout(limits::GOODBYE)
+            .client_request_timeout(limits::REQUEST_HEAD_TIMEOUT)
+            .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
             .tcp_nodelay(true)
-            // Prometheus that gives up closes its connection: the broker shall not be asked in vain.
+            // A Prometheus that gives up closes its connection, which ends the probe.
             .h1_allow_half_closed(false)
             .disable_signals()
             .shutdown_timeout(limits::SHUTDOWN_SECONDS);
@@ -155,29 +157,29 @@ impl Server {
         Ok(Self { running: server.run(), addresses, state, shutdown_delay })
     }
 
-    /// Where it listens, with the ports that were chosen for 0.
+    /// Returns the addresses it listens on, with the ports that were chosen for 0.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Stops the server from outside.
+    /// Returns a handle that stops the server.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.running.handle()
     }
 
-    /// Answers until told to stop by a signal or the handle.
+    /// Serves until a signal or the handle stops it.
     ///
     /// # Errors
-    /// A server that broke.
+    /// A server that failed.
     pub async fn run(self) -> Result<(), ServerError> {
-        let signals = Signals::listen()?;
+        let signals = SignalHandler::listen()?;
         for address in &self.addresses {
             info!(%address, "listening");
         }
         let handle = self.running.handle();
-        let signals = actix_web::rt::spawn(signals.obey(self.state, handle, self.shutdown_delay));
+        let signals = actix_web::rt::spawn(signals.run(self.state, handle, self.shutdown_delay));
         self.running.await?;
         signals.abort();
         info!("stopped");
@@ -192,13 +194,13 @@ fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ServerError> {
     addresses.iter().map(listen).collect()
 }
 
-/// All there is to ask the exporter.
+/// Registers every route.
 fn routes(service: &mut ServiceConfig) {
     let get = |path, route: Route| resource(path, "GET").route(route);
     let get_or_head = |path, get: Route, head: Route| resource(path, "GET, HEAD").route(get).route(head);
     service
         // Not compressed: that would hold back the brokers that have answered until the last one has.
-        .service(get_or_head("/", web::get().to(pages::answer), web::head().to(pages::head)))
+        .service(get_or_head("/", web::get().to(pages::get), web::head().to(pages::head)))
         .service(get("/probe", web::get().to(probe::answer)).wrap(Compress::default()))
         .service(get("/metrics", web::get().to(status::metrics)).wrap(Compress::default()))
         .service(get_or_head("/sd", web::get().to(discovery::answer), web::head().to(discovery::answer)))
@@ -209,12 +211,12 @@ fn routes(service: &mut ServiceConfig) {
         .default_service(web::to(status::not_found));
 }
 
-/// A path that answers any but its own methods with a 405.
+/// Returns a path that answers any but its own methods with a 405.
 fn resource(path: &str, allowed: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move || ready(status::method_not_allowed(allowed))))
 }
 
-/// An answer for people, which no browser shall take for anything but text: it may hold what the request said.
+/// Returns a plain-text response. Browsers must not sniff another type, because it may repeat text of the request.
 fn text(mut answer: HttpResponseBuilder, text: impl Into<String>) -> HttpResponse {
     answer
         .content_type("text/plain; charset=utf-8")

@@ -1,38 +1,38 @@
-//! The signals by which a process is asked to stop.
+//! The signals that stop the process.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, and what service managers send.
-pub(crate) struct Stop {
+/// SIGINT, which Ctrl-C sends, and SIGTERM, which service managers send.
+pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Stop {
-    /// Listens for them. Until then, each of them ends the process at once.
+impl StopSignals {
+    /// Installs the handlers. Until then each of these signals ends the process.
     ///
     /// # Errors
-    /// Signals that cannot be listened for.
+    /// A handler that cannot be installed.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits until a stop is asked for.
-    pub(crate) async fn asked(&mut self) {
+    /// Waits for one of the signals.
+    pub(crate) async fn recv(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
     }
 
-    /// What comes of the work; `None` when a stop is asked for first.
-    pub(crate) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// Returns the output of `work`, or `None` if a signal comes first.
+    pub(crate) async fn run_until_stopped<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.asked() => None,
-            done = work => Some(done),
+            () = self.recv() => None,
+            output = work => Some(output),
         }
     }
 }

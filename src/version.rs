@@ -1,4 +1,4 @@
-//! What was built: told by `--version` and by the metric `emqx_client_monitor_build_info`.
+//! The version of the program, for `--version` and the metric `emqx_client_monitor_build_info`.
 
 /// The version of this exporter.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -9,7 +9,7 @@ pub const COMMIT: &str = env!("EMQX_CLIENT_MONITOR_COMMIT");
 /// The version of the compiler that built it.
 pub const RUSTC: &str = env!("EMQX_CLIENT_MONITOR_RUSTC");
 
-/// All of it in a line.
+/// Version, commit and compiler in one line.
 pub const LINE: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",

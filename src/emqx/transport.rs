@@ -1,7 +1,7 @@
-//! A connection to the broker: resolving its name, connecting, and agreeing on TLS.
+//! Connections to a broker: name resolution, TCP and TLS.
 //!
-//! The HTTP library is given connections made here rather than making its own, because its own cannot verify
-//! another name than the URL's host nor an IPv6 address, and does not tell which of the three steps failed.
+//! The HTTP library gets its connections from here, because its own connector can verify neither another name than the
+//! URL's host nor an IPv6 address, and does not report which phase failed.
 
 use std::cell::Cell;
 use std::fmt;
@@ -29,51 +29,52 @@ use url::{Host, Url};
 
 use crate::blocking::Blocking;
 
-/// How far the connections of a probe have got.
+/// Phase of making a connection, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// The name is being resolved.
-    Dns,
-    /// A TCP connection is being made.
+pub(super) enum ConnectPhase {
+    /// Resolving the name.
+    Resolve,
+    /// Making the TCP connection.
     Connect,
-    /// TLS is being agreed on.
+    /// TLS handshake.
     Tls,
-    /// There was a connection to ask over.
+    /// The connection is ready for requests.
     Established,
 }
 
-/// A step on the way to a connection that failed.
+/// A connection that could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
-pub(super) struct NoConnection {
-    pub(super) stage: Stage,
+pub(super) struct ConnectFailure {
+    /// Phase that failed.
+    pub(super) phase: ConnectPhase,
     pub(super) source: io::Error,
 }
 
-/// A kept connection that was of use before, and that ended with no byte of an answer to what was last sent.
+/// A pooled connection that served a request before, and that ended without a byte of a response to the last one.
 ///
-/// The broker most likely closed it before the request got there: for being idle, or for having served its number
-/// of requests. That says nothing about the broker, and a new connection will do.
+/// The broker most likely closed it before the request arrived, for being idle or for having served its maximum of
+/// requests. The request is safe to repeat over a new connection.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct KeptConnectionLost(io::Error);
+pub(super) struct StaleConnection(io::Error);
 
-/// Makes connections to one broker.
+/// Makes the connections of one probe to its broker.
 #[derive(Clone)]
-pub(super) struct Transport(Rc<Destination>);
+pub(super) struct Transport(Rc<Endpoint>);
 
-struct Destination {
+struct Endpoint {
     host: Host,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    /// How long connecting to all addresses of the host may take.
+    /// Time limit for connecting to all addresses of the host.
     connect_timeout: Duration,
-    /// How far any connection has got, to tell what a request that is given up was waiting for.
-    furthest: Cell<Stage>,
+    /// Furthest phase that any connection reached, which tells what a request that timed out was waiting for.
+    phase: Cell<ConnectPhase>,
 }
 
 impl Transport {
-    /// Connections to the host of `url`, verified under `server_name` or else under the host itself.
+    /// Returns a transport to the host of `url`. The certificate must bear the name given with `tls`, or else the host.
     pub(super) fn new(
         url: &Url,
         tls: Option<&(Arc<ClientConfig>, Option<String>)>,
@@ -92,20 +93,26 @@ impl Transport {
             }
             None => None,
         };
-        Ok(Self(Rc::new(Destination { host, port, tls, connect_timeout, furthest: Cell::new(Stage::Dns) })))
+        Ok(Self(Rc::new(Endpoint {
+            host,
+            port,
+            tls,
+            connect_timeout,
+            phase: Cell::new(ConnectPhase::Resolve),
+        })))
     }
 
-    /// The host it connects to.
+    /// Returns the host it connects to.
     pub(super) fn host(&self) -> &Host {
         &self.0.host
     }
 
-    /// How far any connection has got.
-    pub(super) fn furthest(&self) -> Stage {
-        self.0.furthest.get()
+    /// Returns the furthest phase that any connection reached.
+    pub(super) fn phase(&self) -> ConnectPhase {
+        self.0.phase.get()
     }
 
-    /// Whether connections are encrypted.
+    /// Returns whether connections use TLS.
     pub(super) fn is_tls(&self) -> bool {
         self.0.tls.is_some()
     }
@@ -119,26 +126,26 @@ fn server_name_of(host: &Host) -> io::Result<ServerName<'static>> {
     }
 }
 
-impl Destination {
-    async fn connect(&self) -> Result<Stream, NoConnection> {
-        let failed = |stage| move |source| NoConnection { stage, source };
-        let addresses = self.resolve().await.map_err(failed(Stage::Dns))?;
-        self.reached(Stage::Connect);
-        let tcp = self.connect_to_any(&addresses).await.map_err(failed(Stage::Connect))?;
-        // Requests are one small packet each; waiting for more to send would only delay them.
-        tcp.set_nodelay(true).map_err(failed(Stage::Connect))?;
+impl Endpoint {
+    async fn connect(&self) -> Result<BrokerStream, ConnectFailure> {
+        let failed = |phase| move |source| ConnectFailure { phase, source };
+        let addresses = self.resolve().await.map_err(failed(ConnectPhase::Resolve))?;
+        self.reached(ConnectPhase::Connect);
+        let tcp = self.connect_to_any(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
+        // A request is one small packet; waiting for more data would only delay it.
+        tcp.set_nodelay(true).map_err(failed(ConnectPhase::Connect))?;
         let Some((connector, name)) = &self.tls else {
-            self.reached(Stage::Established);
-            return Ok(Stream::new(Wire::Plain(tcp)));
+            self.reached(ConnectPhase::Established);
+            return Ok(BrokerStream::new(Socket::Plain(tcp)));
         };
-        self.reached(Stage::Tls);
-        let tls = connector.connect(name.clone(), tcp).await.map_err(failed(Stage::Tls))?;
-        self.reached(Stage::Established);
-        Ok(Stream::new(Wire::Tls(Box::new(tls))))
+        self.reached(ConnectPhase::Tls);
+        let tls = connector.connect(name.clone(), tcp).await.map_err(failed(ConnectPhase::Tls))?;
+        self.reached(ConnectPhase::Established);
+        Ok(BrokerStream::new(Socket::Tls(Box::new(tls))))
     }
 
-    fn reached(&self, stage: Stage) {
-        self.furthest.set(self.furthest.get().max(stage));
+    fn reached(&self, phase: ConnectPhase) {
+        self.phase.set(self.phase.get().max(phase));
     }
 
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
@@ -155,7 +162,7 @@ impl Destination {
         Ok(addresses)
     }
 
-    /// Tries one address after another; each has its share of the time, so that a dead one cannot use it all up.
+    /// Tries one address after another. Each has an equal share of the time limit, so that a dead one cannot use it up.
     async fn connect_to_any(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         let share = self.connect_timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -163,20 +170,20 @@ impl Destination {
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => last = error,
-                Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
+                Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "connection timed out"),
             }
         }
         Err(last)
     }
 }
 
-/// The addresses of a name, or why there are none.
+/// Addresses of a name, or the error of its resolution.
 type Addresses = Result<Vec<IpAddr>, Arc<io::Error>>;
 
-/// Names being resolved, for all brokers of the process.
+/// Name resolutions under way, shared by all probes of the process.
 static NAMES: LazyLock<Blocking<String, Addresses>> = LazyLock::new(Blocking::new);
 
-/// Resolves a name as the operating system does, hosts file and mDNS included.
+/// Resolves a name with the system resolver, which includes the hosts file and mDNS.
 async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
     let host = name.to_owned();
     let addresses = NAMES.run(name.to_owned(), move || match (host.as_str(), 0).to_socket_addrs() {
@@ -187,17 +194,17 @@ async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
 }
 
 impl Service<ConnectInfo<Uri>> for Transport {
-    type Response = Connection<Uri, Stream>;
+    type Response = Connection<Uri, BrokerStream>;
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, ConnectError>>;
 
     actix_service::always_ready!();
 
     fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
-        let destination = Rc::clone(&self.0);
+        let endpoint = Rc::clone(&self.0);
         let uri = request.request().clone();
         Box::pin(async move {
-            match destination.connect().await {
+            match endpoint.connect().await {
                 Ok(stream) => Ok(Connection::new(uri, stream)),
                 Err(error) => Err(ConnectError::Io(io::Error::other(error))),
             }
@@ -205,34 +212,34 @@ impl Service<ConnectInfo<Uri>> for Transport {
     }
 }
 
-/// A connection.
+/// A connection that tells a stale one apart from other failures.
 #[derive(Debug)]
-pub(super) struct Stream {
-    wire: Wire,
-    /// Whether anything ever came over it.
-    heard: bool,
-    /// Whether something was sent to which nothing came back yet.
-    waiting: bool,
+pub(super) struct BrokerStream {
+    socket: Socket,
+    /// Whether any byte was received.
+    has_received: bool,
+    /// Whether a request was sent and no byte of its response was received.
+    awaits_response: bool,
 }
 
-impl Stream {
-    fn new(wire: Wire) -> Self {
-        Self { wire, heard: false, waiting: false }
+impl BrokerStream {
+    fn new(socket: Socket) -> Self {
+        Self { socket, has_received: false, awaits_response: false }
     }
 
-    /// The end of the connection, as what it means to the request under way.
-    fn ended(&self, error: io::Error) -> io::Error {
-        if self.heard && self.waiting { io::Error::other(KeptConnectionLost(error)) } else { error }
+    /// Returns the error that the end of the connection means for the request under way.
+    fn closed(&self, error: io::Error) -> io::Error {
+        if self.has_received && self.awaits_response { io::Error::other(StaleConnection(error)) } else { error }
     }
 }
 
-/// What a connection is made of.
-enum Wire {
+/// TCP with or without TLS.
+enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Wire {
+impl Socket {
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
@@ -241,23 +248,23 @@ impl Wire {
     }
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for Socket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Wire").field(self.tcp()).finish()
+        formatter.debug_tuple("Socket").field(self.tcp()).finish()
     }
 }
 
-impl ActixStream for Stream {
+impl ActixStream for BrokerStream {
     fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.wire.tcp(), context)
+        ActixStream::poll_read_ready(self.socket.tcp(), context)
     }
 
     fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.wire.tcp(), context)
+        ActixStream::poll_write_ready(self.socket.tcp(), context)
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for BrokerStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -265,49 +272,48 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         let before = buffer.filled().len();
-        let read = ready!(match &mut stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Wire::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        let read = ready!(match &mut stream.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Socket::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
         });
         Poll::Ready(match read {
             Ok(()) if buffer.filled().len() > before => {
-                stream.heard = true;
-                stream.waiting = false;
+                stream.has_received = true;
+                stream.awaits_response = false;
                 Ok(())
             }
-            Ok(()) if stream.heard && stream.waiting => {
-                Err(stream.ended(io::Error::new(io::ErrorKind::UnexpectedEof, "closed instead of an answer")))
-            }
+            Ok(()) if stream.has_received && stream.awaits_response => Err(stream
+                .closed(io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed before the response"))),
             Ok(()) => Ok(()),
-            Err(error) => Err(stream.ended(error)),
+            Err(error) => Err(stream.closed(error)),
         })
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for BrokerStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let stream = self.get_mut();
-        stream.waiting = true;
-        let written = ready!(match &mut stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Wire::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+        stream.awaits_response = true;
+        let written = ready!(match &mut stream.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Socket::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
         });
-        Poll::Ready(written.map_err(|error| stream.ended(error)))
+        Poll::Ready(written.map_err(|error| stream.closed(error)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
-        let flushed = ready!(match &mut stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Wire::Tls(tls) => Pin::new(tls).poll_flush(context),
+        let flushed = ready!(match &mut stream.socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Socket::Tls(tls) => Pin::new(tls).poll_flush(context),
         });
-        Poll::Ready(flushed.map_err(|error| stream.ended(error)))
+        Poll::Ready(flushed.map_err(|error| stream.closed(error)))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Wire::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        match &mut self.get_mut().socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Socket::Tls(tls) => Pin::new(tls).poll_shutdown(context),
         }
     }
 }

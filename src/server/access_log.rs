@@ -1,4 +1,4 @@
-//! A line at debug level for each request to the exporter.
+//! Logs each request to the exporter at debug level.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use tracing::{Level, debug, enabled};
 
-/// Logs a request when it has been answered.
+/// Logs a request when its response begins.
 pub(super) async fn log<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,4 +1,4 @@
-//! The configuration that runs, and how another takes its place.
+//! The running configuration, and its reload.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,37 +10,37 @@ use super::failure_log::FailureLog;
 use super::telemetry::Telemetry;
 use crate::config::{Config, ConfigError};
 
-/// The configuration that runs. A probe under way keeps the one it began with.
+/// The running configuration. A probe under way keeps the one it began with.
 pub(super) struct ActiveConfig {
     file: PathBuf,
     config: ArcSwap<Config>,
-    /// Held while the file is read: two reloads at once would end with either.
+    /// Held during a reload, so that of two at once the later one wins.
     reloading: Mutex<()>,
 }
 
 impl ActiveConfig {
-    /// Runs what was read from `file`.
+    /// Starts with what was read from `file`.
     pub(super) fn new(file: &Path, config: Arc<Config>) -> Self {
         Self { file: file.to_owned(), config: ArcSwap::new(config), reloading: Mutex::new(()) }
     }
 
-    /// What runs now.
+    /// Returns the running configuration.
     pub(super) fn config(&self) -> Arc<Config> {
         self.config.load_full()
     }
 
-    /// Reads the file again, and runs what it says if that is valid; else nothing changes. It blocks.
+    /// Reloads the file. An invalid one changes nothing. It blocks.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// A file that cannot be read or is invalid.
     pub(super) fn reload(&self, telemetry: &Telemetry, failures: &FailureLog) -> Result<(), ConfigError> {
-        let _only = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.config();
         let mut config = match Config::load(&self.file) {
             Ok(config) => config,
             Err(problems) => {
-                telemetry.reloaded(false);
-                error!("the configuration was not reloaded and nothing has changed: {problems}");
+                telemetry.record_reload(false);
+                error!("the configuration was not reloaded, the former stays in force: {problems}");
                 return Err(problems);
             }
         };
@@ -52,9 +52,9 @@ impl ActiveConfig {
         }
         config.keep_unchanged(&before);
         let is_kept = |broker: &str| config.broker(broker).is_some();
-        failures.keep(is_kept);
-        telemetry.keep(is_kept);
-        telemetry.reloaded(true);
+        failures.retain_brokers(is_kept);
+        telemetry.retain_brokers(is_kept);
+        telemetry.record_reload(true);
         self.config.store(Arc::new(config));
         info!("reloaded the configuration");
         Ok(())

@@ -1,5 +1,5 @@
-//! `GET /sd`: Prometheus' HTTP service discovery, so that a broker added to the configuration is scraped without
-//! touching Prometheus.
+//! `GET /sd`: Prometheus' HTTP service discovery. A broker added to the configuration is scraped without a change of
+//! Prometheus' own.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,22 @@ use serde::Serialize;
 
 use super::{AppState, text};
 
-/// A group of targets, as Prometheus reads it.
+/// A target group in Prometheus' format.
 #[derive(Serialize)]
 struct TargetGroup<'a> {
     targets: [&'a str; 1],
     labels: BTreeMap<&'static str, &'a str>,
 }
 
-/// A target for each broker: this very exporter, by the name it was asked under, and which broker to ask. Nothing is
-/// left for relabelling to do.
+/// Answers with a target for each broker: this exporter under the name of the request, and the broker as a parameter.
+/// The targets need no relabelling.
 pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| !host.is_empty()) else {
-        return text(HttpResponse::BadRequest(), "say in the header Host how this exporter is to be reached\n");
+        return text(
+            HttpResponse::BadRequest(),
+            "missing header Host, under which Prometheus will scrape this exporter\n",
+        );
     };
     let config = state.active_config.config();
     let group = |alias| TargetGroup {

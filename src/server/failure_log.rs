@@ -1,63 +1,125 @@
-//! One line for a failed probe, and not one for each scrape of a broker that stays down.
+//! Logs a failed probe once, and not at each scrape of a broker that stays down.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
+use crate::client::Groups;
 use crate::outcome::{FailureReason, Outcome};
+use crate::probe::{ProbeSpec, Targets};
 
-/// A trouble that stays the same is told again after this time.
-const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(300);
+/// A failure that stays the same is logged again after this time.
+const LOG_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
-/// What was last said about each broker in trouble.
+/// Failing kinds of probes that are remembered. A set-up has a few for each broker; only somebody who makes them up
+/// reaches this number.
+const MAX_FAILING: usize = 1_024;
+
+/// Remembers which kinds of probes fail, so that a failure is logged when it begins, changes or ends.
 #[derive(Default)]
-pub(super) struct FailureLog(Mutex<HashMap<String, Trouble>>);
+pub(super) struct FailureLog(Mutex<HashMap<ProbeKey, FailureStreak>>);
 
-struct Trouble {
-    reasons: Vec<FailureReason>,
-    told_at: Instant,
-    /// Failed probes since then, which were not told.
-    untold: u64,
+/// A kind of probe: what is asked of which broker. Each kind fails and recovers on its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ProbeKey {
+    broker: String,
+    targets: TargetsKey,
+    groups: Groups,
 }
 
-/// What to say of a probe.
+/// Whom a kind of probe asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum TargetsKey {
+    /// Every client of the broker.
+    All,
+    /// Its watched clients.
+    Watched,
+    /// Some of its watched clients: a hash of their aliases.
+    Selected(u64),
+}
+
+/// Failures of one kind of probe, one after another.
+struct FailureStreak {
+    reasons: Vec<FailureReason>,
+    logged_at: Instant,
+    /// Failed probes since then that were not logged.
+    suppressed: u64,
+}
+
+/// How the result of a probe compares with the one before it.
 #[derive(Debug, PartialEq, Eq)]
-enum Line {
-    /// It failed, after so many others of which nothing was said.
-    Failed { untold: u64 },
-    /// It failed as the one before did.
-    FailedAgain,
-    /// It succeeded, and the one before did not.
+enum Change {
+    /// It failed, and so did `suppressed` others since the last line.
+    Failed { suppressed: u64 },
+    /// It failed as the one before.
+    StillFailing,
+    /// It succeeded, and the one before failed.
     Recovered,
-    /// It succeeded as the one before did.
-    Succeeded,
+    /// It succeeded as the one before.
+    StillSucceeding,
+}
+
+impl ProbeKey {
+    /// Returns the kind of this probe.
+    pub(super) fn new(spec: &ProbeSpec) -> Self {
+        let targets = match &spec.targets {
+            Targets::All => TargetsKey::All,
+            Targets::Watched(clients) if clients.len() == spec.broker.clients.len() => TargetsKey::Watched,
+            Targets::Watched(clients) => {
+                let aliases: Vec<_> = clients.iter().map(|client| client.alias.as_str()).collect();
+                TargetsKey::Selected(BuildHasherDefault::<DefaultHasher>::default().hash_one(aliases))
+            }
+        };
+        Self { broker: spec.broker.alias.clone(), targets, groups: spec.groups }
+    }
+}
+
+impl TargetsKey {
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Watched => "watched",
+            Self::Selected(_) => "selected",
+        }
+    }
 }
 
 impl FailureLog {
-    /// Says of a probe what is worth saying.
-    pub(super) fn note(&self, outcome: &Outcome) {
-        let line = self.line(&outcome.broker, outcome.failures.reasons(), Instant::now());
+    /// Logs a probe if its result differs from that of the one before it.
+    pub(super) fn record(&self, key: ProbeKey, outcome: &Outcome) {
+        let targets = key.targets.name();
+        let change = self.change(key, outcome.failures.reasons(), Instant::now());
         let broker = outcome.broker.as_str();
         let reason: Vec<_> = outcome.failures.reasons().iter().map(|reason| reason.name()).collect();
         let reason = reason.join(",");
         let clients_unknown: usize = outcome.failures.told().iter().map(|failure| failure.clients).sum();
-        match line {
-            Line::Failed { untold: 0 } => {
-                warn!(broker, reason, clients_unknown, "probe failed: {}", causes(outcome));
+        match change {
+            Change::Failed { suppressed: 0 } => {
+                warn!(broker, targets, reason, clients_unknown, "probe failed: {}", causes(outcome));
             }
-            Line::Failed { untold } => {
-                warn!(broker, reason, clients_unknown, untold, "probe failed: {}", causes(outcome));
+            Change::Failed { suppressed } => {
+                warn!(
+                    broker,
+                    targets,
+                    reason,
+                    clients_unknown,
+                    suppressed,
+                    "probe failed: {}",
+                    causes(outcome)
+                );
             }
-            Line::FailedAgain => {
-                debug!(broker, reason, clients_unknown, "probe failed again: {}", causes(outcome));
+            Change::StillFailing => {
+                debug!(broker, targets, reason, clients_unknown, "probe failed again: {}", causes(outcome));
             }
-            Line::Recovered => info!(broker, "probes succeed again"),
-            Line::Succeeded => {}
+            Change::Recovered => info!(broker, targets, "probes succeed again"),
+            Change::StillSucceeding => {}
         }
         debug!(
             broker,
+            targets,
             success = outcome.is_success(),
             milliseconds = outcome.duration.as_millis(),
             clients = outcome.clients.len(),
@@ -67,32 +129,50 @@ impl FailureLog {
         );
     }
 
-    /// Forgets brokers that are asked no more.
-    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|broker, _| is_kept(broker));
+    /// Forgets brokers that are no longer configured.
+    pub(super) fn retain_brokers(&self, is_kept: impl Fn(&str) -> bool) {
+        self.streaks().retain(|key, _| is_kept(&key.broker));
     }
 
-    fn line(&self, broker: &str, reasons: &[FailureReason], now: Instant) -> Line {
-        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn change(&self, key: ProbeKey, reasons: &[FailureReason], now: Instant) -> Change {
+        let mut streaks = self.streaks();
         if reasons.is_empty() {
-            return if troubles.remove(broker).is_some() { Line::Recovered } else { Line::Succeeded };
+            return if streaks.remove(&key).is_some() { Change::Recovered } else { Change::StillSucceeding };
         }
-        let untold = match troubles.get_mut(broker) {
-            Some(trouble)
-                if trouble.reasons == reasons && now.duration_since(trouble.told_at) < TOLD_AGAIN_AFTER =>
+        let suppressed = match streaks.get_mut(&key) {
+            Some(streak)
+                if streak.reasons == reasons && now.duration_since(streak.logged_at) < LOG_AGAIN_AFTER =>
             {
-                trouble.untold += 1;
-                return Line::FailedAgain;
+                streak.suppressed += 1;
+                return Change::StillFailing;
             }
-            Some(trouble) => trouble.untold,
-            None => 0,
+            Some(streak) => streak.suppressed,
+            None => {
+                make_room(&mut streaks);
+                0
+            }
         };
-        troubles.insert(broker.to_owned(), Trouble { reasons: reasons.to_vec(), told_at: now, untold: 0 });
-        Line::Failed { untold }
+        streaks.insert(key, FailureStreak { reasons: reasons.to_vec(), logged_at: now, suppressed: 0 });
+        Change::Failed { suppressed }
+    }
+
+    fn streaks(&self) -> MutexGuard<'_, HashMap<ProbeKey, FailureStreak>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The causes of a failed probe in one line. There are as many as an outcome keeps, and no more.
+/// Drops the streak that was logged longest ago where there is room for no more.
+fn make_room(streaks: &mut HashMap<ProbeKey, FailureStreak>) {
+    if streaks.len() < MAX_FAILING {
+        return;
+    }
+    let oldest = streaks.iter().min_by_key(|(_, streak)| streak.logged_at).map(|(key, _)| key.clone());
+    if let Some(oldest) = oldest {
+        streaks.remove(&oldest);
+    }
+}
+
+/// Returns the causes of a failed probe in one line. An outcome keeps a bounded number of them.
 fn causes(outcome: &Outcome) -> String {
     let texts: Vec<_> = outcome.failures.told().iter().map(|failure| failure.text.as_str()).collect();
     texts.join("; ")
@@ -102,31 +182,46 @@ fn causes(outcome: &Outcome) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_broker_that_stays_down_is_told_of_once_and_again_after_a_while() {
-        let log = FailureLog::default();
-        let began = Instant::now();
-        let line =
-            |reasons: &[FailureReason], seconds| log.line("A", reasons, began + Duration::from_secs(seconds));
-        assert_eq!(line(&[], 0), Line::Succeeded);
-        assert_eq!(line(&[FailureReason::Connect], 15), Line::Failed { untold: 0 });
-        assert_eq!(line(&[FailureReason::Connect], 30), Line::FailedAgain);
-        assert_eq!(line(&[FailureReason::Connect], 45), Line::FailedAgain);
-        assert_eq!(line(&[FailureReason::Timeout], 60), Line::Failed { untold: 2 }, "something else is news");
-        assert_eq!(line(&[FailureReason::Timeout], 359), Line::FailedAgain);
-        assert_eq!(line(&[FailureReason::Timeout], 360), Line::Failed { untold: 1 });
-        assert_eq!(line(&[], 375), Line::Recovered);
-        assert_eq!(line(&[], 390), Line::Succeeded);
+    fn key(broker: &str, targets: TargetsKey) -> ProbeKey {
+        ProbeKey { broker: broker.to_owned(), targets, groups: Groups::STATE }
     }
 
     #[test]
-    fn brokers_are_told_of_apart_and_forgotten_when_they_are_gone() {
+    fn a_broker_that_stays_down_is_logged_once_and_again_after_a_while() {
         let log = FailureLog::default();
-        let now = Instant::now();
-        assert_eq!(log.line("A", &[FailureReason::Dns], now), Line::Failed { untold: 0 });
-        assert_eq!(log.line("B", &[FailureReason::Dns], now), Line::Failed { untold: 0 });
-        log.keep(|broker| broker == "B");
-        assert_eq!(log.line("A", &[], now), Line::Succeeded);
-        assert_eq!(log.line("B", &[], now), Line::Recovered);
+        let began = Instant::now();
+        let change = |reasons: &[FailureReason], seconds| {
+            log.change(key("A", TargetsKey::Watched), reasons, began + Duration::from_secs(seconds))
+        };
+        assert_eq!(change(&[], 0), Change::StillSucceeding);
+        assert_eq!(change(&[FailureReason::Connect], 15), Change::Failed { suppressed: 0 });
+        assert_eq!(change(&[FailureReason::Connect], 30), Change::StillFailing);
+        assert_eq!(change(&[FailureReason::Connect], 45), Change::StillFailing);
+        assert_eq!(change(&[FailureReason::Timeout], 60), Change::Failed { suppressed: 2 }, "another reason");
+        assert_eq!(change(&[FailureReason::Timeout], 359), Change::StillFailing);
+        assert_eq!(change(&[FailureReason::Timeout], 360), Change::Failed { suppressed: 1 });
+        assert_eq!(change(&[], 375), Change::Recovered);
+        assert_eq!(change(&[], 390), Change::StillSucceeding);
+    }
+
+    #[test]
+    fn brokers_are_logged_apart_and_forgotten_when_they_are_gone() {
+        let log = FailureLog::default();
+        let change = |broker, reasons: &[_]| log.change(key(broker, TargetsKey::All), reasons, Instant::now());
+        assert_eq!(change("A", &[FailureReason::Dns]), Change::Failed { suppressed: 0 });
+        assert_eq!(change("B", &[FailureReason::Dns]), Change::Failed { suppressed: 0 });
+        log.retain_brokers(|broker| broker == "B");
+        assert_eq!(change("A", &[]), Change::StillSucceeding);
+        assert_eq!(change("B", &[]), Change::Recovered);
+    }
+
+    #[test]
+    fn kinds_of_probes_that_somebody_makes_up_are_bounded() {
+        let log = FailureLog::default();
+        let change = |number| {
+            log.change(key("A", TargetsKey::Selected(number)), &[FailureReason::Dns], Instant::now());
+        };
+        (0..3 * MAX_FAILING as u64).for_each(change);
+        assert_eq!(log.streaks().len(), MAX_FAILING);
     }
 }

@@ -1,4 +1,4 @@
-//! Signals: to reload, and to stop without cutting anybody off.
+//! Signals to reload and to stop, and whether the exporter is ready.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use super::AppState;
-use crate::signals::Stop;
+use crate::signals::StopSignals;
 
-/// Whether the exporter takes requests for much longer.
+/// Whether the exporter is ready, which ends when it has been asked to stop.
 #[derive(Default)]
 pub(super) struct Readiness {
     stopping: AtomicBool,
@@ -24,49 +24,49 @@ impl Readiness {
         !self.stopping.load(Ordering::Relaxed)
     }
 
-    fn end(&self) {
+    fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 }
 
-/// The signals of operators.
-pub(super) struct Signals {
+/// Handles the signals to reload and to stop.
+pub(super) struct SignalHandler {
     hangup: Signal,
-    stop: Stop,
+    stop: StopSignals,
 }
 
-impl Signals {
-    /// Listens for them. Until then, each of them ends the process at once.
+impl SignalHandler {
+    /// Installs the handlers. Until then each of these signals ends the process.
     ///
     /// # Errors
-    /// Signals that cannot be listened for.
+    /// A handler that cannot be installed.
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { hangup: signal(SignalKind::hangup())?, stop: Stop::listen()? })
+        Ok(Self { hangup: signal(SignalKind::hangup())?, stop: StopSignals::listen()? })
     }
 
-    /// Reloads and stops as they say, and returns when the server has stopped because of them.
-    pub(super) async fn obey(self, state: Data<AppState>, server: ServerHandle, shutdown_delay: Duration) {
+    /// Reloads and stops the server as the signals say, and returns when it has stopped.
+    pub(super) async fn run(self, state: Data<AppState>, server: ServerHandle, shutdown_delay: Duration) {
         let Self { mut hangup, mut stop } = self;
         loop {
             tokio::select! {
                 _ = hangup.recv() => {
                     let state = state.clone();
-                    // What came of it is logged and counted there.
+                    // Its result is logged and counted there.
                     let _ = block(move || state.reload()).await;
                 }
-                () = stop.asked() => break,
+                () = stop.recv() => break,
             }
         }
         info!("stopping");
-        state.readiness.end();
+        state.readiness.set_stopping();
         let stopped = async {
-            // Load balancers that ask for readiness send nobody here any more when this time is over.
+            // By the end of it, load balancers that check readiness send no more requests.
             sleep(shutdown_delay).await;
             server.stop(true).await;
         };
         tokio::select! {
             () = stopped => {}
-            () = stop.asked() => server.stop(false).await,
+            () = stop.recv() => server.stop(false).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /probe`: how it is answered.
+//! `GET /probe`: asks a broker and answers with its clients' metrics.
 
 use std::convert::Infallible;
 
@@ -11,63 +11,68 @@ use tokio::task::yield_now;
 use tracing::warn;
 
 use super::debug_view::DebugView;
-use super::query::Parameters;
-use super::{AppState, ProbePermit, text};
+use super::probe_limiter::ProbePermit;
+use super::query::ProbeQuery;
+use super::refusal::{ProbeRefusal, RefusalReason};
+use super::{AppState, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
 
-/// When to come back after a 503, in seconds. A probe of a healthy broker takes milliseconds.
+/// `Retry-After` of a 503, in seconds. A probe of a healthy broker takes milliseconds.
 const RETRY_AFTER: &str = "1";
 
-/// Answers a scrape. What goes wrong on the broker's side is a 200 that says so.
+/// Answers a scrape. Whatever goes wrong on the broker's side is a 200 with `probe_success 0`.
 pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
-    let parameters = Parameters::parse(request.query_string());
-    let question = parameters.and_then(|asked| {
-        let question =
-            asked.question(&state.active_config.config(), request.headers(), state.timeout_offset)?;
-        Ok((question, asked.debug()))
-    });
-    let (question, debug) = match question {
-        Ok(question) => question,
-        Err(refusal) => {
-            // Prometheus shows nobody the text of a 400.
-            warn!(reason = refusal.reason(), query = request.query_string(), "refused a probe: {refusal}");
-            state.telemetry.probe_refused(refusal.reason());
-            return text(HttpResponse::BadRequest(), format!("{refusal}\n"));
-        }
-    };
-    let api_url = question.broker.api_url.clone();
-    let (outcome, under_way) = match state.ask(question).await {
-        Ok(asked) => asked,
-        Err(busy) => {
-            let mut answer = HttpResponse::ServiceUnavailable();
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-            return text(answer, format!("{busy}\n"));
-        }
-    };
-    if debug {
-        let mut answer = HttpResponse::Ok();
-        answer.content_type("text/plain; charset=utf-8");
-        return tell(&mut answer, under_way, DebugView::new(&api_url, outcome));
+    match try_answer(&request, &state).await {
+        Ok(answer) => answer,
+        Err(refusal) => refuse(&request, &state, &refusal),
     }
-    tell(HttpResponse::Ok().content_type(CONTENT_TYPE), under_way, Exposition::new(outcome))
 }
 
-/// Sends a text that comes in pieces, each made only when the one before is on its way; a text of one piece is sent
-/// as a whole.
-fn tell<P>(answer: &mut HttpResponseBuilder, under_way: ProbePermit, mut pieces: P) -> HttpResponse
+async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, ProbeRefusal> {
+    let query = ProbeQuery::parse(request.query_string())?;
+    let spec = query.to_spec(&state.active_config.config(), request.headers(), state.timeout_offset)?;
+    let api_url = spec.broker.api_url.clone();
+    let (outcome, permit) = state.probe(spec).await?;
+    if query.debug() {
+        let mut answer = HttpResponse::Ok();
+        answer.content_type("text/plain; charset=utf-8");
+        return Ok(send(&mut answer, permit, DebugView::new(&api_url, outcome)));
+    }
+    Ok(send(HttpResponse::Ok().content_type(CONTENT_TYPE), permit, Exposition::new(outcome)))
+}
+
+/// Refuses a request, and logs and counts the refusal: Prometheus shows nobody the text of a response that is no 200.
+fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> HttpResponse {
+    let reason = refusal.reason();
+    warn!(reason = reason.name(), query = request.query_string(), "refused a probe: {refusal}");
+    state.telemetry.record_refusal(reason);
+    let answer = match reason {
+        RefusalReason::Busy => {
+            let mut answer = HttpResponse::ServiceUnavailable();
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            answer
+        }
+        _ => HttpResponse::BadRequest(),
+    };
+    text(answer, format!("{refusal}\n"))
+}
+
+/// Sends a body in chunks, each of them written only when the one before has been taken. A body of one chunk is sent
+/// with its length.
+fn send<C>(answer: &mut HttpResponseBuilder, permit: ProbePermit, mut chunks: C) -> HttpResponse
 where
-    P: Iterator<Item = Bytes> + 'static,
+    C: Iterator<Item = Bytes> + 'static,
 {
-    let first = pieces.next().unwrap_or_default();
-    let Some(second) = pieces.next() else {
+    let first = chunks.next().unwrap_or_default();
+    let Some(second) = chunks.next() else {
         return answer.body(first);
     };
-    let pieces = [first, second].into_iter().chain(pieces);
-    // Under way until the last piece has gone, or nobody wants it any more.
-    let pieces = stream::unfold((pieces, under_way), async |(mut pieces, under_way)| {
-        // A piece takes a tenth of a millisecond to write; whoever else waits for this thread comes in between.
+    let chunks = [first, second].into_iter().chain(chunks);
+    // The permit is held until the last chunk has been taken, or the client has gone.
+    let chunks = stream::unfold((chunks, permit), async |(mut chunks, permit)| {
+        // Writing a chunk takes a tenth of a millisecond; yielding lets the worker's other requests run in between.
         yield_now().await;
-        Some((Ok::<Bytes, Infallible>(pieces.next()?), (pieces, under_way)))
+        Some((Ok::<Bytes, Infallible>(chunks.next()?), (chunks, permit)))
     });
-    answer.streaming(pieces)
+    answer.streaming(chunks)
 }

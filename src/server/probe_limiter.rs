@@ -1,54 +1,50 @@
-//! Probes that somebody asked this server for: how many there may be at once, and that each is counted.
+//! Limits how many probes may be under way at once, and counts and logs each of them.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::warn;
 
-use super::failure_log::FailureLog;
+use super::failure_log::{FailureLog, ProbeKey};
+use super::refusal::ProbeRefusal;
 use super::telemetry::{ProbeInFlight, Telemetry};
 use crate::outcome::Outcome;
 use crate::probe::{ProbeSpec, probe};
 
-/// Room for the probes that may be under way at once.
-pub(super) struct ProbeLimiter(Arc<Semaphore>);
-
-/// A probe under way, until its answer has been sent or nobody wants it any more.
-pub(super) struct ProbePermit {
-    _counted: ProbeInFlight,
-    _place: OwnedSemaphorePermit,
+/// Limits how many probes may be under way at once.
+pub(super) struct ProbeLimiter {
+    max_probes: usize,
+    permits: Arc<Semaphore>,
 }
 
-/// As many probes are under way as may be.
-#[derive(Debug, thiserror::Error)]
-#[error("too many probes are under way; see --web.max-probes")]
-pub(super) struct Busy;
+/// A probe under way, until its answer has been sent or its client has gone.
+pub(super) struct ProbePermit {
+    _in_flight: ProbeInFlight,
+    _permit: OwnedSemaphorePermit,
+}
 
 impl ProbeLimiter {
-    /// Room for so many.
-    pub(super) fn new(count: usize) -> Self {
-        Self(Arc::new(Semaphore::new(count)))
+    /// Allows `max_probes` at once.
+    pub(super) fn new(max_probes: usize) -> Self {
+        Self { max_probes, permits: Arc::new(Semaphore::new(max_probes)) }
     }
 
-    /// Asks a broker, logs what is worth it and counts what came of it.
+    /// Runs a probe, counts it and logs it if it is worth a line.
     ///
     /// # Errors
-    /// No room: the broker was not asked.
-    pub(super) async fn ask(
+    /// Too many probes under way: the broker was not asked.
+    pub(super) async fn probe(
         &self,
-        question: ProbeSpec,
+        spec: ProbeSpec,
         telemetry: &Telemetry,
         failures: &FailureLog,
-    ) -> Result<(Outcome, ProbePermit), Busy> {
-        let Ok(place) = Arc::clone(&self.0).try_acquire_owned() else {
-            warn!(reason = "busy", broker = question.broker.alias, "refused a probe: too many are under way");
-            telemetry.probe_refused("busy");
-            return Err(Busy);
-        };
-        let under_way = ProbePermit { _counted: telemetry.probe_begins(), _place: place };
-        let outcome = probe(question).await;
-        telemetry.probe_ended(&outcome);
-        failures.note(&outcome);
-        Ok((outcome, under_way))
+    ) -> Result<(Outcome, ProbePermit), ProbeRefusal> {
+        let permit =
+            Arc::clone(&self.permits).try_acquire_owned().map_err(|_| ProbeRefusal::Busy(self.max_probes))?;
+        let permit = ProbePermit { _in_flight: telemetry.start_probe(), _permit: permit };
+        let key = ProbeKey::new(&spec);
+        let outcome = probe(spec).await;
+        telemetry.record_probe(&outcome);
+        failures.record(key, &outcome);
+        Ok((outcome, permit))
     }
 }

@@ -1,4 +1,4 @@
-//! What a request for a probe asks for, and what is refused.
+//! The query string of `/probe`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,65 +7,17 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 use url::form_urlencoded;
 
+use super::refusal::ProbeRefusal;
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config};
 use crate::probe::{MAX_TIMEOUT, ProbeSpec, Targets};
 
-/// How long Prometheus waits for the answer, in seconds. It sends this with every scrape.
-const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";
+/// The header in which Prometheus sends its scrape timeout, in seconds.
+pub(super) const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 
-/// Why a request is not worth asking a broker for. The texts go to whoever asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// No broker is named.
-    #[error("say which broker to ask: /probe?broker=ALIAS; there is {0}")]
-    NoBroker(String),
-    /// A broker is named more than once.
-    #[error("say one broker, as `broker` or as `target`, and once; several brokers are several scrapes")]
-    SeveralBrokers,
-    /// The broker is none of the configuration.
-    #[error("there is no broker {0:?} in the configuration; there is {1}")]
-    UnknownBroker(String, String),
-    /// The client is none of those watched on the broker.
-    #[error("the broker {1:?} has no watched client with the alias {0:?}")]
-    UnknownClient(String, String),
-    /// There is no such metric group.
-    #[error("there is no metric group {0:?}; there are state, session, queue, traffic, process and address")]
-    UnknownGroup(String),
-    /// There is no such parameter.
-    #[error("there is no parameter {0:?}; there are broker (or target), client, all, collect[] and debug")]
-    UnknownParameter(String),
-    /// Neither true nor false, or both.
-    #[error("{0} must be true or false, and not both")]
-    NoFlag(&'static str),
-    /// Some clients and all of them.
-    #[error("`client` and all=true exclude each other")]
-    ClientAndAll,
-    /// A scrape timeout that is none, or leaves no time.
-    #[error("the header {SCRAPE_TIMEOUT} must be a number of seconds above the timeout offset of {0} s")]
-    BadTimeout(f64),
-}
-
-impl Refusal {
-    /// The label value it is counted under.
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::NoBroker(_) => "no_broker",
-            Self::SeveralBrokers => "several_brokers",
-            Self::UnknownBroker(..) => "unknown_broker",
-            Self::UnknownClient(..) => "unknown_client",
-            Self::UnknownGroup(_) => "unknown_group",
-            Self::UnknownParameter(_) => "unknown_parameter",
-            Self::NoFlag(_) => "no_flag",
-            Self::ClientAndAll => "client_and_all",
-            Self::BadTimeout(_) => "bad_timeout",
-        }
-    }
-}
-
-/// The parameters of a probe, as they were given.
+/// The parameters of a probe as the query string gives them, not yet compared with the configuration.
 #[derive(Debug, Default)]
-pub struct Parameters {
+pub struct ProbeQuery {
     broker: Option<String>,
     clients: BTreeSet<String>,
     all: Option<bool>,
@@ -73,57 +25,61 @@ pub struct Parameters {
     debug: Option<bool>,
 }
 
-impl Parameters {
-    /// Reads a query string.
+impl ProbeQuery {
+    /// Parses a query string.
     ///
     /// # Errors
-    /// Anything that is not understood: what is asked for must not be guessed.
-    pub fn parse(query: &str) -> Result<Self, Refusal> {
-        let mut asked = Self::default();
+    /// An unknown parameter, or a value that is not one of the parameter's.
+    pub fn parse(query: &str) -> Result<Self, ProbeRefusal> {
+        let mut parsed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "broker" | "target" => {
-                    if asked.broker.replace(value.into_owned()).is_some() {
-                        return Err(Refusal::SeveralBrokers);
+                    if parsed.broker.replace(value.into_owned()).is_some() {
+                        return Err(ProbeRefusal::SeveralBrokers);
                     }
                 }
                 "client" => {
-                    asked.clients.insert(value.into_owned());
+                    parsed.clients.insert(value.into_owned());
                 }
                 "collect[]" => {
-                    let group: Group = value.parse().map_err(|_| Refusal::UnknownGroup(excerpt(&value)))?;
-                    asked.groups = Some(asked.groups.unwrap_or(Groups::STATE).with(group));
+                    let group: Group =
+                        value.parse().map_err(|_| ProbeRefusal::UnknownGroup(excerpt(&value)))?;
+                    parsed.groups = Some(parsed.groups.unwrap_or(Groups::STATE).with(group));
                 }
-                "all" => set(&mut asked.all, "all", &value)?,
-                "debug" => set(&mut asked.debug, "debug", &value)?,
+                "all" => set(&mut parsed.all, "all", &value)?,
+                "debug" => set(&mut parsed.debug, "debug", &value)?,
                 // Probe resources of Kubernetes that were copied from the blackbox exporter's send it.
                 "module" => {}
-                unknown => return Err(Refusal::UnknownParameter(excerpt(unknown))),
+                unknown => return Err(ProbeRefusal::UnknownParameter(excerpt(unknown))),
             }
         }
-        if asked.all() && !asked.clients.is_empty() {
-            return Err(Refusal::ClientAndAll);
+        if parsed.all() && !parsed.clients.is_empty() {
+            return Err(ProbeRefusal::ClientAndAll);
         }
-        Ok(asked)
+        Ok(parsed)
     }
 
-    /// Whether an account of the probe is wanted instead of its metrics alone.
+    /// Whether the debug view is requested instead of the metrics.
     pub(super) fn debug(&self) -> bool {
         self.debug == Some(true)
     }
 
-    /// Whether all clients are wanted.
+    /// Whether every client of the broker is requested.
     fn all(&self) -> bool {
         self.all == Some(true)
     }
 
-    /// What they ask for of this configuration.
-    pub(super) fn question(
+    /// Resolves the parameters against a configuration.
+    ///
+    /// # Errors
+    /// An unknown broker or client, or a bad scrape timeout in the headers.
+    pub(super) fn to_spec(
         &self,
         config: &Config,
         headers: &HeaderMap,
         timeout_offset: Duration,
-    ) -> Result<ProbeSpec, Refusal> {
+    ) -> Result<ProbeSpec, ProbeRefusal> {
         let broker = self.broker(config)?;
         let (targets, default_groups) = if self.all() {
             (Targets::All, Groups::STATE)
@@ -134,18 +90,19 @@ impl Parameters {
         Ok(ProbeSpec { broker, targets, groups: self.groups.unwrap_or(default_groups), timeout })
     }
 
-    fn broker(&self, config: &Config) -> Result<Arc<Broker>, Refusal> {
+    fn broker(&self, config: &Config) -> Result<Arc<Broker>, ProbeRefusal> {
         let known = || config.broker_aliases();
         match self.broker.as_deref() {
-            None | Some("") => Err(Refusal::NoBroker(known())),
-            Some(alias) => {
-                config.broker(alias).cloned().ok_or_else(|| Refusal::UnknownBroker(excerpt(alias), known()))
-            }
+            None | Some("") => Err(ProbeRefusal::NoBroker(known())),
+            Some(alias) => config
+                .broker(alias)
+                .cloned()
+                .ok_or_else(|| ProbeRefusal::UnknownBroker(excerpt(alias), known())),
         }
     }
 
-    /// The watched clients of `broker` that are asked for: all of them, where none is named.
-    fn clients(&self, broker: &Broker) -> Result<Vec<Arc<WatchedClient>>, Refusal> {
+    /// Returns the named clients of `broker`, or all of its watched clients where none is named.
+    fn clients(&self, broker: &Broker) -> Result<Vec<Arc<WatchedClient>>, ProbeRefusal> {
         if self.clients.is_empty() {
             return Ok(broker.clients.clone());
         }
@@ -153,28 +110,28 @@ impl Parameters {
             broker.clients.iter().filter(|client| self.clients.contains(&client.alias)).cloned().collect();
         let unknown = self.clients.iter().find(|alias| found.iter().all(|client| client.alias != **alias));
         match unknown {
-            Some(alias) => Err(Refusal::UnknownClient(excerpt(alias), broker.alias.clone())),
+            Some(alias) => Err(ProbeRefusal::UnknownClient(excerpt(alias), broker.alias.clone())),
             None => Ok(found),
         }
     }
 }
 
-/// Sets a flag, which may be given again but not differently.
-fn set(flag: &mut Option<bool>, name: &'static str, value: &str) -> Result<(), Refusal> {
-    let value = value.parse().map_err(|_| Refusal::NoFlag(name))?;
+/// Sets a flag; giving it again with the same value is allowed.
+fn set(flag: &mut Option<bool>, name: &'static str, value: &str) -> Result<(), ProbeRefusal> {
+    let value = value.parse().map_err(|_| ProbeRefusal::NoFlag(name))?;
     match flag.replace(value) {
-        Some(before) if before != value => Err(Refusal::NoFlag(name)),
+        Some(before) if before != value => Err(ProbeRefusal::NoFlag(name)),
         _ => Ok(()),
     }
 }
 
-/// How long a probe may take that is not asked for by Prometheus.
+/// Returns the timeout of a probe whose request has no scrape timeout.
 pub(super) fn default_timeout(broker: &Broker) -> Duration {
     broker.default_timeout().min(MAX_TIMEOUT)
 }
 
-/// How long the probe may take: what Prometheus allows, less the offset for the way back.
-fn timeout(headers: &HeaderMap, offset: Duration, broker: &Broker) -> Result<Duration, Refusal> {
+/// Returns the scrape timeout less the offset, which leaves time to transfer the response.
+fn timeout(headers: &HeaderMap, offset: Duration, broker: &Broker) -> Result<Duration, ProbeRefusal> {
     let Some(header) = headers.get(SCRAPE_TIMEOUT) else {
         return Ok(default_timeout(broker));
     };
@@ -187,10 +144,10 @@ fn timeout(headers: &HeaderMap, offset: Duration, broker: &Broker) -> Result<Dur
         .and_then(|allowed| allowed.checked_sub(offset))
         .filter(|left| !left.is_zero())
         .map(|left| left.min(MAX_TIMEOUT))
-        .ok_or(Refusal::BadTimeout(offset.as_secs_f64()))
+        .ok_or(ProbeRefusal::BadTimeout(offset.as_secs_f64()))
 }
 
-/// As much of somebody's words as an error needs to repeat.
-pub(super) fn excerpt(words: &str) -> String {
-    words.chars().take(80).collect()
+/// Shortens text from a request so that an error message can repeat it.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(80).collect()
 }

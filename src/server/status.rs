@@ -1,4 +1,4 @@
-//! What the exporter says of itself: whether it is up and ready, what runs, and its own metrics.
+//! The exporter about itself: health, readiness, its configuration and its own metrics.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -7,12 +7,12 @@ use actix_web::web::{Data, block};
 use super::{AppState, text};
 use crate::metrics::exposition::CONTENT_TYPE;
 
-/// Whether the process is alive. Never depends on a broker.
+/// `GET /-/healthy`: answers 200 as long as the process lives. It never depends on a broker.
 pub(super) async fn healthy() -> HttpResponse {
     text(HttpResponse::Ok(), "emqx-client-monitor is healthy\n")
 }
 
-/// Whether requests should be sent here. Never depends on a broker.
+/// `GET /-/ready`: answers 200 until the exporter stops. It never depends on a broker.
 pub(super) async fn ready(state: Data<AppState>) -> HttpResponse {
     if state.readiness.is_ready() {
         text(HttpResponse::Ok(), "emqx-client-monitor is ready\n")
@@ -21,15 +21,15 @@ pub(super) async fn ready(state: Data<AppState>) -> HttpResponse {
     }
 }
 
-/// The exporter's own metrics.
+/// `GET /metrics`: the exporter's own metrics.
 pub(super) async fn metrics(state: Data<AppState>) -> HttpResponse {
-    match state.telemetry.expose() {
+    match state.telemetry.encode() {
         Ok(metrics) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(metrics),
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
     }
 }
 
-/// The configuration that runs, without its secrets.
+/// `GET /config`: the running configuration, without its secrets.
 pub(super) async fn config(state: Data<AppState>) -> HttpResponse {
     match state.active_config.config().redacted() {
         Ok(yaml) => text(HttpResponse::Ok(), yaml),
@@ -37,7 +37,7 @@ pub(super) async fn config(state: Data<AppState>) -> HttpResponse {
     }
 }
 
-/// Reads the configuration again.
+/// `POST /-/reload`: reloads the configuration file.
 pub(super) async fn reload(state: Data<AppState>) -> HttpResponse {
     match block(move || state.reload()).await {
         Ok(Ok(())) => text(HttpResponse::Ok(), "reloaded\n"),
@@ -48,19 +48,19 @@ pub(super) async fn reload(state: Data<AppState>) -> HttpResponse {
     }
 }
 
-/// There is nothing at this path.
+/// Answers a path that does not exist.
 pub(super) async fn not_found() -> HttpResponse {
     text(
         HttpResponse::NotFound(),
-        "There is nothing here. Ask / for a page for people, /probe?broker=ALIAS for the clients of a broker, /sd \
-         for the targets of Prometheus, /metrics for the metrics of this exporter itself, /config for what it runs, \
-         or /-/healthy and /-/ready whether it is up.\n",
+        "not found; / is the status page, /probe?broker=ALIAS the metrics of a broker's clients, /sd the targets for \
+         Prometheus, /metrics the metrics of this exporter itself, /config its running configuration, /-/healthy and \
+         /-/ready its health\n",
     )
 }
 
-/// There is something at this path, but not to be asked for in this way.
+/// Answers a method that the path does not allow.
 pub(super) fn method_not_allowed(allowed: &'static str) -> HttpResponse {
     let mut answer = HttpResponse::MethodNotAllowed();
     answer.insert_header((header::ALLOW, allowed));
-    text(answer, format!("This can only be asked for with {allowed}.\n"))
+    text(answer, format!("method not allowed; allowed methods: {allowed}\n"))
 }

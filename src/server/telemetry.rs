@@ -8,14 +8,15 @@ use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::refusal::RefusalReason;
 use crate::outcome::Outcome;
 use crate::version;
 
-/// From a healthy broker next door to Prometheus' longest sensible scrape timeout, in seconds.
-const PROBE_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+/// Histogram buckets in seconds: from a healthy broker nearby to the longest sensible scrape timeout.
+const PROBE_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
-/// A lookup takes a broker about a millisecond, a page of its list seconds.
-const REQUEST_SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+/// Histogram buckets in seconds: a lookup takes a broker about a millisecond, a page of its list seconds.
+const REQUEST_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
 
 /// The exporter's own metrics.
 pub(super) struct Telemetry {
@@ -32,7 +33,7 @@ pub(super) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Sets the metrics up. Each server has its own, so that tests can run several in one process.
+    /// Creates and registers the metrics. Each server has its own, so that tests can run several in one process.
     pub(super) fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -69,7 +70,7 @@ impl Telemetry {
                 &registry,
                 HistogramVec::new(
                     HistogramOpts::from(opts("probe_duration_seconds", "How long probes took, in seconds."))
-                        .buckets(PROBE_SECONDS.to_vec()),
+                        .buckets(PROBE_BUCKETS.to_vec()),
                     &["broker"],
                 )?,
             )?,
@@ -101,7 +102,7 @@ impl Telemetry {
                         "api_request_duration_seconds",
                         "How long requests to brokers took, in seconds.",
                     ))
-                    .buckets(REQUEST_SECONDS.to_vec()),
+                    .buckets(REQUEST_BUCKETS.to_vec()),
                     &["broker"],
                 )?,
             )?,
@@ -121,18 +122,18 @@ impl Telemetry {
             )?,
             registry,
         };
-        telemetry.reloaded(true);
+        telemetry.record_reload(true);
         Ok(telemetry)
     }
 
-    /// Counts a probe as under way until the guard is dropped, be it that the one who asked went away.
-    pub(super) fn probe_begins(&self) -> ProbeInFlight {
+    /// Counts a probe as under way until the guard is dropped.
+    pub(super) fn start_probe(&self) -> ProbeInFlight {
         self.probes_in_flight.inc();
         ProbeInFlight(self.probes_in_flight.clone())
     }
 
-    /// Counts a probe that came to its end.
-    pub(super) fn probe_ended(&self, outcome: &Outcome) {
+    /// Counts a probe and its requests by their results.
+    pub(super) fn record_probe(&self, outcome: &Outcome) {
         let broker = outcome.broker.as_str();
         let result = if outcome.is_success() { "success" } else { "failure" };
         self.probes.with_label_values(&[broker, result]).inc();
@@ -148,39 +149,39 @@ impl Telemetry {
         }
     }
 
-    /// Takes in that the configuration was read, or could not be.
-    pub(super) fn reloaded(&self, is_success: bool) {
+    /// Records whether the configuration could be read.
+    pub(super) fn record_reload(&self, is_success: bool) {
         self.last_reload_successful.set(is_success.into());
         if is_success {
             self.last_reload_success.set(Timestamp::now().as_millisecond() as f64 / 1e3);
         }
     }
 
-    /// Ends the series of brokers that are asked no more.
-    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
+    /// Removes the series of brokers that are no longer configured.
+    pub(super) fn retain_brokers(&self, is_kept: impl Fn(&str) -> bool) {
         let is_kept = &is_kept;
-        keep(&self.probes, &["broker", "result"], is_kept, |labels| self.probes.remove_label_values(labels));
-        keep(&self.probe_failures, &["broker", "reason"], is_kept, |labels| {
+        retain(&self.probes, &["broker", "result"], is_kept, |labels| self.probes.remove_label_values(labels));
+        retain(&self.probe_failures, &["broker", "reason"], is_kept, |labels| {
             self.probe_failures.remove_label_values(labels)
         });
-        keep(&self.probe_duration, &["broker"], is_kept, |labels| {
+        retain(&self.probe_duration, &["broker"], is_kept, |labels| {
             self.probe_duration.remove_label_values(labels)
         });
-        keep(&self.api_requests, &["broker", "code"], is_kept, |labels| {
+        retain(&self.api_requests, &["broker", "code"], is_kept, |labels| {
             self.api_requests.remove_label_values(labels)
         });
-        keep(&self.api_request_duration, &["broker"], is_kept, |labels| {
+        retain(&self.api_request_duration, &["broker"], is_kept, |labels| {
             self.api_request_duration.remove_label_values(labels)
         });
     }
 
     /// Counts a request for a probe that was refused.
-    pub(super) fn probe_refused(&self, reason: &str) {
-        self.probes_refused.with_label_values(&[reason]).inc();
+    pub(super) fn record_refusal(&self, reason: RefusalReason) {
+        self.probes_refused.with_label_values(&[reason.name()]).inc();
     }
 
-    /// The metrics in Prometheus' text format.
-    pub(super) fn expose(&self) -> prometheus::Result<String> {
+    /// Returns the metrics in Prometheus' text format.
+    pub(super) fn encode(&self) -> prometheus::Result<String> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
@@ -194,8 +195,8 @@ impl Drop for ProbeInFlight {
     }
 }
 
-/// Removes the series of a family whose broker, its first label, is not kept.
-fn keep(
+/// Removes the series of a family whose first label, the broker, is not kept.
+fn retain(
     family: &impl Collector,
     labels: &[&str],
     is_kept: &impl Fn(&str) -> bool,
@@ -206,7 +207,7 @@ fn keep(
             |name: &&str| metric.get_label().iter().find(|label| label.name() == *name).map(LabelPair::value);
         let values: Vec<_> = labels.iter().filter_map(value).collect();
         if values.first().is_some_and(|broker| !is_kept(broker)) {
-            // It was there a moment ago; where it is not any more, all is well too.
+            // It only fails where somebody else has removed the series already.
             let _ = remove(&values);
         }
     }

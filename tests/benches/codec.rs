@@ -36,7 +36,7 @@ pub(crate) fn decode_and_encode() {
     let (mut decode, mut encode) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     for round in 0..ROUNDS {
-        let (page, ours) = timed(|| wire::page(Json { body: &json, is_complete: true }, groups));
+        let (page, ours) = timed(|| wire::page(Json { body: &json, is_complete: true }, groups, CLIENTS));
         let (plain, floor) = timed(|| floor::decode(&json));
         decode.push((ours, floor));
 
@@ -73,7 +73,7 @@ fn print(name: &str, bytes: usize, rounds: &[(Duration, Duration)]) {
 
 /// What a walk makes of its only page.
 fn outcome(page: Page, groups: Groups) -> Outcome {
-    let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client"));
+    let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client").client);
     let told = clients.map(|client| ProbedClient {
         identity: ClientIdentity::Listed(Arc::clone(&client.client_id)),
         status: ClientStatus::Known(client),

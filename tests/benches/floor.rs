@@ -161,7 +161,8 @@ impl Writer<'_> {
     fn heading(&mut self, name: &str) -> String {
         let name = format!("emqx_mqtt_client_{name}");
         let heading = families().find(|heading| heading.name == name).expect("a family");
-        let _ = write!(self.text, "# HELP {name} {}\n# TYPE {name} {}\n", heading.help, heading.kind.name());
+        let _ =
+            write!(self.text, "# HELP {name} {}\n# TYPE {name} {}\n", heading.help, heading.metric_type.name());
         name
     }
 

@@ -1,4 +1,4 @@
-//! `--check` as people and scripts meet it: the real program, in pipes and in terminals.
+//! `--check`: the real program, in pipes and in terminals.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -124,7 +124,7 @@ fn answers(run: &Run) -> Vec<Value> {
 }
 
 #[test]
-fn the_table_is_as_people_know_it() {
+fn the_table_has_its_usual_form() {
     let (_fake, program) = sensors();
     for arguments in [&["--check"][..], &["check"], &["check", "--check", "--output", "table"]] {
         let run = program.run(arguments);
@@ -192,7 +192,7 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn nothing_a_broker_says_reaches_the_terminal_as_it_is() {
+fn no_control_character_from_a_broker_reaches_the_terminal() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let evil = "\u{1b}[2J\u{7}evil\nline";
     fake.add(row("sensor", DAY, 60, HOUR, 1).username(Some(evil)).set("node", evil).set("proto_name", evil));
@@ -227,7 +227,7 @@ fn what_is_known_is_printed_when_a_broker_is_dead() {
 }
 
 #[test]
-fn only_the_named_brokers_are_asked() {
+fn only_the_named_brokers_are_probed() {
     let (fake, program) = one_of_two();
     let run = program.run(&["--check", "--broker", "Zeta"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
@@ -239,7 +239,7 @@ fn only_the_named_brokers_are_asked() {
     assert_eq!((run.status, answers(&run).len()), (2, 2));
     let run = program.run(&["check", "--broker", "Zeta", "--broker", "Nope"]);
     assert_eq!((run.status, run.stdout.as_str()), (1, ""));
-    assert_eq!(run.stderr, "there is no broker \"Nope\" in the configuration; there is Zeta, Alpha\n");
+    assert_eq!(run.stderr, "unknown broker \"Nope\"; configured brokers: Zeta, Alpha\n");
 }
 
 #[test]
@@ -254,16 +254,16 @@ fn with_strict_everyone_must_be_connected() {
     assert!(fake.remove("rtl433-1"));
     assert_eq!(program.run(&["--check", "--strict", "--output", "json"]).status, 3, "an absent one, too");
     fake.trouble(When::Lookup("rtl433-2".into()), Trouble::status(403, "text/plain", ""));
-    assert_eq!(program.run(&["--check", "--strict"]).status, 2, "what could not be asked weighs more");
+    assert_eq!(program.run(&["--check", "--strict"]).status, 2, "a failed probe weighs more");
 }
 
 #[test]
-fn an_empty_list_of_clients_still_asks_the_broker() {
+fn a_broker_without_clients_is_still_probed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let config = config_of(&fake, "attempts: 1", &[]);
     let program = Program::with_config(&config);
     let run = program.run(&["--check", "--strict"]);
-    assert_eq!(run.stdout, "LocalEMQX answers; there are no clients to show.\n");
+    assert_eq!(run.stdout, "LocalEMQX is reachable and has no clients to show.\n");
     assert_eq!((run.status, run.stderr.as_str(), fake.request_count()), (0, "", 1));
     let run = program.run(&["--check", "--output", "json"]);
     let empty = json!({"alias": "LocalEMQX", "success": true, "failures": [], "clients": []});
@@ -321,8 +321,8 @@ fn json_is_one_object_a_line_sorted_by_alias() {
     let (_fake, program) = one_of_two();
     let run = program.run(&["check", "--output", "json"]);
     let answers = answers(&run);
-    let told: Vec<_> = answers.iter().map(|answer| (&answer["alias"], &answer["success"])).collect();
-    assert_eq!(told, [(&json!("Alpha"), &json!(false)), (&json!("Zeta"), &json!(true))]);
+    let brokers: Vec<_> = answers.iter().map(|answer| (&answer["alias"], &answer["success"])).collect();
+    assert_eq!(brokers, [(&json!("Alpha"), &json!(false)), (&json!("Zeta"), &json!(true))]);
     assert_eq!(answers[0]["failures"][0]["reason"], "connect");
     assert_eq!(answers[0]["clients"][0]["state"], "unknown");
 }
@@ -361,7 +361,7 @@ fn a_reader_that_leaves_early_is_no_error() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_printed_is_an_error() {
+fn a_result_that_cannot_be_printed_is_an_error() {
     if !Path::new("/dev/full").exists() {
         return;
     }
@@ -371,7 +371,7 @@ fn an_answer_that_cannot_be_printed_is_an_error() {
         let output = program.command().args(arguments).stdout(full).output().expect("the program starts");
         let run = Run::of(output);
         assert_eq!(run.status, 1, "{arguments:?}");
-        assert_eq!(run.stderr, "cannot print the answer: No space left on device (os error 28)\n");
+        assert_eq!(run.stderr, "cannot write to stdout: No space left on device (os error 28)\n");
     }
 }
 

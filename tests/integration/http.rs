@@ -1,4 +1,4 @@
-//! The exporter's own HTTP side: what can be asked for, and what is refused.
+//! The exporter's HTTP server: what it answers, and what it refuses.
 
 use std::io::Read as _;
 
@@ -59,15 +59,21 @@ fn a_probe_can_be_narrowed_to_some_clients() {
 fn bad_requests_are_refused_with_what_would_be_right() {
     let (fake, exporter) = one_client();
     for (query, says) in [
-        ("", "broker=ALIAS"),
-        ("?broker=", "broker=ALIAS"),
-        ("?broker=Nope", "there is no broker \"Nope\" in the configuration; there is LocalEMQX"),
+        ("", "missing parameter `broker`; configured brokers: LocalEMQX"),
+        ("?broker=", "missing parameter `broker`; configured brokers: LocalEMQX"),
+        ("?broker=Nope", "unknown broker \"Nope\"; configured brokers: LocalEMQX"),
         ("?broker=LocalEMQX&broker=LocalEMQX", "once"),
         ("?broker=LocalEMQX&target=LocalEMQX", "once"),
-        ("?broker=LocalEMQX&client=Nope", "no watched client with the alias \"Nope\""),
-        ("?broker=LocalEMQX&collect[]=nope", "no metric group \"nope\""),
-        ("?broker=LocalEMQX&collect=session", "no parameter \"collect\""),
-        ("?broker=LocalEMQX&alias=x", "no parameter \"alias\""),
+        (
+            "?broker=LocalEMQX&client=Nope",
+            "unknown client \"Nope\"; broker \"LocalEMQX\" has no watched client with this alias",
+        ),
+        (
+            "?broker=LocalEMQX&collect[]=nope",
+            "unknown metric group \"nope\"; known groups: state, session, queue, traffic, process, address",
+        ),
+        ("?broker=LocalEMQX&collect=session", "unknown parameter \"collect\""),
+        ("?broker=LocalEMQX&alias=x", "unknown parameter \"alias\""),
     ] {
         let answer = exporter.get(&format!("/probe{query}"));
         assert_eq!(answer.status, 400, "{query}");

@@ -42,6 +42,23 @@ fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
 }
 
 #[test]
+fn each_kind_of_probe_fails_and_recovers_on_its_own() {
+    let (fake, program) = broker();
+    fake.trouble(When::Page(1), Trouble::status(500, "text/plain", ""));
+    let served = Served::start(&program, &[]);
+    for _ in 0..3 {
+        served.get("/probe?broker=LocalEMQX&all=true");
+        served.get("/probe?broker=LocalEMQX");
+        served.get("/probe?broker=LocalEMQX&client=A");
+    }
+    let log = served.end();
+    let failed = lines(&log, "probe failed");
+    assert_eq!(failed.len(), 1, "{log}");
+    assert!(failed[0].contains("targets=all"), "{log}");
+    assert!(!log.contains("succeed again"), "{log}");
+}
+
+#[test]
 fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
     let (_fake, program) = broker();
     let served = Served::start(&program, &["--log.format", "json"]);

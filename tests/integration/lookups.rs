@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Request, Row, Trouble, Version, When};
 
 use crate::support::{Exporter, config_of, watching};
 
@@ -42,12 +42,33 @@ fn dot_ids_are_asked_for_by_the_filter_where_the_broker_has_one() {
 }
 
 #[test]
-fn a_broker_that_ignores_the_filter_proves_nothing_about_dot_ids() {
+fn a_broker_that_ignores_the_filter_is_asked_for_its_list() {
     let fake = FakeEmqx::start(Version::V5_0_26);
     fake.add_recorded_fleet();
-    let families = watching(&fake, &["."]).probe("broker=LocalEMQX");
-    assert_eq!(families.value("emqx_mqtt_client_session_present", &[]), None);
-    assert_eq!(families.reasons(), ["decode"]);
+    fake.add(like(".").known_as(".."));
+    let families = watching(&fake, &[".", ".."]).probe("broker=LocalEMQX");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", ".")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &[("alias", "..")]), Some("0"));
+}
+
+#[test]
+fn control_characters_are_found_in_the_list_and_others_looked_up() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_fleet();
+    fake.add(like("bell\u{7}"));
+    let is_lookup_of_control = |request: &Request| request.target.contains("bell");
+    fake.trouble(
+        When::matching(is_lookup_of_control),
+        Trouble::status(400, "application/json", "{\"code\":\"BAD_REQUEST\"}"),
+    );
+    let clients = [("Bell", "bell\u{7}"), ("Gone", "gone\u{1}"), ("Plain", "plain-user-1")];
+    let families = Exporter::start(&config_of(&fake, "", &clients)).probe("broker=LocalEMQX");
+    assert!(families.success(), "{:?}", families.reasons());
+    let connected = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
+    assert_eq!([connected("Bell"), connected("Gone"), connected("Plain")], [Some("1"), Some("0"), Some("1")]);
+    // A page, a second one because a client is missing from the first, and the lookup.
+    assert_eq!(fake.request_count(), 3);
 }
 
 #[test]
@@ -197,7 +218,7 @@ fn everyone_is_asked_before_anyone_is_asked_again() {
     let refs: Vec<_> = ids.iter().map(String::as_str).collect();
     let families = watching(&fake, &refs).probe("broker=LocalEMQX");
     assert!(families.success());
-    let asked: Vec<_> = fake.requests().iter().filter_map(fake_emqx::Request::client_id).collect();
+    let asked: Vec<_> = fake.requests().iter().filter_map(Request::client_id).collect();
     let mut first_time = BTreeMap::new();
     for (place, id) in asked.iter().enumerate() {
         first_time.entry(id.clone()).or_insert(place);

@@ -90,8 +90,8 @@ fn a_key_with_a_colon_is_not_sent() {
     let run = Program::with_config(&config).run(&["--check"]);
     assert_eq!(run.status, 2);
     let said = format!(
-        "LocalEMQX: config: the secret file {} holds a colon (:), which an API key cannot have; the secret behind \
-         it belongs into api_secret (1 client unknown)\n",
+        "LocalEMQX: config: the secret file {} contains a colon (:), which an API key cannot; put what follows \
+         it into api_secret (1 client unknown)\n",
         key.display()
     );
     assert!(run.stderr.ends_with(&said), "{}", run.stderr);
@@ -117,16 +117,13 @@ fn secrets_come_from_the_environment() {
     for (key, fault) in [
         (None, "is not set"),
         (Some(""), "is empty"),
-        (
-            Some("a:b"),
-            "holds a colon (:), which an API key cannot have; the secret behind it belongs into api_secret",
-        ),
+        (Some("a:b"), "contains a colon (:), which an API key cannot; put what follows it into api_secret"),
     ] {
         let run = check(key);
         assert_eq!(run.status, 2);
         let said = format!("LocalEMQX: config: the environment variable EMQX_KEY {fault} (1 client unknown)\n");
         assert!(run.stderr.ends_with(&said), "{}", run.stderr);
-        assert!(run.stderr.contains("probes will fail until it can be read"), "{}", run.stderr);
+        assert!(run.stderr.contains("probes of this broker fail until it can be read"), "{}", run.stderr);
     }
     assert_eq!(fake.request_count(), 1);
 }

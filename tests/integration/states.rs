@@ -204,7 +204,7 @@ fn missing_and_null_and_new_fields_leave_the_rest_alone() {
 }
 
 #[test]
-fn numbers_at_their_edges_are_told_rightly_or_not_at_all() {
+fn a_field_of_an_unexpected_type_costs_only_itself() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let row = |id: &str, field: &str, raw: &str| {
         fake.add(Row::like("plain-user-1").client_id(id).set_raw(field, raw));
@@ -230,16 +230,21 @@ fn numbers_at_their_edges_are_told_rightly_or_not_at_all() {
     assert_eq!(told("never", "session_expiry_interval_seconds"), Some("+Inf"));
     assert_eq!(told("unlimited", "mqueue_messages_limit"), Some("+Inf"));
     assert_eq!(told("infinity", "awaiting_pubrel_messages_limit"), Some("+Inf"));
-    for alias in bad {
-        assert_eq!(told(alias, "connected"), None, "{alias}");
+    for alias in ["negative", "fractional", "too-large", "text", "list"] {
+        assert_eq!(told(alias, "connected"), Some("1"), "{alias}");
+        assert_eq!(told(alias, "received_bytes_total"), None, "{alias}");
+        assert_eq!(told(alias, "keepalive_seconds"), Some("60"), "{alias}");
     }
-    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("8"));
-    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("4"));
+    assert_eq!(told("no-limit", "mqueue_messages_limit"), None);
+    assert_eq!(told("no-time", "session_created_timestamp_seconds"), None);
+    assert_eq!(told("flag", "connected"), None, "without a state nothing is known");
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("11"));
     assert_eq!(families.reasons(), ["decode"]);
 }
 
 #[test]
-fn a_fact_nobody_asked_for_spoils_nothing() {
+fn an_odd_field_of_another_group_is_not_read() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("plain-user-1").client_id("odd").set("mailbox_len", "many"));
     let exporter = watching(&fake, &["odd"]);

@@ -205,9 +205,8 @@ fn a_broker_that_dies_in_the_middle() {
     let reasons = families.reasons();
     assert!(reasons == ["connect"] || reasons == ["connect", "protocol"], "{reasons:?}");
     families.assert_in_time();
-    for (number, id) in ids(20).iter().enumerate() {
-        assert_eq!(connected(&families, id), (number < 12).then_some("1"), "{id}");
-    }
+    let known = ids(20).iter().filter(|id| connected(&families, id) == Some("1")).count();
+    assert_eq!(known, 12, "those that were answered before it died");
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("12"));
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("0"));
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("8"));
@@ -266,18 +265,12 @@ fn a_hung_node_with_a_third_of_a_thousand_clients() {
 fn people_are_told_what_happened() {
     let hint = "; if it speaks TLS, api_url must begin with https://";
     for (trouble, said) in [
-        (
-            Trouble::raw("SSH-2.0-OpenSSH\r\n"),
-            format!("protocol: what ADDRESS answers is not HTTP/1.1{hint}: "),
-        ),
-        (Trouble::Reset, format!("protocol: the connection to ADDRESS broke{hint}: ")),
-        (Trouble::CutBody(Cut::Length), "protocol: the answer was cut short after ".to_owned()),
-        (Trouble::CutBody(Cut::WithinChunk), "protocol: the answer was cut short".to_owned()),
-        (Trouble::node_down(), "http_status: answered with HTTP status 500".to_owned()),
-        (
-            Trouble::body("pong"),
-            "decode: an answer that EMQX does not give: no valid JSON at line 1".to_owned(),
-        ),
+        (Trouble::raw("SSH-2.0-OpenSSH\r\n"), format!("protocol: response of ADDRESS is not HTTP/1.1{hint}: ")),
+        (Trouble::Reset, format!("protocol: connection to ADDRESS broke{hint}: ")),
+        (Trouble::CutBody(Cut::Length), "protocol: response cut short after ".to_owned()),
+        (Trouble::CutBody(Cut::WithinChunk), "protocol: response cut short".to_owned()),
+        (Trouble::node_down(), "http_status: HTTP status 500".to_owned()),
+        (Trouble::body("pong"), "decode: unexpected response from EMQX: no valid JSON at line 1".to_owned()),
     ] {
         let stderr = check_in(trouble);
         assert!(stderr.contains(&format!("LocalEMQX: {said}")), "{stderr}");

@@ -1,4 +1,4 @@
-//! Basic authentication of those who ask.
+//! Basic authentication of requests.
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -13,15 +13,15 @@ use tracing::warn;
 use super::super::{AppState, text};
 use super::credential_cache::{Credentials, LoginResult};
 
-/// What the kubelet asks for, which has no password to show.
-const OPEN_TO_ALL: [&str; 2] = ["/-/healthy", "/-/ready"];
+/// Paths without authentication: the kubelet, which requests them, has no password.
+const PUBLIC_PATHS: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 const CHALLENGE: &str = r#"Basic realm="emqx-client-monitor""#;
 
-/// When to come back after a 503, in seconds.
+/// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER: &str = "1";
 
-/// Lets a request in, unless the web configuration has users and it bears the credentials of none of them.
+/// Refuses a request without the credentials of one of the users, if the web configuration has users.
 pub(in crate::server) async fn authenticate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -35,26 +35,26 @@ pub(in crate::server) async fn authenticate<B: MessageBody + 'static>(
 async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
     let web_auth = request.app_data::<Data<AppState>>()?.web_auth.as_ref()?;
     let config = web_auth.current();
-    if config.users.is_empty() || OPEN_TO_ALL.contains(&request.path()) {
+    if config.users.is_empty() || PUBLIC_PATHS.contains(&request.path()) {
         return None;
     }
     let Some(credentials) = credentials(request.headers()) else {
-        return Some(unauthorized("This asks for a user name and a password (basic authentication).\n"));
+        return Some(unauthorized("missing user name and password (basic authentication)\n"));
     };
     match web_auth.credential_cache.check(&config.users, credentials).await {
         LoginResult::Right => None,
         LoginResult::Wrong { checked } => {
-            // Once for each, however often it is tried. The name is not told: some type their password there.
+            // Once for each wrong login, however often it is tried. Without the name: some type their password there.
             if checked {
                 let peer = request.peer_addr().map(|address| address.ip().to_string());
                 warn!(peer, "refused a request: wrong user name or password");
             }
-            Some(unauthorized("The user name or the password is wrong.\n"))
+            Some(unauthorized("wrong user name or password\n"))
         }
         LoginResult::Busy => {
             let mut answer = HttpResponse::ServiceUnavailable();
             answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-            Some(text(answer, "Too many passwords are being checked.\n"))
+            Some(text(answer, "too many passwords are being checked\n"))
         }
     }
 }
@@ -65,7 +65,7 @@ fn unauthorized(why: &str) -> HttpResponse {
     text(answer, why)
 }
 
-/// The credentials of a request, if it bears any that can be read.
+/// Returns the credentials of a request, if it has any that can be parsed.
 fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

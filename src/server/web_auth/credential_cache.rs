@@ -1,4 +1,4 @@
-//! Whether a password is right, at the cost of a bcrypt once and not on every scrape.
+//! Checks passwords, and caches the results: bcrypt costs too much for every scrape.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,92 +12,94 @@ use tracing::debug;
 
 use crate::config::web::Users;
 
-/// How many passwords are checked at once, so that guessing them cannot take more than this of the processors.
+/// How many passwords are checked at once, which bounds the processors that guessers can take.
 const CHECKS_AT_ONCE: usize = 1;
-/// How many may wait for that.
-const WAITING: usize = 32;
-/// How many logins are remembered: right ones, which are few, and wrong ones apart from them, so that somebody who
-/// guesses drives no right one out.
-const RIGHT_REMEMBERED: usize = 64;
-const WRONG_REMEMBERED: usize = 1024;
 
-/// What somebody says who wants in.
+/// How many checks may wait.
+const MAX_WAITING: usize = 32;
+
+/// How many right logins are cached.
+const MAX_RIGHT: usize = 64;
+
+/// How many wrong logins are cached. They are apart from the right ones, so that guessers evict none of those.
+const MAX_WRONG: usize = 1024;
+
+/// The credentials of a basic-auth request.
 pub(super) struct Credentials {
     pub(super) user: String,
     pub(super) password: SecretSlice<u8>,
 }
 
-/// What becomes of a login.
+/// The result of checking credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoginResult {
     /// The password is the user's.
     Right,
     /// There is no such user, or it has another password.
     Wrong {
-        /// Whether that had to be found out, instead of being remembered.
+        /// Whether the password was checked now instead of found in the cache.
         checked: bool,
     },
     /// Too many passwords are being checked already.
     Busy,
 }
 
-/// Checks passwords and remembers what came of it, until users or hashes change.
+/// Checks passwords and caches the results, until users or hashes change.
 pub(super) struct CredentialCache {
     key: hmac::Key,
-    remembered: Mutex<Remembered>,
+    logins: Mutex<CachedLogins>,
     checks: Arc<Semaphore>,
     waiting: Semaphore,
 }
 
-/// A login without its password: a keyed hash, whose key no other process has.
+/// A keyed hash of a login, whose key no other process has.
 type Tag = [u8; 32];
 
-struct Remembered {
-    right: Recent,
-    wrong: Recent,
+struct CachedLogins {
+    right: RecentLogins,
+    wrong: RecentLogins,
 }
 
 impl CredentialCache {
-    /// `None` where there is no randomness.
+    /// Returns an empty cache, or `None` where the operating system gives no random numbers.
     pub(super) fn new() -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        let remembered =
-            Remembered { right: Recent::new(RIGHT_REMEMBERED), wrong: Recent::new(WRONG_REMEMBERED) };
+        let logins = CachedLogins { right: RecentLogins::new(MAX_RIGHT), wrong: RecentLogins::new(MAX_WRONG) };
         Some(Self {
             key,
-            remembered: Mutex::new(remembered),
+            logins: Mutex::new(logins),
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
-            waiting: Semaphore::new(WAITING),
+            waiting: Semaphore::new(MAX_WAITING),
         })
     }
 
-    /// Whether these are the credentials of one of the users.
+    /// Checks whether these are the credentials of one of the users.
     pub(super) async fn check(self: &Arc<Self>, users: &Users, credentials: Credentials) -> LoginResult {
         let (hash, known) = users.hash_of(&credentials.user);
         let Some(tag) = self.tag(&credentials, hash) else {
             return LoginResult::Wrong { checked: false };
         };
-        if let Some(verdict) = self.recall(&tag) {
-            return verdict;
+        if let Some(result) = self.cached(&tag) {
+            return result;
         }
         let Ok(_waits) = self.waiting.try_acquire() else {
             return LoginResult::Busy;
         };
-        let Ok(place) = Arc::clone(&self.checks).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
             return LoginResult::Busy;
         };
-        // The same may have been asked, and answered, in the meantime.
-        if let Some(verdict) = self.recall(&tag) {
-            return verdict;
+        // The same login may have been checked meanwhile.
+        if let Some(result) = self.cached(&tag) {
+            return result;
         }
         let (credential_cache, hash) = (Arc::clone(self), hash.to_owned());
-        // It goes on when whoever asked goes away: the place stays taken, and what came of it is remembered.
+        // The check goes on when its client goes away: the permit stays taken, and the result is cached.
         let checked = web::block(move || {
-            let _place = place;
+            let _permit = permit;
             let matches = bcrypt::verify(credentials.password.expose_secret(), &hash).unwrap_or(false);
             debug!("checked a password");
             let right = known && matches;
-            credential_cache.remember(tag, right);
+            credential_cache.insert(tag, right);
             right
         });
         match checked.await {
@@ -107,9 +109,9 @@ impl CredentialCache {
         }
     }
 
-    /// The hash of the password is part of it, so that whatever was remembered of another one is forgotten. Each
-    /// part but the last is preceded by its length, so that none can pass for another. `None` is a user name of an
-    /// absurd length.
+    /// Returns the key under which a login is cached. It includes the hash of the password, so that a changed hash
+    /// matches no cached login, and the length of each part but the last, so that no two logins share a key. `None` is a
+    /// user name longer than 4 GiB.
     fn tag(&self, credentials: &Credentials, hash: &str) -> Option<Tag> {
         let mut tag = hmac::Context::with_key(&self.key);
         for part in [hash, &credentials.user] {
@@ -120,34 +122,34 @@ impl CredentialCache {
         tag.sign().as_ref().try_into().ok()
     }
 
-    fn recall(&self, tag: &Tag) -> Option<LoginResult> {
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.right.tags.contains(tag) {
+    fn cached(&self, tag: &Tag) -> Option<LoginResult> {
+        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        if logins.right.tags.contains(tag) {
             return Some(LoginResult::Right);
         }
-        remembered.wrong.tags.contains(tag).then_some(LoginResult::Wrong { checked: false })
+        logins.wrong.tags.contains(tag).then_some(LoginResult::Wrong { checked: false })
     }
 
-    fn remember(&self, tag: Tag, right: bool) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+    fn insert(&self, tag: Tag, right: bool) {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         if right {
-            remembered.right.insert(tag);
+            logins.right.insert(tag);
         } else {
-            remembered.wrong.insert(tag);
+            logins.wrong.insert(tag);
         }
     }
 }
 
-/// So many of the last logins of a kind.
-struct Recent {
-    most: usize,
+/// The most recent logins of a kind.
+struct RecentLogins {
+    capacity: usize,
     tags: HashSet<Tag>,
     order: VecDeque<Tag>,
 }
 
-impl Recent {
-    fn new(most: usize) -> Self {
-        Self { most, tags: HashSet::new(), order: VecDeque::new() }
+impl RecentLogins {
+    fn new(capacity: usize) -> Self {
+        Self { capacity, tags: HashSet::new(), order: VecDeque::new() }
     }
 
     fn insert(&mut self, tag: Tag) {
@@ -155,7 +157,7 @@ impl Recent {
             return;
         }
         self.order.push_back(tag);
-        if self.order.len() > self.most
+        if self.order.len() > self.capacity
             && let Some(oldest) = self.order.pop_front()
         {
             self.tags.remove(&oldest);

@@ -1,4 +1,4 @@
-//! Serving over TLS, each connection by what is in force when it comes.
+//! Serves over TLS. Each connection uses the web configuration that is in force when it comes.
 //!
 //! `HttpServer` can do this only with a set-up that never changes, and would offer HTTP/2, which its libraries have
 //! compiled in for another's sake.
@@ -59,8 +59,8 @@ where
                     let stop = stop.clone();
                     async move { stop.notified().await }
                 })
-                .client_request_timeout(limits::REQUEST_HEAD)
-                .client_disconnect_timeout(limits::GOODBYE)
+                .client_request_timeout(limits::REQUEST_HEAD_TIMEOUT)
+                .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
                 .h1_allow_half_closed(false)
                 .finish(map_config(app().into_factory(), |()| AppConfig::default()));
             fn_service(move |connection| accept(Arc::clone(&web_auth), connection)).and_then(http)
@@ -79,7 +79,7 @@ async fn accept(web_auth: Arc<WebAuth>, connection: TcpStream) -> Result<Accepte
     };
     // Without it an answer only takes a little longer.
     let _ = connection.set_nodelay(true);
-    let handshake = timeout(limits::HANDSHAKE, TlsAcceptor::from(config).accept(connection));
+    let handshake = timeout(limits::TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(connection));
     let failed = match handshake.await {
         Ok(Ok(stream)) => return Ok((stream, Protocol::Http1, peer)),
         Ok(Err(error)) => error,

@@ -2,7 +2,7 @@
 //! parameters means nothing.
 #![no_main]
 
-use emqx_client_monitor::server::query::Parameters;
+use emqx_client_monitor::server::query::ProbeQuery;
 use libfuzzer_sys::fuzz_target;
 use url::form_urlencoded::{Serializer, parse};
 
@@ -17,8 +17,8 @@ fuzz_target!(|query: &str| {
 
 /// The parameters, if they are understood.
 fn understood(query: &str) -> Option<String> {
-    match Parameters::parse(query) {
-        Ok(parameters) => Some(format!("{parameters:?}")),
+    match ProbeQuery::parse(query) {
+        Ok(query) => Some(format!("{query:?}")),
         Err(refusal) => {
             let refusal = refusal.to_string();
             assert!(refusal.len() <= MOST_OF_A_REFUSAL, "{refusal}");

@@ -47,7 +47,7 @@ impl Program {
 /// The program without any argument.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    for variable in ["EMQX_CLIENT_MONITOR_CFG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for variable in ["EMQX_CLIENT_MONITOR_CFG", "XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(variable);
     }
     command

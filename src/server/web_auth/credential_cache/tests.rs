@@ -1,4 +1,4 @@
-//! What is remembered of credential_cache, and what is not.
+//! What the cache of logins keeps, and what it forgets.
 
 use super::*;
 
@@ -21,11 +21,11 @@ fn credential_cache() -> Arc<CredentialCache> {
 async fn a_wrong_password_is_checked_once() {
     let (credential_cache, users) = (credential_cache(), users("right"));
     for user in ["alice", "nobody"] {
-        let verdict = credential_cache.check(&users, credentials(user, "wrong")).await;
-        assert_eq!(verdict, LoginResult::Wrong { checked: true }, "{user}");
+        let result = credential_cache.check(&users, credentials(user, "wrong")).await;
+        assert_eq!(result, LoginResult::Wrong { checked: true }, "{user}");
         for _ in 0..50 {
-            let verdict = credential_cache.check(&users, credentials(user, "wrong")).await;
-            assert_eq!(verdict, LoginResult::Wrong { checked: false }, "{user}");
+            let result = credential_cache.check(&users, credentials(user, "wrong")).await;
+            assert_eq!(result, LoginResult::Wrong { checked: false }, "{user}");
         }
     }
     assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Right);
@@ -59,15 +59,15 @@ async fn what_was_right_is_so_no_more_when_the_hash_changes() {
 async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
     let (credential_cache, users) = (credential_cache(), users("right"));
     assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Right);
-    for number in 0..2 * WRONG_REMEMBERED {
+    for number in 0..2 * MAX_WRONG {
         let mut tag = [0; 32];
         tag[..8].copy_from_slice(&number.to_be_bytes());
-        credential_cache.remember(tag, false);
+        credential_cache.insert(tag, false);
     }
     {
-        let remembered = credential_cache.remembered.lock().expect("nobody failed");
-        assert_eq!(remembered.wrong.tags.len(), WRONG_REMEMBERED);
-        assert_eq!(remembered.wrong.order.len(), WRONG_REMEMBERED);
+        let logins = credential_cache.logins.lock().expect("nobody failed");
+        assert_eq!(logins.wrong.tags.len(), MAX_WRONG);
+        assert_eq!(logins.wrong.order.len(), MAX_WRONG);
     }
     let _all = credential_cache.checks.acquire().await.expect("a place");
     assert_eq!(
@@ -81,7 +81,7 @@ async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
 async fn only_so_many_wait_for_a_check() {
     let (credential_cache, users) = (credential_cache(), users("right"));
     let _all =
-        credential_cache.waiting.acquire_many(u32::try_from(WAITING).expect("few")).await.expect("places");
+        credential_cache.waiting.acquire_many(u32::try_from(MAX_WAITING).expect("few")).await.expect("places");
     assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Busy);
 }
 
