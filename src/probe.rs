@@ -11,13 +11,13 @@ mod request;
 mod scheduler;
 mod watching;
 
-use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
+use crate::blocking::Blocking;
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
 use crate::emqx::{Access, EmqxApi, RequestError};
@@ -35,6 +35,12 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Maximum number of brokers probed at once by whoever probes several.
 pub const BROKERS_AT_ONCE: usize = 8;
+
+/// The brokers, by address, whose TLS files are being read. A hung disk costs one thread for each, however many probes
+/// need its files.
+static TLS_READS: LazyLock<Blocking<usize, TlsRead>> = LazyLock::new(Blocking::new);
+
+type TlsRead = Result<Option<Arc<ClientConfig>>, String>;
 
 /// What a probe is to find out.
 #[derive(Debug)]
@@ -189,38 +195,35 @@ fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
 
 /// Reads the secrets and the TLS files, and prepares the connections.
 async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
-    let access = if broker.reads_files() {
-        let reading = Arc::clone(broker);
-        // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
-        timeout_at(deadline, spawn_blocking(move || access(&reading)))
-            .await
-            .map_err(|_| {
-                (
-                    FailureReason::Config,
-                    "the files of secrets and certificates could not be read in time".into(),
-                )
-            })?
-            .map_err(|error| (FailureReason::Config, chain(&error)))?
-    } else {
-        access(broker)
-    };
-    let access = access.map_err(|error| (FailureReason::Config, chain(error.as_ref())))?;
+    let access = access(broker, deadline).await.map_err(|text| (FailureReason::Config, text))?;
     EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
 }
 
-fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
-    let tls = match &broker.tls {
-        Some(tls) => Some((tls.current()?, tls.server_name().map(ToOwned::to_owned))),
-        None => None,
-    };
+async fn access(broker: &Arc<Broker>, deadline: Instant) -> Result<Access, String> {
     Ok(Access {
         api_url: broker.api_url.clone(),
-        api_key: broker.api_key.read_key()?,
-        api_secret: broker.api_secret.read()?,
-        tls,
+        api_key: broker.api_key.read_key(deadline).await.map_err(|error| chain(&error))?,
+        api_secret: broker.api_secret.read(deadline).await.map_err(|error| chain(&error))?,
+        tls: read_tls(broker, deadline).await?,
         request_timeout: broker.timeout,
         max_connections: broker.concurrency + MAX_STALLED + 1,
     })
+}
+
+/// Returns the TLS configuration of a broker, and the name to verify where that is not the URL's host.
+async fn read_tls(
+    broker: &Arc<Broker>,
+    deadline: Instant,
+) -> Result<Option<(Arc<ClientConfig>, Option<String>)>, String> {
+    let Some(tls) = &broker.tls else {
+        return Ok(None);
+    };
+    let reading = Arc::clone(broker);
+    let read = move || reading.tls.as_ref().map(|tls| tls.current().map_err(|error| chain(&error))).transpose();
+    let config = timeout_at(deadline, TLS_READS.run(Arc::as_ptr(broker) as usize, read)).await;
+    let config = config.map_err(|_| "the TLS files could not be read in time".to_owned())?;
+    let config = config.map_err(|error| error.to_string()).flatten()?;
+    Ok(config.map(|config| (config, tls.server_name().map(ToOwned::to_owned))))
 }
 
 fn reason(error: &RequestError) -> FailureReason {

@@ -11,6 +11,7 @@ mod browser;
 mod check;
 mod command_line;
 mod completions;
+mod config_files;
 mod config_readme;
 mod dashboard;
 mod demo;
