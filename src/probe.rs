@@ -11,18 +11,18 @@ mod request;
 mod scheduler;
 mod watching;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
-use crate::blocking::Blocking;
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
 use crate::emqx::{Access, EmqxApi, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
+use crate::tls::BrokerTls;
 use listing::Listing;
 pub use progress::Progress;
 use recorder::Recorder;
@@ -35,12 +35,6 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Maximum number of brokers probed at once by whoever probes several.
 pub const BROKERS_AT_ONCE: usize = 8;
-
-/// The brokers, by address, whose TLS files are being read. A hung disk costs one thread for each, however many probes
-/// need its files.
-static TLS_READS: LazyLock<Blocking<usize, TlsRead>> = LazyLock::new(Blocking::new);
-
-type TlsRead = Result<Option<Arc<ClientConfig>>, String>;
 
 /// What a probe is to find out.
 #[derive(Debug)]
@@ -130,7 +124,17 @@ impl BrokerRun<'_> {
         match targets {
             Targets::Watched(clients) => {
                 let mut plan = Watching::new(clients, self.groups, self.deadline, progress);
-                let ended = self.run(plan.first(), &mut plan, recorder).await;
+                let mut ended = self.run(plan.first(), &mut plan, recorder).await;
+                if self.api.saw_unsolicited_bytes() {
+                    let doubted = plan.doubt_absences();
+                    if ended.is_none() && !doubted.is_empty() {
+                        self.api.reconnect();
+                        ended = self.run(doubted, &mut plan, recorder).await;
+                    }
+                    if self.api.saw_unsolicited_bytes() {
+                        plan.withdraw_absences();
+                    }
+                }
                 plan.finish(ended, &mut findings);
             }
             Targets::All => {
@@ -193,37 +197,37 @@ fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
     findings
 }
 
+/// A TLS configuration and the server name to verify, where it is not the URL's host.
+type TlsAccess = (Arc<ClientConfig>, Option<String>);
+
 /// Reads the secrets and the TLS files, and prepares the connections.
-async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
+async fn prepare(broker: &Broker, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
     let access = access(broker, deadline).await.map_err(|text| (FailureReason::Config, text))?;
     EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
 }
 
-async fn access(broker: &Arc<Broker>, deadline: Instant) -> Result<Access, String> {
+async fn access(broker: &Broker, deadline: Instant) -> Result<Access, String> {
+    let tls = match &broker.tls {
+        Some(tls) => Some(current_tls(tls, deadline).await?),
+        None => None,
+    };
     Ok(Access {
         api_url: broker.api_url.clone(),
         api_key: broker.api_key.read_key(deadline).await.map_err(|error| chain(&error))?,
         api_secret: broker.api_secret.read(deadline).await.map_err(|error| chain(&error))?,
-        tls: read_tls(broker, deadline).await?,
+        tls,
         request_timeout: broker.timeout,
         max_connections: broker.concurrency + MAX_STALLED + 1,
     })
 }
 
-/// Returns the TLS configuration of a broker, and the name to verify where that is not the URL's host.
-async fn read_tls(
-    broker: &Arc<Broker>,
-    deadline: Instant,
-) -> Result<Option<(Arc<ClientConfig>, Option<String>)>, String> {
-    let Some(tls) = &broker.tls else {
-        return Ok(None);
-    };
-    let reading = Arc::clone(broker);
-    let read = move || reading.tls.as_ref().map(|tls| tls.current().map_err(|error| chain(&error))).transpose();
-    let config = timeout_at(deadline, TLS_READS.run(Arc::as_ptr(broker) as usize, read)).await;
-    let config = config.map_err(|_| "the TLS files could not be read in time".to_owned())?;
-    let config = config.map_err(|error| error.to_string()).flatten()?;
-    Ok(config.map(|config| (config, tls.server_name().map(ToOwned::to_owned))))
+/// Returns the TLS configuration of a broker as its files are now, and the server name to verify.
+async fn current_tls(tls: &BrokerTls, deadline: Instant) -> Result<TlsAccess, String> {
+    match timeout_at(deadline, tls.current()).await {
+        Ok(Ok(config)) => Ok((config, tls.server_name().map(ToOwned::to_owned))),
+        Ok(Err(error)) => Err(chain(error.as_ref())),
+        Err(_) => Err("the TLS files could not be read in time".to_owned()),
+    }
 }
 
 fn reason(error: &RequestError) -> FailureReason {

@@ -92,7 +92,7 @@ impl<'d> Mapping<'d> {
         }
     }
 
-    fn find(&mut self, key: &'static str) -> Option<NodeRef<'d>> {
+    pub(super) fn find(&mut self, key: &'static str) -> Option<NodeRef<'d>> {
         self.known.push(key);
         let (_, value) = self.entries.iter().find(|(found, _)| found.as_text() == Some(key))?;
         Some(value.under(key))

@@ -69,7 +69,8 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
         section.refuse(key, why);
     }
     let tls = section.optional("tls_server_config");
-    let users = section.optional("basic_auth_users");
+    // Not optional: a key without users is more likely an accident than a wish to let everybody in.
+    let users = section.find("basic_auth_users");
     section.finish();
 
     let is_plain_http = tls.is_none();
