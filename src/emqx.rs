@@ -211,6 +211,18 @@ impl EmqxApi {
         Response { answer, exchange }
     }
 
+    /// Returns whether data was received that no request asked for, since the start or the last
+    /// [`reconnect`](Self::reconnect). Responses received before then may belong to other requests.
+    #[must_use]
+    pub fn saw_unsolicited_bytes(&self) -> bool {
+        self.http.saw_unsolicited_bytes()
+    }
+
+    /// Sends all further requests over new connections.
+    pub fn reconnect(&self) {
+        self.http.reconnect();
+    }
+
     /// Returns the error for a request that is given up now: the connection phase it was waiting for, or the response.
     #[must_use]
     pub fn timeout_error(&self) -> RequestError {

@@ -8,6 +8,7 @@ mod verifier;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{self, CryptoProvider};
@@ -141,7 +142,8 @@ pub struct BrokerTls(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: TlsSettings,
-    loaded: Mutex<Arc<Loaded>>,
+    /// `None` until the files have been read once.
+    loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
 /// The configuration of the TLS library, and what it was made from.
@@ -154,11 +156,14 @@ struct Loaded {
     warnings: Vec<String>,
 }
 
-/// The result of reading changed files, shared by the probes that wait for it.
-type Current = Result<Arc<ClientConfig>, Arc<TlsError>>;
+/// The result of reading the files, shared by everybody who waits for it.
+type ReadResult = Result<Arc<ClientConfig>, Arc<TlsError>>;
 
 /// Reads of TLS files that are under way, one for each combination of files.
-static READS: LazyLock<Blocking<TlsSettings, Current>> = LazyLock::new(Blocking::new);
+static READS: LazyLock<Blocking<TlsSettings, ReadResult>> = LazyLock::new(Blocking::new);
+
+/// How long loading the configuration waits for the files of a broker.
+const LOAD_LIMIT: Duration = Duration::from_secs(5);
 
 impl PartialEq for BrokerTls {
     /// Compares the settings. The contents of the files may change at any time.
@@ -168,32 +173,40 @@ impl PartialEq for BrokerTls {
 }
 
 impl BrokerTls {
-    /// Reads the files, so that a bad one is found when the configuration is loaded. It blocks on them.
+    /// Reads the files, so that a bad one is found when the configuration is loaded, and returns warnings about them.
+    ///
+    /// It blocks on the files, but not for long: those on a hung disk are left to the probes.
     ///
     /// # Errors
     /// A file that cannot be read or contains no certificate or key, a pair that does not match, a server name that
     /// no certificate can have, or a system without certificate authorities where these are needed.
-    pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
+    pub fn load(settings: TlsSettings) -> Result<(Self, Vec<String>), Arc<TlsError>> {
         if let Some(name) = &settings.server_name {
             ServerName::try_from(name.as_str()).map_err(|_| TlsError::ServerName)?;
         }
-        let loaded = Arc::new(Loaded::read(&settings)?);
-        Ok(Self(Arc::new(Shared { settings, loaded: Mutex::new(loaded) })))
-    }
-
-    /// What is odd about the files, a sentence each.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        self.0.lock().warnings.clone()
+        let shared = Arc::new(Shared { settings, loaded: Mutex::new(None) });
+        let reader = Arc::clone(&shared);
+        let warnings = match READS.wait(shared.settings.clone(), LOAD_LIMIT, move || reader.read(&|_| ())) {
+            Ok(result) => {
+                result?;
+                shared.lock().as_ref().map(|loaded| loaded.warnings.clone()).unwrap_or_default()
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let seconds = LOAD_LIMIT.as_secs();
+                vec![format!("the files could not be read within {seconds} s; probes fail until they can")]
+            }
+            Err(error) => return Err(Arc::new(TlsError::Thread(error))),
+        };
+        Ok((Self(shared), warnings))
     }
 
     /// Returns the configuration for a new probe, after reading files that have changed.
     ///
     /// # Errors
     /// As of [`BrokerTls::load`].
-    pub async fn current(&self) -> Current {
+    pub async fn current(&self) -> Result<Arc<ClientConfig>, Arc<TlsError>> {
         let shared = Arc::clone(&self.0);
-        let read = READS.run(self.0.settings.clone(), move || shared.current().map_err(Arc::new));
+        let read = READS.run(self.0.settings.clone(), move || shared.read(&|warning| warn!("{warning}")));
         read.await.map_err(|error| Arc::new(TlsError::Thread(error)))?
     }
 
@@ -211,18 +224,22 @@ impl BrokerTls {
 }
 
 impl Shared {
-    fn current(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let mut loaded = Arc::clone(&self.lock());
-        if loaded.has_changed()? {
-            loaded = Arc::new(Loaded::read(&self.settings)?);
-            loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
-            *self.lock() = Arc::clone(&loaded);
+    /// Reads the files if they have not been read or have changed, and reports what is odd about them.
+    fn read(&self, warn: &dyn Fn(&str)) -> ReadResult {
+        let current = self.lock().clone();
+        if let Some(current) = current
+            && !current.has_changed()?
+        {
+            return Ok(Arc::clone(&current.config));
         }
+        let loaded = Arc::new(Loaded::read(&self.settings)?);
+        loaded.warnings.iter().for_each(|warning| warn(warning));
+        *self.lock() = Some(Arc::clone(&loaded));
         Ok(Arc::clone(&loaded.config))
     }
 
     /// Never held while files are read.
-    fn lock(&self) -> MutexGuard<'_, Arc<Loaded>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Loaded>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,7 +37,11 @@ pub enum RequestError {
     #[error("timed out waiting for the response")]
     Timeout,
     /// The response has an unexpected status.
-    #[error("HTTP status {status}{}", code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    #[error(
+        "HTTP status {status}{}{}",
+        code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default(),
+        redirect.as_deref().map(redirect_hint).unwrap_or_default()
+    )]
     Status {
         /// HTTP status.
         status: u16,
@@ -45,6 +49,8 @@ pub enum RequestError {
         code: Option<String>,
         /// Time to wait before the next attempt, where a 429 or 503 names one in seconds.
         retry_after: Option<Duration>,
+        /// Address that a redirect leads to, in place of `api_url` where that is known.
+        redirect: Option<String>,
     },
     /// The connection broke, or the response is not HTTP.
     #[error("{what}")]
@@ -72,6 +78,10 @@ pub enum RequestError {
         /// Maximum size in bytes.
         limit: usize,
     },
+}
+
+fn redirect_hint(address: &str) -> String {
+    format!(": redirected to {address}; write the new address into `api_url`")
 }
 
 /// What may be retried after an error.

@@ -3,31 +3,34 @@
 //! The HTTP library gets its connections from here, because its own connector can verify neither another name than the
 //! URL's host nor an IPv6 address, and does not report which phase failed.
 
-use std::cell::Cell;
-use std::fmt;
+mod race;
+mod response_framing;
+mod stream;
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_rt::net::{ActixStream, Ready};
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
+use rustix::io::Errno;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
 use crate::blocking::Blocking;
+use race::{connect_first, interleave};
+pub(super) use stream::StaleConnection;
+use stream::{BrokerStream, Socket};
 
 /// Phase of making a connection, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,26 +54,32 @@ pub(super) struct ConnectFailure {
     pub(super) source: io::Error,
 }
 
-/// A pooled connection that served a request before, and that ended without a byte of a response to the last one.
-///
-/// The broker most likely closed it before the request arrived, for being idle or for having served its maximum of
-/// requests. The request is safe to repeat over a new connection.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct StaleConnection(io::Error);
-
 /// Makes the connections of one probe to its broker.
 #[derive(Clone)]
-pub(super) struct Transport(Rc<Endpoint>);
+pub(super) struct Transport {
+    endpoint: Rc<Endpoint>,
+    observations: Observations,
+}
 
 struct Endpoint {
     host: Host,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    /// Time limit for connecting to all addresses of the host.
+    /// Time limit for connecting to any address of the host.
     connect_timeout: Duration,
+    /// Addresses of the host, the best first; empty until its name was resolved.
+    addresses: RefCell<Vec<SocketAddr>>,
     /// Furthest phase that any connection reached, which tells what a request that timed out was waiting for.
     phase: Cell<ConnectPhase>,
+}
+
+/// What was seen on the connections of a pool.
+#[derive(Debug, Clone, Default)]
+struct Observations {
+    /// Whether anything that begins as HTTP does was received, over any connection of the probe.
+    spoke_http: Rc<Cell<bool>>,
+    /// Whether data was received that no request asked for, over any connection of the pool.
+    unsolicited: Rc<Cell<bool>>,
 }
 
 impl Transport {
@@ -93,28 +102,52 @@ impl Transport {
             }
             None => None,
         };
-        Ok(Self(Rc::new(Endpoint {
+        let address = match &host {
+            Host::Domain(_) => None,
+            Host::Ipv4(address) => Some(IpAddr::from(*address)),
+            Host::Ipv6(address) => Some(IpAddr::from(*address)),
+        };
+        let addresses = address.map(|address| SocketAddr::new(address, port)).into_iter().collect();
+        let endpoint = Endpoint {
             host,
             port,
             tls,
             connect_timeout,
+            addresses: RefCell::new(addresses),
             phase: Cell::new(ConnectPhase::Resolve),
-        })))
+        };
+        Ok(Self { endpoint: Rc::new(endpoint), observations: Observations::default() })
+    }
+
+    /// Returns the same transport for a pool of new connections, on which nothing unsolicited was received yet.
+    pub(super) fn for_new_pool(&self) -> Self {
+        let observations = Observations { unsolicited: Rc::default(), ..self.observations.clone() };
+        Self { endpoint: Rc::clone(&self.endpoint), observations }
     }
 
     /// Returns the host it connects to.
     pub(super) fn host(&self) -> &Host {
-        &self.0.host
+        &self.endpoint.host
     }
 
     /// Returns the furthest phase that any connection reached.
     pub(super) fn phase(&self) -> ConnectPhase {
-        self.0.phase.get()
+        self.endpoint.phase.get()
     }
 
     /// Returns whether connections use TLS.
     pub(super) fn is_tls(&self) -> bool {
-        self.0.tls.is_some()
+        self.endpoint.tls.is_some()
+    }
+
+    /// Returns whether anything that begins as HTTP does was received, over any connection of the probe.
+    pub(super) fn spoke_http(&self) -> bool {
+        self.observations.spoke_http.get()
+    }
+
+    /// Returns whether data was received that no request asked for, over any connection of the pool.
+    pub(super) fn saw_unsolicited_bytes(&self) -> bool {
+        self.observations.unsolicited.get()
     }
 }
 
@@ -127,54 +160,61 @@ fn server_name_of(host: &Host) -> io::Result<ServerName<'static>> {
 }
 
 impl Endpoint {
-    async fn connect(&self) -> Result<BrokerStream, ConnectFailure> {
-        let failed = |phase| move |source| ConnectFailure { phase, source };
+    async fn connect(&self) -> Result<Socket, ConnectFailure> {
+        let failed = |phase| move |source| ConnectFailure { phase, source: with_descriptor_hint(source) };
         let addresses = self.resolve().await.map_err(failed(ConnectPhase::Resolve))?;
         self.reached(ConnectPhase::Connect);
-        let tcp = self.connect_to_any(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
+        let tcp = self.connect_tcp(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
         // A request is one small packet; waiting for more data would only delay it.
         tcp.set_nodelay(true).map_err(failed(ConnectPhase::Connect))?;
         let Some((connector, name)) = &self.tls else {
             self.reached(ConnectPhase::Established);
-            return Ok(BrokerStream::new(Socket::Plain(tcp)));
+            return Ok(Socket::Plain(tcp));
         };
         self.reached(ConnectPhase::Tls);
         let tls = connector.connect(name.clone(), tcp).await.map_err(failed(ConnectPhase::Tls))?;
         self.reached(ConnectPhase::Established);
-        Ok(BrokerStream::new(Socket::Tls(Box::new(tls))))
+        Ok(Socket::Tls(Box::new(tls)))
     }
 
     fn reached(&self, phase: ConnectPhase) {
         self.phase.set(self.phase.get().max(phase));
     }
 
+    /// Returns the addresses of the host. A name is resolved until that has succeeded once.
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        let addresses: Vec<_> = match &self.host {
-            Host::Domain(name) => {
-                resolve(name).await?.into_iter().map(|address| SocketAddr::new(address, self.port)).collect()
-            }
-            Host::Ipv4(address) => vec![SocketAddr::from((*address, self.port))],
-            Host::Ipv6(address) => vec![SocketAddr::from((*address, self.port))],
-        };
-        if addresses.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        let known = self.addresses.borrow().clone();
+        let Host::Domain(name) = &self.host else { return Ok(known) };
+        if !known.is_empty() {
+            return Ok(known);
         }
+        let addresses = interleave(resolve(name).await?);
+        let addresses: Vec<_> =
+            addresses.into_iter().map(|address| SocketAddr::new(address, self.port)).collect();
+        self.addresses.replace(addresses.clone());
         Ok(addresses)
     }
 
-    /// Tries one address after another. Each has an equal share of the time limit, so that a dead one cannot use it up.
-    async fn connect_to_any(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        let share = self.connect_timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = error,
-                Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "connection timed out"),
-            }
-        }
-        Err(last)
+    /// Connects to the first address that accepts, which is tried first by later connections.
+    async fn connect_tcp(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let connected = timeout(self.connect_timeout, connect_first(addresses)).await;
+        let tcp = connected.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "connection timed out"))??;
+        let best = tcp.peer_addr()?;
+        self.addresses.borrow_mut().sort_by_key(|address| *address != best);
+        Ok(tcp)
     }
+}
+
+/// Names the limit that an operating system's error for missing file descriptors is about.
+fn with_descriptor_hint(error: io::Error) -> io::Error {
+    let is_shortage = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    if is_shortage(Errno::MFILE) || is_shortage(Errno::NFILE) {
+        return io::Error::new(
+            error.kind(),
+            "no file descriptors left; raise the limit of open files (ulimit -n)",
+        );
+    }
+    error
 }
 
 /// Addresses of a name, or the error of its resolution.
@@ -188,9 +228,17 @@ async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
     let host = name.to_owned();
     let addresses = NAMES.run(name.to_owned(), move || match (host.as_str(), 0).to_socket_addrs() {
         Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
-        Err(error) => Err(Arc::new(error)),
+        // The resolver reports a shortage of file descriptors as a name that does not exist.
+        Err(error) => Err(Arc::new(File::open("/dev/null").err().unwrap_or(error))),
     });
-    addresses.await?.map_err(|error| io::Error::new(error.kind(), error))
+    let addresses = addresses.await?.map_err(|error| match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error),
+    })?;
+    if addresses.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(addresses)
 }
 
 impl Service<ConnectInfo<Uri>> for Transport {
@@ -201,119 +249,13 @@ impl Service<ConnectInfo<Uri>> for Transport {
     actix_service::always_ready!();
 
     fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
-        let endpoint = Rc::clone(&self.0);
+        let Self { endpoint, observations } = self.clone();
         let uri = request.request().clone();
         Box::pin(async move {
             match endpoint.connect().await {
-                Ok(stream) => Ok(Connection::new(uri, stream)),
+                Ok(socket) => Ok(Connection::new(uri, BrokerStream::new(socket, observations))),
                 Err(error) => Err(ConnectError::Io(io::Error::other(error))),
             }
         })
-    }
-}
-
-/// A connection that tells a stale one apart from other failures.
-#[derive(Debug)]
-pub(super) struct BrokerStream {
-    socket: Socket,
-    /// Whether any byte was received.
-    has_received: bool,
-    /// Whether a request was sent and no byte of its response was received.
-    awaits_response: bool,
-}
-
-impl BrokerStream {
-    fn new(socket: Socket) -> Self {
-        Self { socket, has_received: false, awaits_response: false }
-    }
-
-    /// Returns the error that the end of the connection means for the request under way.
-    fn closed(&self, error: io::Error) -> io::Error {
-        if self.has_received && self.awaits_response { io::Error::other(StaleConnection(error)) } else { error }
-    }
-}
-
-/// TCP with or without TLS.
-enum Socket {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Socket {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        }
-    }
-}
-
-impl fmt::Debug for Socket {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Socket").field(self.tcp()).finish()
-    }
-}
-
-impl ActixStream for BrokerStream {
-    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.socket.tcp(), context)
-    }
-
-    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.socket.tcp(), context)
-    }
-}
-
-impl AsyncRead for BrokerStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let stream = self.get_mut();
-        let before = buffer.filled().len();
-        let read = ready!(match &mut stream.socket {
-            Socket::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Socket::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
-        });
-        Poll::Ready(match read {
-            Ok(()) if buffer.filled().len() > before => {
-                stream.has_received = true;
-                stream.awaits_response = false;
-                Ok(())
-            }
-            Ok(()) if stream.has_received && stream.awaits_response => Err(stream
-                .closed(io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed before the response"))),
-            Ok(()) => Ok(()),
-            Err(error) => Err(stream.closed(error)),
-        })
-    }
-}
-
-impl AsyncWrite for BrokerStream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let stream = self.get_mut();
-        stream.awaits_response = true;
-        let written = ready!(match &mut stream.socket {
-            Socket::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Socket::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
-        });
-        Poll::Ready(written.map_err(|error| stream.closed(error)))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = self.get_mut();
-        let flushed = ready!(match &mut stream.socket {
-            Socket::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Socket::Tls(tls) => Pin::new(tls).poll_flush(context),
-        });
-        Poll::Ready(flushed.map_err(|error| stream.closed(error)))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().socket {
-            Socket::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Socket::Tls(tls) => Pin::new(tls).poll_shutdown(context),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use fake_emqx::{FakeEmqx, Row, Version};
 use serde_json::Value;
 
-use crate::support::{Authority, Program, Run, Served, Tls, bare_command, config_of};
+use crate::support::{Authority, Program, Run, ServerProcess, Tls, bare_command, config_of};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -51,7 +51,7 @@ fn help_and_version_are_answers() {
 #[test]
 fn an_exporter_can_be_asked_whether_it_is_up() {
     let (_fake, program) = healthy();
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let ask = |address: &str| bare(&["--healthcheck", address]);
     assert_eq!(ask(served.address()).status, 0);
     let address = served.address().to_owned();

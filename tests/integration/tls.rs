@@ -6,12 +6,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
-use crate::support::{Authority, Exporter, FIXTURES, Families, Leaf, Program, Run, Served, Tls, config_of};
+use crate::support::{
+    Authority, Exporter, FIXTURES, Families, Leaf, Program, Run, ServerProcess, Tls, config_of,
+};
 
 /// Both versions of TLS, each alone.
 const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [&[&TLS13], &[&TLS12]];
@@ -238,7 +240,7 @@ fn renewed_authorities_of_the_system_are_taken_up_without_a_restart() {
     let system = Authority::new("Another").write(broker.directory.path(), "system.pem");
     let program = Program::with_config(&broker.config("localhost", "true"))
         .with_variable("SSL_CERT_FILE", &system.display().to_string());
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let probe = || served.get("/probe?broker=LocalEMQX");
     assert!(probe().contains("\nprobe_success 0\n"));
     broker.authority.write(broker.directory.path(), "system.pem");
@@ -296,6 +298,23 @@ fn certificates_are_accepted_or_refused_as_their_makers_expect() {
 }
 
 #[test]
+fn the_order_of_a_chain_behind_its_first_certificate_does_not_matter() {
+    let chain = Leaf::fixture("chain");
+    let (own, intermediate) = chain.cert.split_at(chain.cert.rfind("-----BEGIN").expect("two certificates"));
+    let root = fs::read_to_string(format!("{FIXTURES}/ca.pem")).expect("a fixture");
+    let chain = Leaf { cert: [own, &root, intermediate].concat(), key: chain.key };
+    let broker = TlsBroker::with(|_| Tls::presenting(&chain));
+    assert_probed(&broker.probe("localhost", "FIX/ca.pem"));
+
+    let without_intermediate = Leaf { cert: own.to_owned(), key: Leaf::fixture("chain").key };
+    let broker = TlsBroker::with(|_| Tls::presenting(&without_intermediate));
+    let refusal = broker.refusal("localhost", "FIX/ca.pem");
+    assert!(refusal.contains("the certificate was issued by an unknown authority"), "{refusal}");
+    fs::write(broker.path("intermediate.pem"), intermediate).expect("a file");
+    assert_probed(&broker.probe("localhost", "DIR/intermediate.pem"));
+}
+
+#[test]
 fn a_trusted_certificate_of_the_broker_itself_expires_too() {
     let leaf = Authority::expired_self_signed();
     let broker = TlsBroker::with(|_| Tls::presenting(&leaf));
@@ -321,7 +340,7 @@ fn an_unreadable_certificate_in_a_bundle_is_warned_of_with_its_line() {
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.stderr.contains(&format!("emqx.ssl: {}", warning(2))), "{}", run.stderr);
 
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let probe = || assert!(served.get("/probe?broker=LocalEMQX").contains("\nprobe_success 1\n"));
     probe();
     fs::write(broker.path("ca.pem"), bundle("# still\n# bad\n")).expect("a file");
@@ -337,6 +356,10 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
     let broker = TlsBroker::new();
     let fixture = |name: &str| fs::read_to_string(format!("{FIXTURES}/{name}")).expect("a fixture");
     fs::write(broker.path("both.pem"), [fixture("ec-sec1.key"), fixture("ec.pem")].concat()).expect("a file");
+    // `openssl ecparam -genkey` writes the curve before the key.
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n";
+    fs::write(broker.path("ecparam.key"), [parameters, &fixture("ec-sec1.key")].concat()).expect("a file");
+    fs::write(broker.path("reversed.pem"), [fixture("ca.pem"), fixture("rsa.pem")].concat()).expect("a file");
     fs::write(broker.path("bom.pem"), format!("\u{feff}{}", fixture("rsa.pem"))).expect("a file");
     fs::write(broker.path("bom.key"), format!("\u{feff}{}", fixture("rsa.key"))).expect("a file");
     fs::write(broker.path("dos.pem"), fixture("rsa.pem").replace('\n', "\r\n")).expect("a file");
@@ -355,6 +378,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
         ("FIX/v1.pem", "FIX/v1.key"),
         ("FIX/chain.pem", "FIX/chain.key"),
         ("FIX/trusted.pem", "FIX/self-signed.key"),
+        ("FIX/ec.pem", "DIR/ecparam.key"),
         ("DIR/both.pem", "DIR/both.pem"),
         ("DIR/bom.pem", "DIR/bom.key"),
         ("DIR/dos.pem", "FIX/rsa.key"),
@@ -365,6 +389,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
     for (cert, key, told) in [
         ("FIX/rsa.pem", "FIX/ec.key", "the key does not belong to the first certificate in the file"),
         ("FIX/v1.pem", "FIX/ec.key", "the key does not belong to the first certificate in the file"),
+        ("DIR/reversed.pem", "FIX/rsa.key", "the key does not belong to the first certificate in the file"),
         ("FIX/rsa.pem", "FIX/encrypted.key", "encrypted.key is encrypted; `openssl pkey "),
         ("FIX/rsa.pem", "DIR/legacy.key", "legacy.key is encrypted; `openssl pkey "),
         ("FIX/rsa.pem", "FIX/rsa.pem", "rsa.pem holds no private key; it must be a PEM file with one"),
@@ -467,14 +492,14 @@ fn http_to_a_port_of_tls_says_so() {
 
 #[test]
 fn a_handshake_that_breaks_or_never_comes() {
-    for trouble in [Trouble::CloseBeforeAnswer, Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
+    for trouble in [Fault::CloseBeforeResponse, Fault::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
         let broker = TlsBroker::new();
-        broker.fake.trouble(When::Connect, trouble);
+        broker.fake.inject(When::Connect, trouble);
         broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
         assert_eq!(broker.fake.connections(), 3);
     }
     let broker = TlsBroker::new();
-    broker.fake.trouble(When::Connect, Trouble::Silent);
+    broker.fake.inject(When::Connect, Fault::Silent);
     let exporter = broker.exporter("DIR/ca.pem");
     let families = exporter.probe_within("broker=LocalEMQX", "1.5");
     families.assert_nothing_known(&["tls"]);
@@ -484,13 +509,13 @@ fn a_handshake_that_breaks_or_never_comes() {
 #[test]
 fn troubles_behind_tls_are_those_of_http() {
     for (trouble, reason) in [
-        (Trouble::Silent, "timeout"),
-        (Trouble::CutBody(fake_emqx::Cut::Length), "protocol"),
-        (Trouble::status(500, "text/plain", ""), "http_status"),
-        (Trouble::status(401, "text/plain", ""), "unauthorized"),
+        (Fault::Silent, "timeout"),
+        (Fault::CutBody(fake_emqx::Cut::Length), "protocol"),
+        (Fault::status(500, "text/plain", ""), "http_status"),
+        (Fault::status(401, "text/plain", ""), "unauthorized"),
     ] {
         let broker = TlsBroker::new();
-        broker.fake.trouble(When::Any, trouble);
+        broker.fake.inject(When::Any, trouble);
         let families = broker.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "1.5");
         families.assert_nothing_known(&[reason]);
     }
@@ -500,7 +525,7 @@ fn troubles_behind_tls_are_those_of_http() {
 fn kept_connections_with_tls_may_be_closed_at_any_time() {
     let broker = TlsBroker::new();
     broker.fake.add_all((0..30).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number}"))));
-    broker.fake.trouble(When::Any, Trouble::CloseAtNextRequest);
+    broker.fake.inject(When::Any, Fault::CloseAtNextRequest);
     let ids: Vec<_> = (0..30).map(|number| format!("device-{number}")).collect();
     let clients: Vec<_> = ids.iter().map(|id| (id.as_str(), id.as_str())).collect();
     let more = format!("attempts: 1\nssl: {}", broker.path("ca.pem"));

@@ -126,7 +126,7 @@ fn after(milliseconds: u64, answer: Result<(), RequestError>) -> Scripted {
 }
 
 fn status(status: u16) -> Result<(), RequestError> {
-    Err(RequestError::Status { status, code: None, retry_after: None })
+    Err(RequestError::Status { status, code: None, retry_after: None, redirect: None })
 }
 
 fn refused() -> Result<(), RequestError> {
