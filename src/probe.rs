@@ -126,7 +126,17 @@ impl BrokerRun<'_> {
         match targets {
             Targets::Watched(clients) => {
                 let mut plan = Watching::new(clients, self.groups, self.deadline, progress);
-                let ended = self.run(plan.first(), &mut plan, recorder).await;
+                let mut ended = self.run(plan.first(), &mut plan, recorder).await;
+                if self.api.saw_unsolicited_bytes() {
+                    let doubted = plan.doubt_absences();
+                    if ended.is_none() && !doubted.is_empty() {
+                        self.api.reconnect();
+                        ended = self.run(doubted, &mut plan, recorder).await;
+                    }
+                    if self.api.saw_unsolicited_bytes() {
+                        plan.withdraw_absences();
+                    }
+                }
                 plan.finish(ended, &mut findings);
             }
             Targets::All => {

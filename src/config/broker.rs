@@ -138,7 +138,7 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
     let tls = if api_url.scheme() == "https" {
         Some(ssl::load(tls_settings?, &ssl_value.or(url_value)?)?)
     } else {
-        ssl_value.iter().for_each(ssl::warn_without_tls);
+        ssl_value.iter().filter(|_| tls_settings.is_some()).for_each(ssl::warn_without_tls);
         None
     };
     Some(Broker {

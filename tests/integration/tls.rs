@@ -155,7 +155,7 @@ fn another_server_name_can_be_expected() {
 }
 
 #[test]
-fn the_urls_host_is_asked_for_by_name() {
+fn the_host_of_the_url_is_sent_as_server_name() {
     let broker = TlsBroker::new();
     assert_probed(&broker.probe("localhost", "DIR/ca.pem"));
     assert_probed(&broker.probe("127.0.0.1", "DIR/ca.pem"));
@@ -163,7 +163,7 @@ fn the_urls_host_is_asked_for_by_name() {
 }
 
 #[test]
-fn a_broker_can_be_asked_by_its_ipv6_address() {
+fn a_broker_can_have_an_ipv6_address() {
     let authority = Authority::new("The broker's authority");
     let tls = Tls::presenting(&authority.server(&["::1"]));
     let broker = TlsBroker::at("::1", authority, tls);
@@ -402,7 +402,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
 }
 
 #[test]
-fn an_authority_that_changes_is_taken_up_by_the_next_probe() {
+fn the_next_probe_uses_a_changed_authority() {
     let broker = TlsBroker::new();
     let exporter = broker.exporter("DIR/ca.pem");
     assert_probed(&probe(&exporter));
@@ -425,8 +425,7 @@ fn an_authority_that_changes_is_taken_up_by_the_next_probe() {
     assert_eq!(broker.fake.request_count(), 2);
 }
 
-/// Puts these files where `..data` points to, as Kubernetes does with a mounted secret: a new directory, and a link
-/// to it that takes the place of the old one in one step.
+/// Mounts these files as Kubernetes mounts a secret: a new directory, and the link `..data` replaced atomically.
 fn mount(volume: &Path, revision: &str, authority: &Authority, client: &Leaf) {
     let directory = volume.join(revision);
     fs::create_dir(&directory).expect("a new revision");
@@ -437,7 +436,7 @@ fn mount(volume: &Path, revision: &str, authority: &Authority, client: &Leaf) {
 }
 
 #[test]
-fn certificates_are_rotated_as_kubernetes_does_it() {
+fn certificates_are_rotated_as_by_kubernetes() {
     let broker = TlsBroker::with(|authority| {
         Tls::presenting(&authority.server(&["localhost"])).requiring_clients_of(authority)
     });
@@ -458,7 +457,7 @@ fn certificates_are_rotated_as_kubernetes_does_it() {
     mount(&volume, "..4", &broker.authority, &broker.authority.client());
     assert_probed(&probe(&exporter));
 
-    // Half a rotation: the key of one certificate beside another.
+    // Half a rotation: a key that does not belong to the certificate.
     let client = broker.authority.client();
     fs::write(volume.join("..data/key.pem"), &client.key).expect("a file");
     probe(&exporter).assert_nothing_known(&["config"]);
@@ -467,7 +466,7 @@ fn certificates_are_rotated_as_kubernetes_does_it() {
 }
 
 #[test]
-fn https_to_a_port_of_plain_http_says_so() {
+fn https_to_a_plain_http_port_is_explained() {
     let broker = TlsBroker::new();
     let plain = FakeEmqx::start(Version::V5_8_9);
     let config = broker.config("localhost", "DIR/ca.pem").replace(
@@ -481,7 +480,7 @@ fn https_to_a_port_of_plain_http_says_so() {
 }
 
 #[test]
-fn http_to_a_port_of_tls_says_so() {
+fn http_to_a_tls_port_is_explained() {
     let broker = TlsBroker::new();
     let config = broker.config("localhost", "true").replace("https:", "http:");
     Exporter::start(&config).probe_within("broker=LocalEMQX", "10").assert_nothing_known(&["protocol"]);
@@ -491,10 +490,10 @@ fn http_to_a_port_of_tls_says_so() {
 }
 
 #[test]
-fn a_handshake_that_breaks_or_never_comes() {
-    for trouble in [Fault::CloseBeforeResponse, Fault::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
+fn a_broken_or_missing_handshake() {
+    for fault in [Fault::CloseBeforeResponse, Fault::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
         let broker = TlsBroker::new();
-        broker.fake.inject(When::Connect, trouble);
+        broker.fake.inject(When::Connect, fault);
         broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
         assert_eq!(broker.fake.connections(), 3);
     }
@@ -507,22 +506,22 @@ fn a_handshake_that_breaks_or_never_comes() {
 }
 
 #[test]
-fn troubles_behind_tls_are_those_of_http() {
-    for (trouble, reason) in [
+fn faults_have_the_same_reasons_with_tls() {
+    for (fault, reason) in [
         (Fault::Silent, "timeout"),
         (Fault::CutBody(fake_emqx::Cut::Length), "protocol"),
         (Fault::status(500, "text/plain", ""), "http_status"),
         (Fault::status(401, "text/plain", ""), "unauthorized"),
     ] {
         let broker = TlsBroker::new();
-        broker.fake.inject(When::Any, trouble);
+        broker.fake.inject(When::Any, fault);
         let families = broker.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "1.5");
         families.assert_nothing_known(&[reason]);
     }
 }
 
 #[test]
-fn kept_connections_with_tls_may_be_closed_at_any_time() {
+fn kept_tls_connections_can_close_at_any_time() {
     let broker = TlsBroker::new();
     broker.fake.add_all((0..30).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number}"))));
     broker.fake.inject(When::Any, Fault::CloseAtNextRequest);
