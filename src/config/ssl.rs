@@ -35,8 +35,8 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<TlsSettings> {
 
 /// Reads the files that the settings name; reports their errors and warnings at `value`.
 pub(super) fn load(settings: TlsSettings, value: &NodeRef<'_>) -> Option<BrokerTls> {
-    let tls = BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()?;
-    for warning in tls.warnings() {
+    let (tls, warnings) = BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()?;
+    for warning in warnings {
         value.diagnostics().warning(format!("{}: {warning}", value.name()));
     }
     Some(tls)
