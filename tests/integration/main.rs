@@ -1,12 +1,13 @@
-//! What a user can observe: the application that ships, against a broker that answers with recorded bytes and can
-//! be made to misbehave, and against the real Prometheus.
+//! Tests of what users observe: the exporter that ships, against a fake broker with recorded responses and injected
+//! faults, and against the real Prometheus.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::use_debug,
-    reason = "what a test relies on and does not find fails it, and quoted text is YAML"
+    reason = "a missing precondition fails the test, and quoted text is YAML"
 )]
 
+mod absence;
 mod browser;
 mod check;
 mod command_line;
@@ -25,6 +26,7 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod name_server;
+mod pace;
 mod pages;
 mod prometheus;
 mod properties;
