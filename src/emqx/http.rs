@@ -22,6 +22,7 @@ use url::{Position, Url};
 use super::Access;
 use super::error::RequestError;
 use super::transport::{ConnectFailure, ConnectPhase, StaleConnection, Transport};
+use crate::tls::explain_io;
 use redirect::redirect_address;
 pub(super) use response::RawResponse;
 
@@ -222,11 +223,16 @@ impl Http {
             ConnectPhase::Tls | ConnectPhase::Established if is_plaintext_response(&source) => {
                 RequestError::Tls {
                     address,
-                    source: format!("{source}; if it speaks plain HTTP, api_url must begin with http://")
-                        .into(),
+                    source: format!(
+                        "{}; if it speaks plain HTTP, api_url must begin with http://",
+                        explain_io(&source)
+                    )
+                    .into(),
                 }
             }
-            ConnectPhase::Tls | ConnectPhase::Established => RequestError::Tls { address, source },
+            ConnectPhase::Tls | ConnectPhase::Established => {
+                RequestError::Tls { address, source: explain_io(&source).into() }
+            }
         }
     }
 

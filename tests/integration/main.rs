@@ -7,12 +7,14 @@
     reason = "a missing precondition fails the test, and quoted text is YAML"
 )]
 
+mod absence;
 mod browser;
 mod check;
 mod command_line;
 mod completions;
 mod config_readme;
 mod dashboard;
+mod debug_view;
 mod demo;
 mod discovery;
 mod documentation;
@@ -23,6 +25,8 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod name_server;
+mod pace;
 mod pages;
 mod prometheus;
 mod properties;

@@ -313,3 +313,102 @@ fn without_watched_clients_the_broker_is_still_probed() {
     assert!(!families.success());
     assert_eq!(families.reasons(), ["unauthorized"]);
 }
+
+#[test]
+fn the_odd_field_is_named() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("odd").set("keepalive", "60"));
+    let exporter = watching(&fake, &["odd"]);
+    let families = exporter.probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(client_value(&families, "odd", "connected", None), Some("1"));
+    let debug_view = exporter.get("/probe?broker=LocalEMQX&debug=true").text();
+    let said = "unexpected response from EMQX: `keepalive` must be a non-negative integer";
+    assert!(debug_view.contains(said), "{debug_view:.2000}");
+}
+
+#[test]
+fn a_user_name_of_another_type_is_no_user_name() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("odd").set_raw("username", "17"));
+    let families = watching(&fake, &["odd"]).probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(client_value(&families, "odd", "connected", None), Some("1"));
+    assert!(client_value(&families, "odd", "keepalive_seconds", None).is_some());
+}
+
+/// EMQX sends it for a durable session whose metadata is being removed.
+#[test]
+fn a_row_that_is_only_a_client_id_is_unknown_in_a_lookup_and_passed_over_in_a_list() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("whole"));
+    fake.inject(When::Lookup("bare".to_owned()), Fault::body(r#"{"clientid":"bare"}"#));
+    let exporter = watching(&fake, &["bare", "whole"]);
+    let families = exporter.probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(client_value(&families, "bare", "connected", None), None);
+    assert_eq!(client_value(&families, "whole", "connected", None), Some("1"));
+
+    let list = r#"{"data":[{"clientid":"bare"},{"clientid":"whole","connected":true}],"meta":{"count":2}}"#;
+    fake.inject(When::List, Fault::body(list));
+    let families = exporter.probe("broker=LocalEMQX&all=true");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("0"));
+}
+
+#[test]
+fn a_good_and_a_bad_row_of_one_client_are_one_client() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let list = r#"{"data":[{"clientid":"a","connected":"yes"},{"clientid":"a","connected":true},
+        {"clientid":"a","connected":[]}],"meta":{"count":3}}"#;
+    fake.inject(When::List, Fault::body(list));
+    let families = watching(&fake, &[]).probe("broker=LocalEMQX&all=true");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("0"));
+}
+
+#[test]
+fn an_ipv4_address_that_a_dual_stack_listener_reports_is_one() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("mapped").set("ip_address", "::ffff:192.168.1.2"));
+    fake.add(Row::like("plain-user-1").client_id("v6").set("ip_address", "2001:db8::1"));
+    let families = watching(&fake, &["mapped", "v6"]).probe("broker=LocalEMQX&collect[]=address");
+    assert_eq!(client_value(&families, "mapped", "ip_address", None), Some("3232235778"));
+    assert_eq!(client_value(&families, "v6", "ip_address", None), None);
+}
+
+#[test]
+fn an_offline_durable_session_has_no_process_state() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let recorded = recorded_durable("10-client-gone-queued");
+    fake.inject(When::Lookup("dur-q".to_owned()), Fault::body(&recorded));
+    let query = "broker=LocalEMQX&collect[]=queue&collect[]=process&collect[]=session";
+    let exporter = watching(&fake, &["dur-q"]);
+    let assert_no_process_state = |families: &Families| {
+        assert!(families.success(), "{:?}", families.reasons());
+        let of_client = families.series_names("dur-q");
+        let has = |name: &str| of_client.contains(format!("emqx_mqtt_client_{name}").as_str());
+        for name in [
+            "mqueue_messages",
+            "inflight_messages",
+            "awaiting_pubrel_messages",
+            "process_mailbox_messages",
+            "process_reductions_total",
+        ] {
+            assert!(!has(name), "{name}");
+        }
+        assert!(has("subscriptions") && has("disconnected_timestamp_seconds"));
+    };
+    assert_no_process_state(&exporter.probe(query));
+    let list = [b"{\"data\":[".as_slice(), &recorded, b"],\"meta\":{\"count\":1}}"].concat();
+    fake.inject(When::List, Fault::body(list));
+    assert_no_process_state(&exporter.probe(&format!("{query}&all=true")));
+}
+
+/// A response of EMQX 6.2.2 with durable sessions.
+fn recorded_durable(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/6.2.2-durable/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("a recording")
+}
