@@ -37,11 +37,11 @@ fn wrong_settings_are_reported() {
         ("[]", "6:13: prometheus: must be a mapping of address, port, collect and offline_after"),
         (
             "{address: localhost}",
-            "6:23: prometheus.address: must be an IP address to listen on, such as 0.0.0.0 or \"::\"",
+            "6:23: prometheus.address: must be an IP address to listen on, such as \"::\" or 0.0.0.0",
         ),
         (
             "{address: 1}",
-            "6:23: prometheus.address: must be an IP address to listen on, such as 0.0.0.0 or \"::\"",
+            "6:23: prometheus.address: must be an IP address to listen on, such as \"::\" or 0.0.0.0",
         ),
         ("{port: 65536}", "6:20: prometheus.port: must be a whole number from 0 to 65535"),
         ("{port: http}", "6:20: prometheus.port: must be a whole number from 0 to 65535"),
