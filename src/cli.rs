@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::config;
 use crate::logging::{Format, Level};
 use crate::table::SortOrder;
 use arguments::{Arguments, Subcommand};
@@ -178,11 +179,6 @@ fn conflict(message: &str) -> clap::Error {
 }
 
 fn default_config_file() -> Result<PathBuf, clap::Error> {
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).ok_or_else(|| {
-        Arguments::command().error(
-            ErrorKind::MissingRequiredArgument,
-            "there is no home directory; name the configuration with --cfg",
-        )
-    })?;
-    Ok(home.join(".config/emqx-client-monitor/config.yaml"))
+    config::default_path()
+        .map_err(|error| Arguments::command().error(ErrorKind::MissingRequiredArgument, error))
 }

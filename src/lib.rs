@@ -11,7 +11,7 @@
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns) -> humanize, outcome, client
-//! cli -> table (columns to sort by)
+//! cli -> table (columns to sort by), config (the default file)
 //! server, server/pages -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! server, check/watch -> signals

@@ -16,9 +16,9 @@ pub use self::users::Users;
 use super::diagnostics::Diagnostics;
 use super::document;
 use super::error::ConfigError;
-use super::file;
-use super::section::Section;
-use super::value::Value;
+use super::mapping::Mapping;
+use super::node_ref::NodeRef;
+use super::read_text;
 use crate::watched_files::WatchedFiles;
 
 /// Maximum size of the web configuration, which may list many users.
@@ -53,21 +53,21 @@ impl WebConfig {
     /// Does the same, and adds the files that were read to `files`.
     pub(crate) fn load_watched(path: &Path, files: &mut WatchedFiles) -> Result<Self, ConfigError> {
         let unreadable = |reason: io::Error| ConfigError::WebUnreadable { path: path.to_path_buf(), reason };
-        let text = file::text(files.read(path, MAX_FILE_BYTES).map_err(unreadable)?, path)?;
-        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, &error))?;
+        let text = read_text::text(files.read(path, MAX_FILE_BYTES).map_err(unreadable)?, path)?;
+        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, error))?;
         let diagnostics = Diagnostics::new(path);
-        let config = read(&Value::root(&root, &diagnostics), files);
+        let config = read(&NodeRef::root(&root, &diagnostics), files);
         let warnings = diagnostics.conclude(path, &text)?;
         Ok(Self { warnings, ..config })
     }
 }
 
 /// Reads what can be read; everything else has been reported.
-fn read(root: &Value<'_>, files: &mut WatchedFiles) -> WebConfig {
+fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
     if root.is_null() {
         return WebConfig::default();
     }
-    let Some(mut section) = Section::open(root, "a mapping of tls_server_config and basic_auth_users") else {
+    let Some(mut section) = Mapping::open(root, "a mapping of tls_server_config and basic_auth_users") else {
         return WebConfig::default();
     };
     for (key, why) in UNSUPPORTED {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn every_state() -> (FakeEmqx, Program) {
     fake.add(row("here", 2 * HOUR + 30 * MINUTE, 0, 90, 5));
     fake.add(row("away", 2 * HOUR + 30 * MINUTE, 60, 90, 5));
     fake.disconnect("away");
-    fake.trouble(When::Lookup("silenced".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
     let clients = [("Here", "here"), ("Away", "away"), ("Nowhere", "nowhere"), ("Silenced", "silenced")];
     let program = Program::with_config(&config_of(&fake, "", &clients));
     (fake, program)
@@ -197,8 +197,8 @@ fn no_control_character_from_a_broker_reaches_the_terminal() {
     let evil = "\u{1b}[2J\u{7}evil\nline";
     fake.add(row("sensor", DAY, 60, HOUR, 1).username(Some(evil)).set("node", evil).set("proto_name", evil));
     fake.add(row("odd", DAY, 60, HOUR, 1).set("keepalive", evil));
-    fake.trouble(When::Lookup("broken".into()), Trouble::status(500, "text/plain", evil));
-    fake.trouble(When::Lookup("lost".into()), Trouble::raw("HTTP/1.1 \u{1b}[2J evil\r\n\r\n"));
+    fake.inject(When::Lookup("broken".into()), Fault::status(500, "text/plain", evil));
+    fake.inject(When::Lookup("lost".into()), Fault::raw("HTTP/1.1 \u{1b}[2J evil\r\n\r\n"));
     let clients = [("Sensor", "sensor"), ("Odd", "odd"), ("Broken", "broken"), ("Lost", "lost")];
     let program = Program::with_config(&config_of(&fake, "attempts: 1", &clients));
     let mut command = program.command();
@@ -232,7 +232,7 @@ fn only_the_named_brokers_are_probed() {
     let run = program.run(&["--check", "--broker", "Zeta"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     assert!(!run.stdout.contains("Broker") && run.stdout.contains("an hour"), "{}", run.stdout);
-    fake.forget();
+    fake.reset_counters();
     let run = program.run(&["check", "--broker", "Alpha"]);
     assert_eq!((run.status, fake.request_count()), (2, 0));
     let run = program.run(&["check", "--broker=Zeta", "--broker", "Alpha", "--output=json"]);
@@ -253,7 +253,7 @@ fn with_strict_everyone_must_be_connected() {
     assert_eq!(program.run(&["--check"]).status, 0, "only --strict minds");
     assert!(fake.remove("rtl433-1"));
     assert_eq!(program.run(&["--check", "--strict", "--output", "json"]).status, 3, "an absent one, too");
-    fake.trouble(When::Lookup("rtl433-2".into()), Trouble::status(403, "text/plain", ""));
+    fake.inject(When::Lookup("rtl433-2".into()), Fault::status(403, "text/plain", ""));
     assert_eq!(program.run(&["--check", "--strict"]).status, 2, "a failed probe weighs more");
 }
 
@@ -281,7 +281,7 @@ fn json_is_made_for_scripts() {
     let never =
         row("never", DAY, 10, HOUR, 7).username(None).set("connected_at", "2026-11-22T17:52:15.217+05:30");
     fake.add(never.set("expiry_interval", 4_294_967_295_u64).null("recv_oct").unset("send_oct"));
-    fake.trouble(When::Lookup("silenced".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
     let clients = [("Z", "persist-v5"), ("B", "silenced"), ("A", "nowhere"), ("C", "never")];
     let program = Program::with_config(&config_of(&fake, "", &clients));
     let run = program.run(&["--check", "--output", "json"]);
@@ -330,7 +330,7 @@ fn json_is_one_object_a_line_sorted_by_alias() {
 #[test]
 fn the_timeout_bounds_the_whole_query() {
     let (fake, program) = sensors();
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     let since = std::time::Instant::now();
     let run = program.run(&["--check", "--timeout", "0.3"]);
     // The default would be 15 seconds.

@@ -1,11 +1,12 @@
 //! The command line: what is offered, what is refused, and where each answer goes.
 
 use std::net::TcpListener;
+use std::path::Path;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 use serde_json::Value;
 
-use crate::support::{Authority, Program, Run, Served, Tls, bare_command, config_of};
+use crate::support::{Authority, Program, Run, ServerProcess, Tls, bare_command, config_of};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -50,7 +51,7 @@ fn help_and_version_are_answers() {
 #[test]
 fn an_exporter_can_be_asked_whether_it_is_up() {
     let (_fake, program) = healthy();
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let ask = |address: &str| bare(&["--healthcheck", address]);
     assert_eq!(ask(served.address()).status, 0);
     let address = served.address().to_owned();
@@ -190,12 +191,13 @@ fn options_stand_before_or_after_the_word() {
 }
 
 #[test]
-fn the_configuration_is_found_by_option_then_environment_then_home() {
+fn the_configuration_is_found_by_option_then_environment_then_default_places() {
     let (_fake, program) = healthy();
     let home = tempfile::tempdir().expect("a temporary directory");
+    let xdg_config_home = home.path().join("xdg");
     let run = |variable: Option<&str>, arguments: &[&str]| {
         let mut command = bare_command();
-        command.env("HOME", home.path()).args(arguments);
+        command.env("HOME", home.path()).env("XDG_CONFIG_HOME", &xdg_config_home).args(arguments);
         command.envs(variable.map(|path| ("EMQX_CLIENT_MONITOR_CFG", path)));
         Run::of(command.output().expect("the program starts"))
     };
@@ -208,12 +210,25 @@ fn the_configuration_is_found_by_option_then_environment_then_home() {
     assert!(missing.stderr.starts_with(message) && missing.stderr.contains("--cfg FILE"), "{}", missing.stderr);
 
     let default = home.path().join(".config/emqx-client-monitor/config.yaml");
+    let xdg_default = xdg_config_home.join("emqx-client-monitor/config.yaml");
     let missing = run(None, &["--check"]);
     assert_eq!(missing.status, 1);
-    assert!(missing.stderr.contains(&default.display().to_string()), "{}", missing.stderr);
-    std::fs::create_dir_all(default.parent().expect("a directory")).expect("a new directory");
-    std::fs::copy(program.config_path(), &default).expect("a copy");
+    let places = format!(
+        "no configuration file: looked for {}, {}, /etc/emqx-client-monitor/config.yaml; write one with \
+         `emqx-client-monitor --generate config > FILE`, or name one with --cfg FILE",
+        default.display(),
+        xdg_default.display()
+    );
+    assert!(missing.stderr.contains(&places), "{}", missing.stderr);
+
+    let create = |path: &Path, content: &str| {
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("a new directory");
+        std::fs::write(path, content).expect("a file");
+    };
+    create(&xdg_default, &std::fs::read_to_string(program.config_path()).expect("a configuration"));
     assert_eq!(run(None, &["--check"]).status, 0);
+    create(&default, "the first place with a file counts");
+    assert!(run(None, &["--check"]).stderr.starts_with(&format!("{}:1:1: ", default.display())));
 }
 
 #[test]

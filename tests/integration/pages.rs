@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use emqx_client_monitor::failure_help;
 use emqx_client_monitor::outcome::FailureReason;
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use ring::digest::{SHA256, digest};
 
 use crate::support::{Exporter, Families, config_of, config_of_brokers};
@@ -24,7 +24,7 @@ fn broker(client_ids: &[&str]) -> FakeEmqx {
 fn four_states() -> (FakeEmqx, Exporter) {
     let fake = broker(&["c-1", "c-2", "c-4"]);
     fake.disconnect("c-2");
-    fake.trouble(When::Lookup("c-4".to_owned()), Trouble::status(500, "application/json", "{}"));
+    fake.inject(When::Lookup("c-4".to_owned()), Fault::status(500, "application/json", "{}"));
     let clients = [("Here", "c-1"), ("Away", "c-2"), ("Never", "c-3"), ("Odd", "c-4")];
     let exporter = Exporter::start(&config_of(&fake, "attempts: 1", &clients));
     (fake, exporter)
@@ -190,7 +190,7 @@ fn names_of_clients_are_never_interpreted() {
         assert!(page.contains("&#38;amp;\u{FFFD}\u{FFFD}[2J&#39;"), "{page}");
     }
     // A broker may say anything, too.
-    fake.trouble(When::Any, Trouble::status(418, "text/html", hostile));
+    fake.inject(When::Any, Fault::status(418, "text/html", hostile));
     let page = page(&exporter, "");
     assert!(!page.contains("<script") && page.contains("418"), "{page}");
 }
@@ -208,18 +208,18 @@ fn a_very_long_name_does_not_fill_the_page() {
 
 #[test]
 fn each_failure_is_explained() {
-    type Brew = fn() -> Trouble;
+    type Brew = fn() -> Fault;
     let troubles: [(FailureReason, Brew); 6] = [
-        (FailureReason::Unauthorized, || Trouble::status(401, "application/json", "{}")),
-        (FailureReason::Forbidden, || Trouble::status(403, "application/json", "{}")),
-        (FailureReason::HttpStatus, || Trouble::status(503, "text/html", "down")),
-        (FailureReason::Protocol, || Trouble::Reset),
-        (FailureReason::Decode, || Trouble::body("<html>a login page</html>")),
-        (FailureReason::Timeout, || Trouble::Silent),
+        (FailureReason::Unauthorized, || Fault::status(401, "application/json", "{}")),
+        (FailureReason::Forbidden, || Fault::status(403, "application/json", "{}")),
+        (FailureReason::HttpStatus, || Fault::status(503, "text/html", "down")),
+        (FailureReason::Protocol, || Fault::Reset),
+        (FailureReason::Decode, || Fault::body("<html>a login page</html>")),
+        (FailureReason::Timeout, || Fault::Silent),
     ];
     for (reason, trouble) in troubles {
         let fake = broker(&["c-1"]);
-        fake.trouble(When::Any, trouble());
+        fake.inject(When::Any, trouble());
         let exporter =
             Exporter::start(&config_of(&fake, "attempts: 1\ntimeout_seconds: 0.3", &[("Well", "c-1")]));
         let page = page(&exporter, "").replace("&#39;", "'").replace("&#62;", ">");
@@ -281,7 +281,7 @@ fn several_brokers_are_shown_and_each_alone() {
 #[test]
 fn a_broker_is_shown_before_others_have_answered() {
     let (fakes, config) = two_brokers();
-    fakes[1].trouble(When::Any, Trouble::Silent);
+    fakes[1].inject(When::Any, Fault::Silent);
     let exporter = Exporter::start(&config);
     let mut connection = TcpStream::connect(exporter.address()).expect("it listens");
     connection.set_read_timeout(Some(Duration::from_secs(60))).expect("a time");
@@ -301,7 +301,7 @@ fn a_broker_is_shown_before_others_have_answered() {
 #[test]
 fn a_broker_beyond_the_limit_of_probes_is_not_probed() {
     let (fakes, config) = two_brokers();
-    fakes[0].delay(Duration::from_millis(200));
+    fakes[0].set_latency(Duration::from_millis(200));
     let exporter = Exporter::start_with(&config, 1);
     let page = page(&exporter, "");
     assert_eq!(names(&page), ["One"]);

@@ -199,7 +199,7 @@ fn the_rules_use_only_metrics_that_exist() {
 #[test]
 fn prometheus_evaluates_the_rules_on_answers_of_the_exporter() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let clients = [("Room 1", "plain-user-1"), ("Room 2", "persist-v5"), ("Room 3", "nope")];
     let exporter = Exporter::start(&config_of(&fake, "", &clients));
     let config = example_at(&exporter.address().to_string());

@@ -1,6 +1,6 @@
 //! `--check --sort`: the order of the clients in the table and in JSON.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use serde_json::Value;
 
 use crate::support::{Program, config_of};
@@ -24,7 +24,7 @@ fn fleet() -> (FakeEmqx, Program) {
             .null("created_at")
             .unset("recv_msg.qos1"),
     );
-    fake.trouble(When::Lookup("lost".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("lost".into()), Fault::body("null"));
     let clients = [("C", "c"), ("Lost", "lost"), ("A", "a"), ("Bare", "bare"), ("B", "b")];
     let program = Program::with_config(&config_of(&fake, "attempts: 1", &clients));
     (fake, program)

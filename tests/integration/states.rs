@@ -1,6 +1,6 @@
 //! The four honest states, and every fact field by field against the bytes real brokers sent.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When, recorded};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When, recorded};
 use serde_json::Value;
 
 use crate::support::{Exporter, Families, config_of, watching};
@@ -119,7 +119,7 @@ fn the_four_states_are_told_apart() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
-    fake.trouble(When::Lookup("poisoned".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("poisoned".into()), Fault::body("null"));
     let families =
         watching(&fake, &["plain-user-1", "persist-v5", "nope", "poisoned"]).probe("broker=LocalEMQX");
 
@@ -135,7 +135,7 @@ fn the_four_states_are_told_apart() {
     assert_eq!(state("poisoned"), (None, None));
 
     let threshold = "emqx_mqtt_client_offline_threshold_seconds";
-    assert_eq!(families.told_of("poisoned").into_iter().collect::<Vec<_>>(), [threshold]);
+    assert_eq!(families.series_names("poisoned").into_iter().collect::<Vec<_>>(), [threshold]);
     assert_eq!(families.all(threshold, &[]).len(), 4);
     assert!(families.all(threshold, &[]).iter().all(|sample| sample.value == "900"));
     for (state, count) in [("connected", "1"), ("disconnected", "1"), ("absent", "1"), ("unknown", "1")] {
@@ -258,7 +258,7 @@ fn only_the_groups_that_are_asked_for_are_told() {
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     let exporter = watching(&fake, &["plain-user-1"]);
     let has = |query: &str, name: &str| {
-        exporter.probe(query).told_of("plain-user-1").contains(format!("emqx_mqtt_client_{name}").as_str())
+        exporter.probe(query).series_names("plain-user-1").contains(format!("emqx_mqtt_client_{name}").as_str())
     };
     let defaults = "broker=LocalEMQX";
     for (name, told) in [

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
@@ -321,14 +321,14 @@ fn http_to_a_port_of_tls_says_so() {
 
 #[test]
 fn a_handshake_that_breaks_or_never_comes() {
-    for trouble in [Trouble::CloseBeforeAnswer, Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
+    for trouble in [Fault::CloseBeforeResponse, Fault::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
         let broker = TlsBroker::new();
-        broker.fake.trouble(When::Connect, trouble);
+        broker.fake.inject(When::Connect, trouble);
         broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
         assert_eq!(broker.fake.connections(), 3);
     }
     let broker = TlsBroker::new();
-    broker.fake.trouble(When::Connect, Trouble::Silent);
+    broker.fake.inject(When::Connect, Fault::Silent);
     let exporter = broker.exporter("DIR/ca.pem");
     let families = exporter.probe_within("broker=LocalEMQX", "1.5");
     families.assert_nothing_known(&["tls"]);
@@ -338,13 +338,13 @@ fn a_handshake_that_breaks_or_never_comes() {
 #[test]
 fn troubles_behind_tls_are_those_of_http() {
     for (trouble, reason) in [
-        (Trouble::Silent, "timeout"),
-        (Trouble::CutBody(fake_emqx::Cut::Length), "protocol"),
-        (Trouble::status(500, "text/plain", ""), "http_status"),
-        (Trouble::status(401, "text/plain", ""), "unauthorized"),
+        (Fault::Silent, "timeout"),
+        (Fault::CutBody(fake_emqx::Cut::Length), "protocol"),
+        (Fault::status(500, "text/plain", ""), "http_status"),
+        (Fault::status(401, "text/plain", ""), "unauthorized"),
     ] {
         let broker = TlsBroker::new();
-        broker.fake.trouble(When::Any, trouble);
+        broker.fake.inject(When::Any, trouble);
         let families = broker.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "1.5");
         families.assert_nothing_known(&[reason]);
     }
@@ -354,7 +354,7 @@ fn troubles_behind_tls_are_those_of_http() {
 fn kept_connections_with_tls_may_be_closed_at_any_time() {
     let broker = TlsBroker::new();
     broker.fake.add_all((0..30).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number}"))));
-    broker.fake.trouble(When::Any, Trouble::CloseAtNextRequest);
+    broker.fake.inject(When::Any, Fault::CloseAtNextRequest);
     let ids: Vec<_> = (0..30).map(|number| format!("device-{number}")).collect();
     let clients: Vec<_> = ids.iter().map(|id| (id.as_str(), id.as_str())).collect();
     let more = format!("attempts: 1\nssl: {}", broker.path("ca.pem"));

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::io::ioctl_fionread;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -124,7 +124,7 @@ fn a_terminal_is_redrawn_in_place_and_restored() {
 #[test]
 fn ctrl_c_stops_it_while_a_query_is_under_way() {
     let (fake, program) = sensors(1);
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     // The program is to have this terminal for its own, which is what makes a signal of the key.
     let watching = watching(&program, NEVER, &["--timeout", "3600"]);
     let mut command = Command::new("setsid");
@@ -182,11 +182,11 @@ fn the_status_is_that_of_the_last_answer() {
         if let Some(id) = disconnected {
             fake.disconnect(id);
         }
-        fake.clear_troubles();
+        fake.clear_faults();
         let terminal = in_terminal(&program, AT_ONCE, &["--strict", "--timeout", "3600"]);
         terminal.wait_for("Sensor 001");
-        fake.trouble(When::Any, Trouble::Silent);
-        fake.forget();
+        fake.inject(When::Any, Fault::Silent);
+        fake.reset_counters();
         assert!(fake.wait_for_requests(1, AT_MOST), "it asks again");
         terminal.signal(stop);
         let ended = terminal.wait();
@@ -197,7 +197,7 @@ fn the_status_is_that_of_the_last_answer() {
 #[test]
 fn failures_are_shown_in_the_frame() {
     let (fake, program) = sensors(2);
-    fake.trouble(When::Lookup("sensor-001".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("sensor-001".into()), Fault::body("null"));
     let mut terminal = Terminal::start(watching(&program, NEVER, &[]), (80, 24), |command| {
         command.stderr(Stdio::piped());
     });
@@ -216,7 +216,7 @@ fn failures_are_shown_in_the_frame() {
 #[test]
 fn it_fits_into_every_terminal_and_counts_what_is_hidden() {
     let (fake, program) = sensors(40);
-    fake.trouble(When::Lookup("sensor-039".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("sensor-039".into()), Fault::body("null"));
     let terminal = in_terminal(&program, NEVER, &[]);
     let shown = |screen: &Screen| screen.contents().matches("│Sensor ").count();
     for (columns, lines) in [(80, 24), (120, 60), (120, 16), (81, 20), (60, 12), (40, 9)] {
@@ -271,7 +271,7 @@ fn nothing_hostile_reaches_the_terminal() {
     let evil = "\u{1b}]0;evil\u{7}\u{9b}31m\u{202E}evil\nline";
     fake.add(Row::like("plain-user-1").client_id(evil).username(Some(evil)).set("node", evil));
     fake.add(Row::like("plain-user-1").client_id("odd").set("keepalive", evil));
-    fake.trouble(When::Lookup("broken".into()), Trouble::status(500, "text/plain", evil));
+    fake.inject(When::Lookup("broken".into()), Fault::status(500, "text/plain", evil));
     let config = config_of(&fake, "attempts: 1", &[("Odd", "odd"), ("Broken", "broken")]);
     let broker = "Broker\u{202E}\u{2066}";
     let program =
@@ -338,7 +338,7 @@ fn in_a_pipe_one_answer_follows_the_other() {
 #[test]
 fn failures_are_printed_each_time_in_a_pipe() {
     let (fake, program) = sensors(1);
-    fake.trouble(When::Any, Trouble::status(500, "text/plain", ""));
+    fake.inject(When::Any, Fault::status(500, "text/plain", ""));
     let mut command = watching(&program, AT_ONCE, &[]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -381,7 +381,7 @@ fn rounds_begin_in_step_and_never_overlap() {
     // Rounds that are longer.
     let (fake, program) = sensors(1);
     let late = Duration::from_millis(300);
-    fake.delay(late);
+    fake.set_latency(late);
     let child = in_pipes(&program, AT_ONCE, &[]);
     assert!(fake.wait_for_requests(4, AT_MOST), "it asks again and again");
     send_signal(&child, Signal::TERM);
@@ -394,7 +394,7 @@ fn rounds_begin_in_step_and_never_overlap() {
 #[test]
 fn a_query_that_hangs_says_whom_it_waits_for() {
     let (fake, program) = sensors(1);
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     let mut command = program.command();
     command.args(["check", "--output=json", "--timeout", "3600"]);
     let terminal = Terminal::start(command, (60, 24), |command| {
@@ -412,7 +412,7 @@ fn a_query_that_hangs_says_whom_it_waits_for() {
 fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all((0..12_000).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number:05}"))));
-    fake.trouble(When::Page(2), Trouble::Silent);
+    fake.inject(When::Page(2), Fault::Silent);
     let program = Program::with_config(&config_of(&fake, "", &[]));
     let mut command = program.command();
     command.args(["check", "--all", "--output=json", "--timeout", "3600"]);
@@ -433,8 +433,8 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
 
     // Nor where nothing else is said.
     fake.restart();
-    fake.clear_troubles();
-    fake.trouble(When::Page(2), Trouble::Slow(Duration::from_secs(3)));
+    fake.clear_faults();
+    fake.inject(When::Page(2), Fault::Slow(Duration::from_secs(3)));
     let mut command = program.command();
     command.args(["check", "--all", "--output=json"]);
     let ended = Terminal::start(command, (60, 24), |command| {
@@ -446,8 +446,8 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     assert_eq!(ended.screen.contents().trim(), "");
 
     // Not where nobody looks.
-    fake.clear_troubles();
-    fake.trouble(When::Page(2), Trouble::Silent);
+    fake.clear_faults();
+    fake.inject(When::Page(2), Fault::Silent);
     let run = program.run(&["check", "--all", "--output=json", "--timeout", "2.5"]);
     assert!(run.stderr.starts_with("LocalEMQX: timeout: ") && !run.stderr.contains("read"), "{}", run.stderr);
 

@@ -10,7 +10,7 @@ use fake_emqx::{FakeEmqx, Row, Version};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
-use crate::support::{Asker, Authority, Leaf, Program, Prometheus, Reply, Run, Served, config_of};
+use crate::support::{Authority, HttpClient, Leaf, Program, Prometheus, Reply, Run, ServerProcess, config_of};
 
 const BROKER: &str =
     "emqx: {alias: LocalEMQX, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n";
@@ -43,22 +43,22 @@ impl WebConfigDir {
         self.directory.path().join(name).display().to_string()
     }
 
-    fn serve(&self, options: &[&str]) -> Served {
+    fn serve(&self, options: &[&str]) -> ServerProcess {
         self.serve_for(BROKER, options)
     }
 
-    fn serve_for(&self, config: &str, options: &[&str]) -> Served {
+    fn serve_for(&self, config: &str, options: &[&str]) -> ServerProcess {
         let web_config = self.path("web.yaml");
         let options = [&["--web.config.file", web_config.as_str()], options].concat();
-        Served::start(&Program::with_config(config), &options)
+        ServerProcess::start(&Program::with_config(config), &options)
     }
 
-    fn tls(&self, served: &Served) -> Asker {
-        Asker::tls(served.address(), &self.authority, None)
+    fn tls(&self, served: &ServerProcess) -> HttpClient {
+        HttpClient::tls(served.address(), &self.authority, None)
     }
 
-    fn tls_showing(&self, served: &Served, leaf: &Leaf) -> Asker {
-        Asker::tls(served.address(), &self.authority, Some(leaf))
+    fn tls_showing(&self, served: &ServerProcess, leaf: &Leaf) -> HttpClient {
+        HttpClient::tls(served.address(), &self.authority, Some(leaf))
     }
 
     /// Runs `--config.check` with the web configuration.
@@ -94,14 +94,14 @@ fn it_speaks_tls_and_never_http_2() {
     let site = WebConfigDir::new(TLS);
     let served = site.serve(&[]);
     for versions in [&[&TLS13][..], &[&TLS12]] {
-        let reply = Asker::speaking(versions, served.address(), &site.authority, None)
+        let reply = HttpClient::tls_versions(versions, served.address(), &site.authority, None)
             .get("/metrics")
             .expect("an answer");
         assert_eq!((reply.status, reply.protocol.as_deref()), (200, Some("http/1.1")));
         assert!(reply.body.contains("emqx_client_monitor_build_info"), "{}", reply.body);
     }
-    assert!(Asker::plain(served.address()).get("/metrics").is_err(), "and nothing else");
-    let stranger = Asker::tls(served.address(), &Authority::new("Another"), None);
+    assert!(HttpClient::plain(served.address()).get("/metrics").is_err(), "and nothing else");
+    let stranger = HttpClient::tls(served.address(), &Authority::new("Another"), None);
     assert!(stranger.get("/metrics").is_err());
     let log = served.end();
     assert!(!log.contains("level=warn") && !log.contains("level=error"), "anybody could fill the log: {log}");
@@ -112,7 +112,9 @@ fn tls_1_2_is_refused_where_1_3_is_wanted() {
     let site = WebConfigDir::new(&format!("{TLS}  min_version: TLS13\n"));
     let served = site.serve(&[]);
     let ask = |versions: &[_]| {
-        is_accepted(&Asker::speaking(versions, served.address(), &site.authority, None).get("/-/healthy"))
+        is_accepted(
+            &HttpClient::tls_versions(versions, served.address(), &site.authority, None).get("/-/healthy"),
+        )
     };
     assert_eq!([ask(&[&TLS13]), ask(&[&TLS12])], [true, false]);
     site.write("web.yaml", &format!("{TLS}  min_version: TLS12\n"));
@@ -143,7 +145,7 @@ fn clients_present_the_required_certificates() {
 fn passwords_are_required_except_for_health() {
     let site = WebConfigDir::new(&users(&[("alice", "the right one"), ("bob", "b:o:b")]));
     let served = site.serve(&[]);
-    let anyone = Asker::plain(served.address());
+    let anyone = HttpClient::plain(served.address());
     for path in ["/", "/sd", "/metrics", "/probe?broker=LocalEMQX", "/nowhere", "/-/healthy/", "//-/healthy"] {
         let reply = anyone.get(path).expect("an answer");
         assert_eq!(reply.status, 401, "{path}");
@@ -174,7 +176,7 @@ fn passwords_are_required_except_for_health() {
 fn an_empty_file_configures_nothing() {
     for web_config in ["", "# nothing\n", "tls_server_config:\nbasic_auth_users: {}\n"] {
         let site = WebConfigDir::new(web_config);
-        assert_eq!(Asker::plain(site.serve(&[]).address()).status("/metrics"), 200);
+        assert_eq!(HttpClient::plain(site.serve(&[]).address()).status("/metrics"), 200);
     }
 }
 
@@ -182,7 +184,7 @@ fn an_empty_file_configures_nothing() {
 fn users_are_rotated_without_a_restart() {
     let site = WebConfigDir::new(&users(&[("alice", "old")]));
     let served = site.serve(&[]);
-    let asker = Asker::plain(served.address());
+    let asker = HttpClient::plain(served.address());
     let (old, new) = (asker.as_user("alice", "old"), asker.as_user("alice", "new"));
     assert_eq!([old.status("/metrics"), new.status("/metrics")], [200, 401]);
     site.write("web.yaml", &users(&[("alice", "new")]));
@@ -204,11 +206,11 @@ fn certificates_and_authorities_are_rotated_without_a_restart() {
     next.server(&["localhost"]).write(site.directory.path());
     next.write(site.directory.path(), "ca.pem");
     let new = next.client();
-    let new_asker = Asker::tls(served.address(), &next, Some(&new));
+    let new_asker = HttpClient::tls(served.address(), &next, Some(&new));
     wait_until("the new certificate", || is_accepted(&new_asker.get("/-/healthy")));
     // Neither does a resumed session of the old days let anybody in.
     assert!(old_asker.get("/-/healthy").is_err());
-    assert!(Asker::tls(served.address(), &next, Some(&old)).get("/-/healthy").is_err());
+    assert!(HttpClient::tls(served.address(), &next, Some(&old)).get("/-/healthy").is_err());
 }
 
 #[test]
@@ -343,7 +345,7 @@ fn the_example_is_valid() {
 fn a_password_is_checked_once_and_never_logged() {
     let site = WebConfigDir::new(&users(&[("alice", "canary-of-alice")]));
     let served = site.serve(&["--log.level", "trace"]);
-    let asker = Asker::plain(served.address());
+    let asker = HttpClient::plain(served.address());
     for _ in 0..50 {
         assert_eq!(asker.as_user("alice", "canary-wrong").status("/metrics"), 401);
         assert_eq!(asker.as_user("canary-user", "canary-wrong").status("/metrics"), 401);
@@ -398,7 +400,7 @@ fn prometheus_scrapes_over_tls_with_a_password_and_with_a_certificate() {
 fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
     let site = WebConfigDir::new("");
     let served = site.serve(&["--web.listen-address", "[::1]:0", "--web.listen-address", "127.0.0.1:0"]);
-    assert_eq!(Asker::plain(served.address()).status("/metrics"), 200);
+    assert_eq!(HttpClient::plain(served.address()).status("/metrics"), 200);
     // It may answer at the first address before it has told the last.
     served.wait_until_logged("listening", 3);
     let log = served.end();
@@ -431,7 +433,7 @@ fn it_survives_hostile_connections() {
         let mut idle: Vec<_> =
             (0..150).map(|_| TcpStream::connect(served.address()).expect("a connection")).collect();
         idle[0].write_all(b"GET /metr").expect("it takes bytes");
-        let asker = if web_config.is_empty() { Asker::plain(served.address()) } else { site.tls(&served) };
+        let asker = if web_config.is_empty() { HttpClient::plain(served.address()) } else { site.tls(&served) };
         assert_eq!(asker.status("/metrics"), 200, "others are served meanwhile");
         for size in [200_000, 4_000_000] {
             // An answer, or a connection that was closed before all was sent.

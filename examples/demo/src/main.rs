@@ -28,7 +28,7 @@ use actix_rt::{System, time};
 use emqx_client_monitor::config::Config;
 use emqx_client_monitor::logging::{self, Format, Level};
 use emqx_client_monitor::server::{Options, Server};
-use fake_emqx::{FakeEmqx, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Version, When};
 use fleet::{Device, FACTORY, LOCAL, TROUBLED};
 use jiff::Timestamp;
 use life::{CYCLE, Life};
@@ -125,7 +125,7 @@ struct Broker {
 impl Broker {
     fn start(alias: &'static str, devices: &'static [Device]) -> Self {
         let fake = FakeEmqx::start(Version::V5_8_9);
-        fake.keep_requests(false);
+        fake.record_requests(false);
         let now = Timestamp::now();
         let lives = devices.iter().map(|device| Life::new(device, now)).collect();
         let mut broker = Self { alias, devices, fake, lives };
@@ -146,16 +146,16 @@ impl Broker {
 /// no request is answered, and then the broker boots.
 fn set_troubles(fake: &FakeEmqx, second: u64) {
     let plan = match second % CYCLE {
-        8 => Some((When::Lookup(TROUBLED.into()), Trouble::node_down())),
-        24 => Some((When::Any, Trouble::status(401, "application/json", refusal()))),
-        38 => Some((When::Any, Trouble::Silent)),
-        52 => Some((When::Any, Trouble::booting_html_404())),
+        8 => Some((When::Lookup(TROUBLED.into()), Fault::node_down())),
+        24 => Some((When::Any, Fault::status(401, "application/json", refusal()))),
+        38 => Some((When::Any, Fault::Silent)),
+        52 => Some((When::Any, Fault::booting_html_404())),
         18 | 32 | 46 | 58 => None,
         _ => return,
     };
-    fake.clear_troubles();
+    fake.clear_faults();
     if let Some((when, what)) = plan {
-        fake.trouble(when, what);
+        fake.inject(when, what);
     }
 }
 

@@ -8,7 +8,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 
-use crate::config::value::Value;
+use crate::config::node_ref::NodeRef;
 use crate::tls::{AnyCertificate, read_roots};
 use crate::watched_files::WatchedFiles;
 
@@ -40,8 +40,8 @@ impl FromStr for ClientAuth {
 
 /// Reads the two settings as a verifier of client certificates.
 pub(super) fn read(
-    auth_type: Option<Value<'_>>,
-    ca_file: Option<Value<'_>>,
+    auth_type: Option<NodeRef<'_>>,
+    ca_file: Option<NodeRef<'_>>,
     files: &mut WatchedFiles,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
@@ -84,12 +84,12 @@ pub(super) fn read(
     }
 }
 
-fn read_client_roots(value: &Value<'_>, files: &mut WatchedFiles) -> Option<RootCertStore> {
+fn read_client_roots(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<RootCertStore> {
     read_roots(&value.file()?, files).map_err(|error| value.error_from(&error)).ok()
 }
 
 fn verifier(
-    ca_file: &Value<'_>,
+    ca_file: &NodeRef<'_>,
     roots: RootCertStore,
     mandatory: bool,
     provider: &Arc<CryptoProvider>,

@@ -9,8 +9,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::client_auth;
-use crate::config::section::Section;
-use crate::config::value::Value;
+use crate::config::mapping::Mapping;
+use crate::config::node_ref::NodeRef;
 use crate::tls::{CertFiles, TlsError, read_certificates, read_private_key};
 use crate::watched_files::WatchedFiles;
 
@@ -29,8 +29,8 @@ const UNSUPPORTED: [(&str, &str); 8] = [
 ];
 
 /// Reads the section and the files it names.
-pub(super) fn read(value: &Value<'_>, files: &mut WatchedFiles) -> Option<Arc<ServerConfig>> {
-    let mut section = Section::open(value, EXPECTED)?;
+pub(super) fn read(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<Arc<ServerConfig>> {
+    let mut section = Mapping::open(value, EXPECTED)?;
     for (key, why) in UNSUPPORTED {
         section.refuse(key, why);
     }
@@ -55,8 +55,8 @@ pub(super) fn read(value: &Value<'_>, files: &mut WatchedFiles) -> Option<Arc<Se
 }
 
 fn read_certificate(
-    cert_value: &Value<'_>,
-    key_value: &Value<'_>,
+    cert_value: &NodeRef<'_>,
+    key_value: &NodeRef<'_>,
     files: &mut WatchedFiles,
     provider: &CryptoProvider,
 ) -> Option<Arc<dyn ResolvesServerCert>> {
@@ -72,7 +72,7 @@ fn read_certificate(
     Some(Arc::new(SingleCertAndKey::from(certified)))
 }
 
-fn read_versions(value: &Value<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
+fn read_versions(value: &NodeRef<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
     match value.as_text() {
         Some("TLS12") => Some(vec![&TLS13, &TLS12]),
         Some("TLS13") => Some(vec![&TLS13]),

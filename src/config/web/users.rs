@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use bcrypt::HashParts;
 
-use crate::config::value::Value;
+use crate::config::node_ref::NodeRef;
 
 /// The costs that bcrypt allows.
 const COSTS: RangeInclusive<u32> = 4..=31;
@@ -56,7 +56,7 @@ impl fmt::Debug for Users {
 }
 
 /// Reads the users.
-pub(super) fn read(value: &Value<'_>) -> Users {
+pub(super) fn read(value: &NodeRef<'_>) -> Users {
     let (mut hashes, mut highest_cost) = (BTreeMap::new(), *COSTS.start());
     let entries = value.entries("a mapping of user names to bcrypt hashes").unwrap_or_default();
     for (name, hash) in entries {
@@ -71,7 +71,7 @@ pub(super) fn read(value: &Value<'_>) -> Users {
     Users::new(hashes, highest_cost)
 }
 
-fn read_name<'d>(name: &Value<'d>) -> Option<&'d str> {
+fn read_name<'d>(name: &NodeRef<'d>) -> Option<&'d str> {
     let user = name.line("given user names that are not empty")?;
     if user.contains(':') {
         name.error("a user name must not contain a colon; is a space missing after it?");
@@ -85,7 +85,7 @@ fn is_showable(user: &str) -> bool {
     user.len() <= 40 && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte))
 }
 
-fn read_hash<'d>(value: &Value<'d>) -> Option<(&'d str, u32)> {
+fn read_hash<'d>(value: &NodeRef<'d>) -> Option<(&'d str, u32)> {
     const EXPECTED: &str = "a bcrypt hash of 60 characters that begins with $2y$, $2b$ or $2a$; \
                             `htpasswd -nBC 10 USER` makes one";
     let hash = value.text(EXPECTED)?;

@@ -31,19 +31,19 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key_pair()).expect("a certificate"))
     }
 
-    /// Its certificate.
+    /// The authority's certificate.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// Writes its certificate into a file of this directory.
+    /// Writes the authority's certificate to a file in this directory.
     pub(crate) fn write(&self, directory: &Path, name: &str) -> PathBuf {
         let path = directory.join(name);
         std::fs::write(&path, self.pem()).expect("the directory takes files");
         path
     }
 
-    /// A server's certificate for these names and addresses.
+    /// Issues a server certificate for these names and addresses.
     pub(crate) fn server(&self, names: &[&str]) -> Leaf {
         self.leaf(&server_params(names))
     }
@@ -56,7 +56,7 @@ impl Authority {
         self.leaf(&params)
     }
 
-    /// A client's certificate.
+    /// Issues a client certificate.
     pub(crate) fn client(&self) -> Leaf {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -89,7 +89,7 @@ fn key_pair() -> KeyPair {
 }
 
 impl Leaf {
-    /// Writes certificate and key as `cert.pem` and `key.pem` of this directory.
+    /// Writes `cert.pem` and `key.pem` to this directory.
     pub(crate) fn write(&self, directory: &Path) {
         std::fs::write(directory.join("cert.pem"), &self.cert).expect("the directory takes files");
         std::fs::write(directory.join("key.pem"), &self.key).expect("the directory takes files");
@@ -136,7 +136,7 @@ impl Tls {
 
     /// The SNI name of each connection.
     pub(crate) fn sni_names(&self) -> Vec<Option<String>> {
-        self.resolver.names.lock().expect("nobody failed").clone()
+        self.resolver.names.lock().expect("an unpoisoned lock").clone()
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
@@ -158,7 +158,7 @@ impl Tls {
 
 impl ResolvesServerCert for RecordingResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.names.lock().expect("nobody failed").push(hello.server_name().map(ToOwned::to_owned));
+        self.names.lock().expect("an unpoisoned lock").push(hello.server_name().map(ToOwned::to_owned));
         Some(Arc::clone(&self.pair))
     }
 }

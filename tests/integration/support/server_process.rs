@@ -1,4 +1,4 @@
-//! The program as it serves, in a process of its own.
+//! The exporter in a process of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::Program;
-use super::exporter::ask;
+use super::exporter::send;
 use super::program::send_signal;
 
-/// The longest anything may take: far more than it needs, and less than a hang.
+/// Time limit of each wait; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// The program, serving until it is dropped, and all that it logs.
-pub(crate) struct Served {
+/// A serving exporter and its log. Stopped when dropped.
+pub(crate) struct ServerProcess {
     process: Child,
     address: String,
     log: Arc<Mutex<String>>,
-    /// Reads the log to its end, so that the program never waits for a reader.
+    /// Drains the log, so that the program never blocks on it.
     reader: Option<JoinHandle<()>>,
 }
 
-impl Served {
-    /// Starts it on a free port, with these options besides.
+impl ServerProcess {
+    /// Starts the exporter on a free port with these options.
     pub(crate) fn start(program: &Program, options: &[&str]) -> Self {
         let mut process = program
             .command()
@@ -38,82 +38,82 @@ impl Served {
         let lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let (sender, receiver) = mpsc::channel();
         let log = Arc::new(Mutex::new(String::new()));
-        let said = Arc::clone(&log);
+        let lines_read = Arc::clone(&log);
         let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some(address) = address_in(&line) {
                     let _ = sender.send(address);
                 }
-                let mut said = said.lock().expect("nobody panics with it");
-                said.push_str(&line);
-                said.push('\n');
+                let mut log = lines_read.lock().expect("an unpoisoned lock");
+                log.push_str(&line);
+                log.push('\n');
             }
         });
-        let address = receiver.recv().expect("it says where it listens");
+        let address = receiver.recv().expect("the exporter logs its address");
         Self { process, address, log, reader: Some(reader) }
     }
 
-    /// Waits until it has logged these words so many times.
+    /// Waits until these words were logged this many times.
     pub(crate) fn wait_until_logged(&self, words: &str, times: usize) {
         let since = Instant::now();
         loop {
-            let log = self.log.lock().expect("nobody panics with it").clone();
+            let log = self.log.lock().expect("an unpoisoned lock").clone();
             if log.matches(words).count() >= times {
                 return;
             }
-            assert!(since.elapsed() < AT_MOST, "never logged {times} times: {words} in {log}");
+            assert!(since.elapsed() < AT_MOST, "not logged {times} times: {words} in {log}");
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// All that it logged, once it has ended.
+    /// The complete log of a program that has ended.
     fn whole_log(&mut self) -> String {
-        self.reader.take().expect("it is taken once").join().expect("a log in UTF-8");
-        self.log.lock().expect("nobody panics with it").clone()
+        self.reader.take().expect("a running reader").join().expect("a log in UTF-8");
+        self.log.lock().expect("an unpoisoned lock").clone()
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// What it answers, whatever the status.
+    /// Sends a GET and returns the body, whatever the status.
     pub(crate) fn get(&self, path: &str) -> String {
         self.request("GET", path).1
     }
 
-    /// Sends it a signal by its process id.
+    /// Sends the process a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         send_signal(&self.process, signal);
     }
 
-    /// Asks with another method, and gives status and text.
+    /// Sends a request. Returns status and body.
     pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
-        let answer = ask(&self.address, method, path, &[]);
-        (answer.status, answer.text())
+        let response = send(&self.address, method, path, &[]);
+        (response.status, response.text())
     }
 
-    /// Waits for its end, and gives its status and what it logged.
+    /// Waits for the end of the process. Returns its exit status and the complete log.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
-        let status = self.process.wait().expect("it ends");
+        let status = self.process.wait().expect("the process ends");
         (status.code(), self.whole_log())
     }
 
-    /// Ends it, and gives what it logged.
+    /// Kills the process and returns the complete log.
     pub(crate) fn end(mut self) -> String {
-        self.process.kill().expect("it runs");
+        self.process.kill().expect("the process runs");
         self.whole_log()
     }
 }
 
-impl Drop for Served {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Where a line of the log says that the program listens.
+/// The listen address in a line of the log.
 fn address_in(line: &str) -> Option<String> {
     if !line.contains("listening") {
         return None;

@@ -1,4 +1,4 @@
-//! An answer and its bytes.
+//! A response and its bytes.
 
 use std::fmt::Write as _;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::recorded::{self, Recorded, Version};
 
-/// Bytes that are cheap to hand on.
+/// A body that is cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Fixed(&'static [u8]),
@@ -30,23 +30,23 @@ enum Head {
     Made { status: u16, headers: Arc<[(String, String)]> },
 }
 
-/// How the end of a body is told.
+/// How the end of a body is marked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Framing {
     Length,
     Chunked,
 }
 
-/// An answer: a head, recorded or made up, and a body.
+/// A response: a recorded or a made-up head, and a body.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     head: Head,
     pub(crate) body: Body,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn recorded(version: Version, file: &str) -> Self {
-        let recorded = recorded::answer(version, file);
+        let recorded = recorded::response(version, file);
         Self { head: Head::Recorded(recorded), body: Body::Fixed(recorded.body) }
     }
 
@@ -56,7 +56,7 @@ impl Answer {
     }
 
     pub(crate) fn recorded_shared(version: Version, file: &str, body: Arc<[u8]>) -> Self {
-        Self { head: Head::Recorded(recorded::answer(version, file)), body: Body::Shared(body) }
+        Self { head: Head::Recorded(recorded::response(version, file)), body: Body::Shared(body) }
     }
 
     pub(crate) fn made(status: u16, headers: Arc<[(String, String)]>, body: Arc<[u8]>) -> Self {
@@ -67,7 +67,7 @@ impl Answer {
         Self { head: Head::Made { status, headers: Arc::new([]) }, body: Body::Fixed(b"") }
     }
 
-    /// The bytes of the head. The broker sorts its headers, so `connection` goes before the length.
+    /// The bytes of the head. The broker sorts its headers, so `connection` comes before the length.
     pub(crate) fn head(&self, framing: Framing, close: bool) -> Vec<u8> {
         let mut text = String::with_capacity(256);
         let frame = |text: &mut String| {

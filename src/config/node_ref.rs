@@ -1,5 +1,4 @@
-//! A value of the configuration file together with its place in it, so that whoever reads it can say what is
-//! wrong.
+//! A node of the configuration file together with its path, so that its reader can report what is wrong with it.
 //!
 //! Messages never show values, which may be secrets.
 
@@ -9,24 +8,24 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::diagnostics::Diagnostics;
-use super::document::{Kind, Node};
-use super::location::NodePath;
+use super::document::{Node, ScalarKind};
+use super::node_path::NodePath;
 use crate::error_chain::chain;
 
-/// One value, or one key, of the file.
+/// A value or a key of the file.
 #[derive(Clone)]
-pub(super) struct Value<'d> {
+pub(super) struct NodeRef<'d> {
     node: &'d Node,
-    place: NodePath,
-    /// The path to it as people write it, such as `emqx[1].api_url`; empty for the whole file.
+    path: NodePath,
+    /// The path as people write it, such as `emqx[1].api_url`; empty for the whole file.
     name: String,
     diagnostics: &'d Diagnostics,
 }
 
-impl<'d> Value<'d> {
-    /// The whole file.
+impl<'d> NodeRef<'d> {
+    /// Returns the root of the file.
     pub(super) fn root(node: &'d Node, diagnostics: &'d Diagnostics) -> Self {
-        Self { node, place: NodePath::default(), name: String::new(), diagnostics }
+        Self { node, path: NodePath::default(), name: String::new(), diagnostics }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -37,37 +36,43 @@ impl<'d> Value<'d> {
         self.diagnostics
     }
 
-    /// Says what is wrong with this value.
+    /// Reports what is wrong with this node.
     pub(super) fn error(&self, message: impl Display) {
         let message =
             if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
-        self.diagnostics.problem(self.place.clone(), message);
+        self.diagnostics.problem(self.path.clone(), message);
     }
 
-    /// Says what went wrong with what this value names, with all its causes.
+    /// Reports an error with all its causes.
     pub(super) fn error_from(&self, error: &dyn Error) {
         self.error(chain(error));
     }
 
-    /// Says what this value would have to be.
-    pub(super) fn expected<T>(&self, right: impl Display) -> Option<T> {
-        self.error(format_args!("must be {right}"));
+    /// Reports what is wrong with this node, and returns nothing.
+    pub(super) fn refuse<T>(&self, message: impl Display) -> Option<T> {
+        self.error(message);
         None
     }
 
-    /// Whether there is nothing behind the key.
-    pub(super) fn is_null(&self) -> bool {
-        matches!(self.kind(), Some(Kind::Null))
+    /// Reports what this node must be, and returns nothing.
+    pub(super) fn expected<T>(&self, expected: impl Display) -> Option<T> {
+        self.refuse(format_args!("must be {expected}"))
     }
 
-    pub(super) fn kind(&self) -> Option<Kind> {
+    /// Whether this is null, as behind a key without a value.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.kind(), Some(ScalarKind::Null))
+    }
+
+    /// Returns what YAML takes a scalar for; `None` for anything else.
+    pub(super) fn kind(&self) -> Option<ScalarKind> {
         match self.node {
             Node::Scalar(scalar) => Some(scalar.kind),
             Node::Sequence(_) | Node::Mapping(_) | Node::Tagged => None,
         }
     }
 
-    /// The text of a scalar, as it is written; none of anything else.
+    /// Returns the text of a scalar as it is written; `None` for null and for anything else.
     pub(super) fn as_text(&self) -> Option<&'d str> {
         match self.node {
             Node::Scalar(scalar) if !self.is_null() => Some(&scalar.text),
@@ -75,33 +80,32 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// A text that is not empty.
-    pub(super) fn text(&self, right: impl Display) -> Option<&'d str> {
-        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.expected(right))
+    /// Returns a text that is not empty.
+    pub(super) fn text(&self, expected: impl Display) -> Option<&'d str> {
+        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.expected(expected))
     }
 
-    /// A text that is not empty and holds no control characters.
-    pub(super) fn line(&self, right: impl Display) -> Option<&'d str> {
-        let text = self.text(right)?;
+    /// Returns a text that is not empty and contains no control characters.
+    pub(super) fn line(&self, expected: impl Display) -> Option<&'d str> {
+        let text = self.text(expected)?;
         if text.chars().any(char::is_control) {
-            self.error("must not hold control characters");
-            return None;
+            return self.refuse("must not contain control characters");
         }
         Some(text)
     }
 
-    /// The name of a file, which counts from the directory of the configuration.
+    /// Returns the path of the file that this names.
     pub(super) fn file(&self) -> Option<PathBuf> {
         self.line("the name of a file").map(|name| self.diagnostics.resolve(name))
     }
 
-    /// A whole number within a range.
+    /// Returns a whole number within a range.
     pub(super) fn integer<T>(&self, range: &RangeInclusive<T>) -> Option<T>
     where
         T: TryFrom<u64> + PartialOrd + Display,
     {
         let number = match self.kind() {
-            Some(Kind::Integer(number)) => T::try_from(number).ok(),
+            Some(ScalarKind::Integer(number)) => T::try_from(number).ok(),
             _ => None,
         };
         number
@@ -109,14 +113,14 @@ impl<'d> Value<'d> {
             .or_else(|| self.expected(format_args!("a whole number from {} to {}", range.start(), range.end())))
     }
 
-    /// The elements of a list.
-    pub(super) fn elements(&self, right: impl Display) -> Option<Vec<Self>> {
+    /// Returns the elements of a list.
+    pub(super) fn elements(&self, expected: impl Display) -> Option<Vec<Self>> {
         let Node::Sequence(nodes) = self.node else {
-            return self.expected(right);
+            return self.expected(expected);
         };
         let element = |(index, node)| {
             let name = format!("{}[{index}]", self.name);
-            Self { node, place: self.place.value(index), name, diagnostics: self.diagnostics }
+            Self { node, path: self.path.value(index), name, diagnostics: self.diagnostics }
         };
         Some(nodes.iter().enumerate().map(element).collect())
     }
@@ -131,19 +135,19 @@ impl<'d> Value<'d> {
         matches!(self.node, Node::Mapping(_))
     }
 
-    /// The keys and values of a mapping, still under its own name.
-    pub(super) fn entries(&self, right: impl Display) -> Option<Vec<(Self, Self)>> {
+    /// Returns the keys and values of a mapping, each still under the name of the mapping.
+    pub(super) fn entries(&self, expected: impl Display) -> Option<Vec<(Self, Self)>> {
         let Node::Mapping(entries) = self.node else {
-            return self.expected(right);
+            return self.expected(expected);
         };
-        let part = |node, place| Self { node, place, name: self.name.clone(), diagnostics: self.diagnostics };
+        let part = |node, path| Self { node, path, name: self.name.clone(), diagnostics: self.diagnostics };
         let parts = entries.iter().enumerate().map(|(index, (key, value))| {
-            (part(key, self.place.key(index)), part(value, self.place.value(index)))
+            (part(key, self.path.key(index)), part(value, self.path.value(index)))
         });
         Some(parts.collect())
     }
 
-    /// This value, known to people as the one that `key` leads to.
+    /// Returns this node under the name of `key`.
     pub(super) fn under(&self, key: &str) -> Self {
         let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
         Self { name, ..self.clone() }

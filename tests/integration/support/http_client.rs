@@ -1,4 +1,4 @@
-//! Somebody who asks the exporter, over TLS or without, and can be told how.
+//! An HTTP client with full control of TLS and credentials.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,39 +15,39 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersi
 
 use super::{Authority, Leaf};
 
-/// Far more than any answer takes, and less than a hang.
+/// Time limit of each read; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// How to ask.
-pub(crate) struct Asker {
+/// A client of one address.
+pub(crate) struct HttpClient {
     address: String,
     tls: Option<Arc<ClientConfig>>,
     credentials: Option<String>,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
-    /// What was agreed on by ALPN.
+    /// The protocol that ALPN selected.
     pub(crate) protocol: Option<String>,
 }
 
-impl Asker {
-    /// In plain HTTP.
+impl HttpClient {
+    /// A client for plain HTTP.
     pub(crate) fn plain(address: &str) -> Self {
         Self { address: address.to_owned(), tls: None, credentials: None }
     }
 
-    /// Over TLS with a server whose certificate this authority signed, showing a certificate if there is one.
+    /// A client for TLS that trusts this authority and presents this certificate, if any.
     pub(crate) fn tls(address: &str, authority: &Authority, leaf: Option<&Leaf>) -> Self {
-        Self::speaking(rustls::ALL_VERSIONS, address, authority, leaf)
+        Self::tls_versions(rustls::ALL_VERSIONS, address, authority, leaf)
     }
 
-    /// The same, with only these versions of TLS.
-    pub(crate) fn speaking(
+    /// The same with only these TLS versions.
+    pub(crate) fn tls_versions(
         versions: &[&'static SupportedProtocolVersion],
         address: &str,
         authority: &Authority,
@@ -65,13 +65,13 @@ impl Asker {
         Self { address: address.to_owned(), tls: Some(Arc::new(config)), credentials: None }
     }
 
-    /// With a user name and a password.
+    /// The same client with basic authentication.
     pub(crate) fn as_user(&self, user: &str, password: &str) -> Self {
         let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
         self.with_authorization(&format!("Basic {encoded}"))
     }
 
-    /// With this `Authorization`.
+    /// The same client with this `Authorization` header.
     pub(crate) fn with_authorization(&self, authorization: &str) -> Self {
         Self {
             address: self.address.clone(),
@@ -80,7 +80,7 @@ impl Asker {
         }
     }
 
-    /// Asks for a path over a connection of its own.
+    /// Sends a GET over a new connection.
     pub(crate) fn get(&self, path: &str) -> io::Result<Reply> {
         let socket = TcpStream::connect(&self.address)?;
         socket.set_read_timeout(Some(AT_MOST))?;
@@ -100,21 +100,21 @@ impl Asker {
         Ok(reply)
     }
 
-    /// The status of the answer for a path.
+    /// Sends a GET and returns the status.
     pub(crate) fn status(&self, path: &str) -> u16 {
-        self.get(path).expect("an answer").status
+        self.get(path).expect("a response").status
     }
 }
 
 fn exchange<S: Read + Write>(mut stream: S, request: &str) -> io::Result<(Reply, S)> {
     stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    match stream.read_to_end(&mut answer) {
-        Err(error) if error.kind() != ErrorKind::UnexpectedEof || answer.is_empty() => return Err(error),
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof || bytes.is_empty() => return Err(error),
         _ => {}
     }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     let reply = Reply { status, head: head.to_lowercase(), body: body.to_owned(), protocol: None };
     Ok((reply, stream))

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use fake_emqx::{Cut, FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{Cut, FakeEmqx, Fault, Row, Version, When};
 
 use crate::support::{Exporter, Families, Program, config_of, watching};
 
@@ -30,17 +30,17 @@ fn config_watching(fake: &FakeEmqx, more: &str, ids: &[String]) -> String {
 }
 
 /// What a probe of one client says while the broker is in this trouble.
-fn probe_in(when: When, trouble: Trouble, scrape_timeout: &str) -> (FakeEmqx, Families) {
+fn probe_in(when: When, trouble: Fault, scrape_timeout: &str) -> (FakeEmqx, Families) {
     let fake = broker_of(&ids(1));
-    fake.trouble(when, trouble);
+    fake.inject(when, trouble);
     let families = watching(&fake, &["device-0"]).probe_within("broker=LocalEMQX", scrape_timeout);
     (fake, families)
 }
 
 /// What `--check` says of a broker in this trouble.
-fn check_in(trouble: Trouble) -> String {
+fn check_in(trouble: Fault) -> String {
     let fake = broker_of(&ids(1));
-    fake.trouble(When::Any, trouble);
+    fake.inject(When::Any, trouble);
     let run = Program::with_config(&config_watching(&fake, "attempts: 1", &ids(1))).run(&["--check"]);
     assert_eq!(run.status, 2, "{}", run.stderr);
     run.stderr.replace(&fake.address().to_string(), "ADDRESS")
@@ -83,9 +83,9 @@ fn a_name_that_means_nobody() {
 #[test]
 fn silence_is_answered_for_in_time() {
     for trouble in [
-        Trouble::Silent,
-        Trouble::TrickleHead(Duration::from_millis(50)),
-        Trouble::TrickleBody(Duration::from_millis(50)),
+        Fault::Silent,
+        Fault::TrickleHead(Duration::from_millis(50)),
+        Fault::TrickleBody(Duration::from_millis(50)),
     ] {
         let (_fake, families) = probe_in(When::Any, trouble, "2");
         families.assert_nothing_known(&["timeout"]);
@@ -96,7 +96,7 @@ fn silence_is_answered_for_in_time() {
 #[test]
 fn without_prometheus_the_configuration_bounds_silence() {
     let fake = broker_of(&ids(1));
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     let config = config_watching(&fake, "timeout_seconds: 0.2\nattempts: 3", &ids(1));
     let families = Exporter::start(&config).probe("broker=LocalEMQX");
     families.assert_nothing_known(&["timeout"]);
@@ -115,18 +115,18 @@ fn a_connection_that_is_accepted_by_nobody_is_silent() {
 #[test]
 fn broken_answers_stay_unknown_when_every_attempt_breaks() {
     for trouble in [
-        Trouble::CutBody(Cut::Length),
-        Trouble::CutBody(Cut::WithinChunk),
-        Trouble::CutBody(Cut::BeforeLastChunk),
-        Trouble::ResetAfterHead,
-        Trouble::Reset,
-        Trouble::CloseBeforeAnswer,
-        Trouble::raw("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n"),
-        Trouble::raw("<html><body>It works!</body></html>"),
-        Trouble::raw("220 mail.example ESMTP\r\n"),
-        Trouble::raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\ncontent-length: 20\r\n\r\n{}"),
-        Trouble::raw("HTTP/1.1 OK\r\n\r\n"),
-        Trouble::raw(b"\0\x01\x02\x03".repeat(100)),
+        Fault::CutBody(Cut::Length),
+        Fault::CutBody(Cut::WithinChunk),
+        Fault::CutBody(Cut::BeforeLastChunk),
+        Fault::ResetAfterHead,
+        Fault::Reset,
+        Fault::CloseBeforeResponse,
+        Fault::raw("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n"),
+        Fault::raw("<html><body>It works!</body></html>"),
+        Fault::raw("220 mail.example ESMTP\r\n"),
+        Fault::raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\ncontent-length: 20\r\n\r\n{}"),
+        Fault::raw("HTTP/1.1 OK\r\n\r\n"),
+        Fault::raw(b"\0\x01\x02\x03".repeat(100)),
     ] {
         let name = format!("{trouble:?}");
         let (fake, families) = probe_in(When::Any, trouble, "10");
@@ -140,7 +140,7 @@ fn broken_answers_stay_unknown_when_every_attempt_breaks() {
 #[test]
 fn a_broker_that_hangs_up_on_everyone() {
     // Not by a reset: one that comes this early may be the end of connecting as well.
-    let (fake, families) = probe_in(When::Connect, Trouble::CloseBeforeAnswer, "10");
+    let (fake, families) = probe_in(When::Connect, Fault::CloseBeforeResponse, "10");
     families.assert_nothing_known(&["protocol"]);
     assert_eq!(fake.connections(), 3);
 }
@@ -148,9 +148,9 @@ fn a_broker_that_hangs_up_on_everyone() {
 #[test]
 fn pages_of_others_are_no_answer() {
     for trouble in [
-        Trouble::status(200, "text/html", "<html><body>Welcome to nginx!</body></html>"),
-        Trouble::status(200, "text/plain", "pong"),
-        Trouble::status(200, "application/json", ""),
+        Fault::status(200, "text/html", "<html><body>Welcome to nginx!</body></html>"),
+        Fault::status(200, "text/plain", "pong"),
+        Fault::status(200, "application/json", ""),
     ] {
         let (fake, families) = probe_in(When::Any, trouble, "10");
         families.assert_nothing_known(&["decode"]);
@@ -162,7 +162,7 @@ fn pages_of_others_are_no_answer() {
 #[test]
 fn errors_that_do_not_pass_are_told_with_their_status() {
     for status in [500, 502, 503] {
-        let (fake, families) = probe_in(When::Any, Trouble::status(status, "text/plain", "no"), "10");
+        let (fake, families) = probe_in(When::Any, Fault::status(status, "text/plain", "no"), "10");
         families.assert_nothing_known(&["http_status"]);
         let told = families.value("emqx_probe_http_status_code", &[]).map(ToOwned::to_owned);
         assert_eq!(told, Some(status.to_string()));
@@ -172,16 +172,16 @@ fn errors_that_do_not_pass_are_told_with_their_status() {
 
 #[test]
 fn kept_connections_may_be_closed_at_any_time() {
-    for trouble in [Trouble::CloseAtNextRequest, Trouble::CloseAfterAnswer(Duration::ZERO)] {
+    for trouble in [Fault::CloseAtNextRequest, Fault::CloseAfterResponse(Duration::ZERO)] {
         let fake = broker_of(&ids(40));
-        fake.trouble(When::Any, trouble.clone());
+        fake.inject(When::Any, trouble.clone());
         let exporter = Exporter::start(&config_watching(&fake, "attempts: 1", &ids(40)));
         let families = exporter.probe_within("broker=LocalEMQX", "10");
         assert!(families.success(), "{trouble:?}: {:?}", families.reasons());
         assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("40"));
         assert_eq!(families.value("emqx_probe_api_retries", &[]), Some("0"));
         families.assert_in_time();
-        if let Trouble::CloseAtNextRequest = trouble {
+        if let Fault::CloseAtNextRequest = trouble {
             assert!(fake.request_count() > 40, "no request was lost");
         }
     }
@@ -191,8 +191,8 @@ fn kept_connections_may_be_closed_at_any_time() {
 fn a_broker_that_dies_in_the_middle() {
     let fake = broker_of(&ids(20));
     // One after another, so that those it told before are told for sure.
-    fake.trouble(When::Any, Trouble::Healthy.times(12));
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Healthy.times(12));
+    fake.inject(When::Any, Fault::Silent);
     let exporter = Exporter::start(&config_watching(&fake, "concurrency: 1", &ids(20)));
     let families = std::thread::scope(|scope| {
         let probing = scope.spawn(|| exporter.probe_within("broker=LocalEMQX", "10"));
@@ -215,8 +215,8 @@ fn a_broker_that_dies_in_the_middle() {
 #[test]
 fn a_broker_that_restarts_in_the_middle_is_asked_again() {
     let fake = broker_of(&ids(20));
-    fake.trouble(When::Any, Trouble::Healthy.times(12));
-    fake.trouble(When::Any, Trouble::Silent.times(4));
+    fake.inject(When::Any, Fault::Healthy.times(12));
+    fake.inject(When::Any, Fault::Silent.times(4));
     let exporter = Exporter::start(&config_watching(&fake, "", &ids(20)));
     let families = std::thread::scope(|scope| {
         let probing = scope.spawn(|| exporter.probe_within("broker=LocalEMQX", "10"));
@@ -230,8 +230,8 @@ fn a_broker_that_restarts_in_the_middle_is_asked_again() {
 
 /// Asserts that all but the clients of a hung node are told, within the deadline of a scrape of 10 s.
 fn assert_only_hung_are_unknown(fake: &FakeEmqx, more: &str, ids: &[String], hung: &[String]) {
-    fake.keep_requests(false);
-    fake.trouble(When::lookups_of(hung), Trouble::Silent);
+    fake.record_requests(false);
+    fake.inject(When::lookups_of(hung), Fault::Silent);
     let families = Exporter::start(&config_watching(fake, more, ids)).probe_within("broker=LocalEMQX", "10");
     assert_eq!(families.reasons(), ["timeout"]);
     families.assert_in_time();
@@ -265,12 +265,12 @@ fn a_hung_node_with_a_third_of_a_thousand_clients() {
 fn people_are_told_what_happened() {
     let hint = "; if it speaks TLS, api_url must begin with https://";
     for (trouble, said) in [
-        (Trouble::raw("SSH-2.0-OpenSSH\r\n"), format!("protocol: response of ADDRESS is not HTTP/1.1{hint}: ")),
-        (Trouble::Reset, format!("protocol: connection to ADDRESS broke{hint}: ")),
-        (Trouble::CutBody(Cut::Length), "protocol: response cut short after ".to_owned()),
-        (Trouble::CutBody(Cut::WithinChunk), "protocol: response cut short".to_owned()),
-        (Trouble::node_down(), "http_status: HTTP status 500".to_owned()),
-        (Trouble::body("pong"), "decode: unexpected response from EMQX: no valid JSON at line 1".to_owned()),
+        (Fault::raw("SSH-2.0-OpenSSH\r\n"), format!("protocol: response of ADDRESS is not HTTP/1.1{hint}: ")),
+        (Fault::Reset, format!("protocol: connection to ADDRESS broke{hint}: ")),
+        (Fault::CutBody(Cut::Length), "protocol: response cut short after ".to_owned()),
+        (Fault::CutBody(Cut::WithinChunk), "protocol: response cut short".to_owned()),
+        (Fault::node_down(), "http_status: HTTP status 500".to_owned()),
+        (Fault::body("pong"), "decode: unexpected response from EMQX: no valid JSON at line 1".to_owned()),
     ] {
         let stderr = check_in(trouble);
         assert!(stderr.contains(&format!("LocalEMQX: {said}")), "{stderr}");

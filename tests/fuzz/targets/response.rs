@@ -1,5 +1,5 @@
-//! An answer of EMQX: whatever it is, it is read or refused; what is read is what `serde_json` reads, and can be
-//! told to Prometheus.
+//! Decodes arbitrary bytes as a response of EMQX. Decoded values equal those of `serde_json`, and their exposition is
+//! valid.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -18,19 +18,19 @@ use serde_json::Value;
 
 use families::Families;
 
-// The tests' own reader of the exposition, of which little is needed here.
+// The tests' strict parser of the exposition; a part of it is used here.
 #[allow(dead_code)]
 #[path = "../../integration/support/families.rs"]
 mod families;
 
 fuzz_target!(|body: &[u8]| {
-    let clients = read_row(body).into_iter().chain(read_page(body));
-    tell(clients);
+    let clients = decode_row(body).into_iter().chain(decode_page(body));
+    expose(clients);
 });
 
-/// The client of the answer to a lookup.
-fn read_row(body: &[u8]) -> Option<Client> {
-    let row = whole(body, wire::row).ok();
+/// Decodes the response to a lookup.
+fn decode_row(body: &[u8]) -> Option<Client> {
+    let row = decode_all(body, wire::row).ok();
     let state = wire::row(Json { body, is_complete: true }, Groups::STATE).ok();
     if let Some(ClientRow { client, odd_field }) = &row {
         let state = state.expect("fewer groups have no more odd fields").client;
@@ -39,15 +39,15 @@ fn read_row(body: &[u8]) -> Option<Client> {
             (&client.client_id, &client.username, client.connected)
         );
         if let (None, Ok(value)) = (odd_field, serde_json::from_slice(body)) {
-            assert_told(client, &value);
+            assert_decoded(client, &value);
         }
     }
     row.map(|row| row.client)
 }
 
-/// The clients of the answer to a list request.
-fn read_page(body: &[u8]) -> Vec<Client> {
-    let Ok(page) = whole(body, |json, groups| wire::page(json, groups, 10_000)) else {
+/// Decodes the response to a list request.
+fn decode_page(body: &[u8]) -> Vec<Client> {
+    let Ok(page) = decode_all(body, |json, groups| wire::page(json, groups, 10_000)) else {
         return Vec::new();
     };
     let value = serde_json::from_slice::<Value>(body).ok();
@@ -60,7 +60,7 @@ fn read_page(body: &[u8]) -> Vec<Client> {
             Ok(ClientRow { client, odd_field }) => {
                 assert_eq!(client_id.as_deref(), Some(&*client.client_id));
                 if let (None, Some(rows)) = (odd_field, rows) {
-                    assert_told(&client, &rows[index]);
+                    assert_decoded(&client, &rows[index]);
                 }
                 clients.push(client);
             }
@@ -70,32 +70,35 @@ fn read_page(body: &[u8]) -> Vec<Client> {
     clients
 }
 
-/// Reads everything there is to read. Whether a body is known to be whole changes only what is said of a bad one.
-fn whole<T, E: std::error::Error>(body: &[u8], read: fn(Json<'_>, Groups) -> Result<T, E>) -> Result<T, E> {
+/// Decodes all groups. Whether a body is known to be complete changes only the error of a bad one.
+fn decode_all<T, E: std::error::Error>(
+    body: &[u8],
+    decode: fn(Json<'_>, Groups) -> Result<T, E>,
+) -> Result<T, E> {
     let all = Group::ALL.into_iter().collect();
-    let cut = read(Json { body, is_complete: false }, all);
-    let whole = read(Json { body, is_complete: true }, all);
-    assert_eq!(cut.is_ok(), whole.is_ok());
-    for error in cut.as_ref().err().into_iter().chain(whole.as_ref().err()) {
+    let incomplete = decode(Json { body, is_complete: false }, all);
+    let complete = decode(Json { body, is_complete: true }, all);
+    assert_eq!(incomplete.is_ok(), complete.is_ok());
+    for error in incomplete.as_ref().err().into_iter().chain(complete.as_ref().err()) {
         assert!(!error.to_string().is_empty());
     }
-    whole
+    complete
 }
 
-/// Fails unless `serde_json` reads the same of a row.
-fn assert_told(client: &Client, row: &Value) {
+/// Asserts that `serde_json` decodes the same values from a row.
+fn assert_decoded(client: &Client, row: &Value) {
     assert_eq!(row["clientid"].as_str(), Some(&*client.client_id));
     assert_eq!(row["connected"].as_bool(), Some(client.connected));
     assert_eq!(row["username"].as_str(), client.username.as_deref());
-    let queue = client.queue.as_ref().expect("the queue was asked for");
+    let queue = client.queue.as_ref().expect("a requested group");
     assert_eq!(row["mqueue_len"].as_u64(), queue.mqueue);
-    let session = client.session.as_ref().expect("the session was asked for");
+    let session = client.session.as_ref().expect("a requested group");
     assert_eq!(row["proto_name"].as_str(), session.protocol_name.as_deref());
     assert_eq!(row["connected_at"].is_string(), session.connected_at.is_some());
 }
 
-/// Tells the clients, each once, and reads what was told.
-fn tell(clients: impl Iterator<Item = Client>) {
+/// Writes the exposition of the clients, each once, and parses it.
+fn expose(clients: impl Iterator<Item = Client>) {
     let mut by_id = BTreeMap::<Arc<str>, Client>::new();
     for client in clients {
         let known = by_id.remove(&client.client_id);
@@ -103,14 +106,14 @@ fn tell(clients: impl Iterator<Item = Client>) {
         by_id.insert(Arc::clone(&client.client_id), client);
     }
     let expected: Vec<_> = by_id.keys().cloned().collect();
-    let told = |(client_id, client)| ProbedClient {
+    let probed = |(client_id, client)| ProbedClient {
         identity: ClientIdentity::Listed(client_id),
         status: ClientStatus::Known(client),
     };
     let outcome = Outcome {
         broker: "LocalEMQX".to_owned(),
         groups: Group::ALL.into_iter().collect(),
-        clients: by_id.into_iter().map(told).collect(),
+        clients: by_id.into_iter().map(probed).collect(),
         is_complete: true,
         failures: Failures::default(),
         requests: RequestStats::default(),
@@ -119,7 +122,7 @@ fn tell(clients: impl Iterator<Item = Client>) {
     };
     let text: Vec<u8> = Exposition::new(outcome).flatten().collect();
     let families = Families::parse(str::from_utf8(&text).expect("the exposition is UTF-8"));
-    let told = families.all("emqx_mqtt_client_connected", &[]);
-    let told: Vec<_> = told.iter().map(|sample| sample.labels["client_id"].as_str()).collect();
-    assert_eq!(told, expected.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    let samples = families.all("emqx_mqtt_client_connected", &[]);
+    let exposed: Vec<_> = samples.iter().map(|sample| sample.labels["client_id"].as_str()).collect();
+    assert_eq!(exposed, expected.iter().map(AsRef::as_ref).collect::<Vec<_>>());
 }

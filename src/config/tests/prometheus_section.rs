@@ -7,7 +7,7 @@ fn settings(lines: &str) -> PrometheusSettings {
     good(&format!("{BROKER}prometheus: {lines}\n")).prometheus
 }
 
-fn told(lines: &str) -> String {
+fn message(lines: &str) -> String {
     broker_problem(&format!("prometheus: {lines}\n"))
 }
 
@@ -32,7 +32,7 @@ fn settings_are_read() {
 }
 
 #[test]
-fn wrong_settings_are_told() {
+fn wrong_settings_are_reported() {
     for (wrong, problem) in [
         ("[]", "6:13: prometheus: must be a mapping of address, port, collect and offline_after"),
         (
@@ -56,13 +56,13 @@ fn wrong_settings_are_told() {
              address",
         ),
         ("{collect: [[]]}", "6:24: prometheus.collect[0]: must be the name of a metric group"),
-        ("{collect: [queue, queue]}", "6:31: prometheus.collect[1]: is in this list already"),
+        ("{collect: [queue, queue]}", "6:31: prometheus.collect[1]: duplicate entry"),
         (
             "{offline_after: 0}",
             "6:29: prometheus.offline_after: must be a duration such as 15m, 1h30m or 7d, longer than 0 (units y, w, \
              d, h, m, s and ms, in this order)",
         ),
     ] {
-        assert_eq!(told(wrong), problem);
+        assert_eq!(message(wrong), problem);
     }
 }

@@ -107,40 +107,42 @@ monitored_clients:
         config.brokers[0].clients.iter().map(|client| client.offline_after.as_secs()).collect();
     assert_eq!(seconds, [5400, 3600]);
 
-    let told = "7:43: monitored_clients[0].offline_after: must be a duration such as 15m, 1h30m or 7d, longer than 0 \
+    let message = "7:43: monitored_clients[0].offline_after: must be a duration such as 15m, 1h30m or 7d, longer than 0 \
                 (units y, w, d, h, m, s and ms, in this order)";
     for wrong in ["0", "0s", "5", "1m1h", "x", "[1h]", "true"] {
-        assert_eq!(client_problem(&format!("{{alias: a, client_id: b, offline_after: {wrong}}}")), told);
+        assert_eq!(client_problem(&format!("{{alias: a, client_id: b, offline_after: {wrong}}}")), message);
     }
 }
 
 #[test]
-fn what_a_client_needs_is_asked_for() {
+fn required_keys_of_a_client_are_reported() {
     assert_eq!(
         problems(&format!("{BROKER}monitored_clients:\n- {{}}\n- text\n")),
         [
-            "7:3: monitored_clients[0]: alias is missing: a name for this client, of your own choice",
-            "7:3: monitored_clients[0]: client_id is missing: the MQTT client ID",
+            "7:3: monitored_clients[0]: alias is missing; expected a name of your choice for this client",
+            "7:3: monitored_clients[0]: client_id is missing; expected the MQTT client ID",
             "8:3: monitored_clients[1]: must be a mapping with alias and client_id",
         ]
     );
     assert_eq!(
         client_problem("{alias: '', client_id: b}"),
-        "7:11: monitored_clients[0].alias: must be a name for this client, of your own choice"
+        "7:11: monitored_clients[0].alias: must be a name of your choice for this client"
     );
     assert_eq!(
         client_problem("{alias: \"a\\tb\", client_id: b}"),
-        "7:11: monitored_clients[0].alias: must not hold control characters"
+        "7:11: monitored_clients[0].alias: must not contain control characters"
     );
     for wrong in ["''", "~", "", "[x]", "!include x"] {
         assert_eq!(
-            client_problem(&format!("{{alias: a, client_id: {wrong}}}")).split_once(' ').map(|(_, told)| told),
+            client_problem(&format!("{{alias: a, client_id: {wrong}}}"))
+                .split_once(' ')
+                .map(|(_, message)| message),
             Some("monitored_clients[0].client_id: must be the MQTT client ID")
         );
     }
     assert_eq!(
         client_problem("{alias: a, client_id: \"a\\0b\"}"),
-        "7:25: monitored_clients[0].client_id: must be without NUL: MQTT does not allow it"
+        "7:25: monitored_clients[0].client_id: must not contain NUL, which MQTT forbids"
     );
     assert_eq!(
         problem(&format!("{BROKER}monitored_clients: {{alias: a, client_id: b}}\n")),
@@ -149,8 +151,8 @@ fn what_a_client_needs_is_asked_for() {
 }
 
 #[test]
-fn clients_are_told_apart_on_each_broker() {
-    let unique = |what| format!("must be unique: another client of the same broker has this {what}");
+fn clients_have_unique_names_on_each_broker() {
+    let unique = |what| format!("duplicate {what}; another client of the same broker has it");
     assert_eq!(
         problem_of_two_brokers(
             "- {alias: a, client_id: 1, brokers: A}\n- {alias: a, client_id: 2, brokers: '*'}\n"
@@ -173,26 +175,35 @@ fn clients_are_told_apart_on_each_broker() {
 
 #[test]
 fn brokers_of_a_client_exist() {
-    let told = |brokers: &str| problem_of_two_brokers(&format!("- {{alias: a, client_id: 1{brokers}}}\n"));
+    let message = |brokers: &str| problem_of_two_brokers(&format!("- {{alias: a, client_id: 1{brokers}}}\n"));
     let right = "a list of broker aliases, or \"*\" for all brokers";
-    assert_eq!(told(""), format!("11:3: monitored_clients[0]: brokers is missing: {right}"));
-    assert_eq!(told(", brokers: {}"), format!("11:37: monitored_clients[0].brokers: must be {right}"));
-    assert_eq!(told(", brokers: [[]]"), format!("11:38: monitored_clients[0].brokers[0]: must be {right}"));
+    assert_eq!(message(""), format!("11:3: monitored_clients[0]: brokers is missing; expected {right}"));
+    assert_eq!(message(", brokers: {}"), format!("11:37: monitored_clients[0].brokers: must be {right}"));
+    assert_eq!(message(", brokers: [[]]"), format!("11:38: monitored_clients[0].brokers[0]: must be {right}"));
     assert_eq!(
-        told(", brokers: []"),
-        "11:37: monitored_clients[0].brokers: must not be empty: a client is watched on some broker, or on all (\"*\")"
+        message(", brokers: []"),
+        "11:37: monitored_clients[0].brokers: must not be empty; name brokers, or write \"*\" for all"
     );
-    assert_eq!(told(", brokers: C"), "11:37: monitored_clients[0].brokers: there is no broker \"C\"");
-    assert_eq!(told(", brokers: [A, b]"), "11:41: monitored_clients[0].brokers[1]: there is no broker \"b\"");
-    assert_eq!(told(", brokers: [A, A]"), "11:41: monitored_clients[0].brokers[1]: is in this list already");
     assert_eq!(
-        told(", brokers: [A, '*']"),
-        "11:41: monitored_clients[0].brokers[1]: must be alone in the list: * stands for all brokers"
+        message(", brokers: C"),
+        "11:37: monitored_clients[0].brokers: unknown broker \"C\"; configured brokers: A, B"
+    );
+    assert_eq!(
+        message(", brokers: [A, b]"),
+        "11:41: monitored_clients[0].brokers[1]: unknown broker \"b\"; configured brokers: A, B"
+    );
+    assert_eq!(message(", brokers: [A, A]"), "11:41: monitored_clients[0].brokers[1]: duplicate entry");
+    assert_eq!(
+        message(", brokers: [A, '*']"),
+        "11:41: monitored_clients[0].brokers[1]: \"*\" means all brokers and must be the only entry"
     );
     let long = "x".repeat(100);
     assert_eq!(
-        told(&format!(", brokers: {long}")),
-        format!("11:37: monitored_clients[0].brokers: there is no broker \"{}\"...", &long[..60])
+        message(&format!(", brokers: {long}")),
+        format!(
+            "11:37: monitored_clients[0].brokers: unknown broker \"{}\"...; configured brokers: A, B",
+            &long[..60]
+        )
     );
 }
 
@@ -202,7 +213,7 @@ fn a_broker_that_could_not_be_read_is_not_called_unknown() {
         "{}monitored_clients: [{{alias: a, client_id: 1, brokers: B}}]\n",
         TWO_BROKERS.replace("alias: B", "alias: ")
     );
-    assert_eq!(problem(&text), "6:9: emqx[1].alias: must be a name for this broker, of your own choice");
+    assert_eq!(problem(&text), "6:9: emqx[1].alias: must be a name of your choice for this broker");
     let text =
         format!("{TWO_BROKERS}  attempts: 0\nmonitored_clients: [{{alias: a, client_id: 1, brokers: B}}]\n");
     assert_eq!(problem(&text), "10:13: emqx[1].attempts: must be a whole number from 1 to 10");
@@ -210,7 +221,7 @@ fn a_broker_that_could_not_be_read_is_not_called_unknown() {
         problem(
             "emqx: []\nmonitored_clients: [{alias: a, client_id: 1}, {alias: b, client_id: 2, brokers: B}]\n"
         ),
-        "1:7: emqx: must not be empty: there is no broker to ask"
+        "1:7: emqx: must not be empty; configure at least one broker"
     );
 }
 
@@ -220,18 +231,18 @@ fn a_client_id_can_be_looked_up() {
     let client = |id: &str| format!("{BROKER}monitored_clients: [{{alias: a, client_id: \"{id}\"}}]\n");
     good(&client(&"a".repeat(7969)));
     good(&client(&format!("{}-._~", "/".repeat(2655))));
-    let told = |length: usize| {
+    let message = |length: usize| {
         format!(
-            "6:43: monitored_clients[0].client_id: must be shorter: to look it up on \"A\" takes a request line of \
+            "6:43: monitored_clients[0].client_id: too long to look up on broker \"A\": its request line would have \
              {length} bytes, and EMQX reads at most 8000"
         )
     };
-    assert_eq!(problem(&client(&"a".repeat(7970))), told(8001));
-    assert_eq!(problem(&client(&"/".repeat(2658))), told(8005));
-    assert_eq!(problem(&client(&"é".repeat(1329))), told(8005));
+    assert_eq!(problem(&client(&"a".repeat(7970))), message(8001));
+    assert_eq!(problem(&client(&"/".repeat(2658))), message(8005));
+    assert_eq!(problem(&client(&"é".repeat(1329))), message(8005));
     assert_eq!(
         problem(&client(&"a".repeat(65_536))),
-        "6:43: monitored_clients[0].client_id: must be at most 65535 bytes: MQTT allows no more"
+        "6:43: monitored_clients[0].client_id: too long; MQTT allows at most 65535 bytes"
     );
 }
 
