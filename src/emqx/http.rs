@@ -190,18 +190,15 @@ impl Http {
 
     /// Returns the error for a connection that could not be made.
     fn connect_error(&self, phase: ConnectPhase, error: io::Error) -> RequestError {
-        let (address, source) = (self.address.clone(), Box::new(error));
+        let address = self.address.clone();
         match phase {
-            ConnectPhase::Resolve => RequestError::Dns { host: self.transport.host().to_string(), source },
-            ConnectPhase::Connect => RequestError::Connect { address, source },
-            ConnectPhase::Tls | ConnectPhase::Established if is_plaintext_response(&source) => {
-                RequestError::Tls {
-                    address,
-                    source: format!("{source}; if it speaks plain HTTP, api_url must begin with http://")
-                        .into(),
-                }
+            ConnectPhase::Resolve => {
+                RequestError::Dns { host: self.transport.host().to_string(), source: Box::new(error) }
             }
-            ConnectPhase::Tls | ConnectPhase::Established => RequestError::Tls { address, source },
+            ConnectPhase::Connect => RequestError::Connect { address, source: Box::new(error) },
+            ConnectPhase::Tls | ConnectPhase::Established => {
+                RequestError::Tls { address, source: tls_cause(error) }
+            }
         }
     }
 
@@ -239,9 +236,13 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Returns whether the peer sent something else than TLS records, as a plain HTTP server does.
-fn is_plaintext_response(error: &io::Error) -> bool {
-    matches!(tls_error(error), Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+/// Returns why a TLS handshake failed.
+fn tls_cause(error: io::Error) -> Box<dyn Error + Send + Sync> {
+    // The peer sent something else than TLS records, as a plain HTTP server does.
+    if let Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) = tls_error(&error) {
+        return format!("{error}; if it speaks plain HTTP, api_url must begin with http://").into();
+    }
+    Box::new(error)
 }
 
 /// Returns host and port in the form that the HTTP library keys its connections by.

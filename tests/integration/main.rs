@@ -23,6 +23,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod names;
 mod pages;
 mod prometheus;
 mod properties;

@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 /// The program with a configuration file.
 pub(crate) struct Program {
     config: NamedTempFile,
+    environment: Vec<(String, String)>,
 }
 
 /// Exit status and output of a finished program.
@@ -23,7 +24,13 @@ impl Program {
     pub(crate) fn with_config(config: &str) -> Self {
         let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
         file.write_all(config.as_bytes()).expect("a temporary file takes text");
-        Self { config: file }
+        Self { config: file, environment: Vec::new() }
+    }
+
+    /// Adds a variable to the environment of the program.
+    pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The path of the configuration file.
@@ -35,6 +42,7 @@ impl Program {
     pub(crate) fn command(&self) -> Command {
         let mut command = bare_command();
         command.args(["--cfg", self.config_path()]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
