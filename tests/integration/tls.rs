@@ -282,6 +282,13 @@ fn certificates_are_accepted_or_refused_as_their_makers_expect() {
             "FIX/self-signed.pem",
             Some("is not valid for 127.0.0.1, only for localhost"),
         ),
+        ("self-signed-cn-only", "localhost", "FIX/self-signed-cn-only.pem", None),
+        (
+            "self-signed-cn-only",
+            "127.0.0.1",
+            "FIX/self-signed-cn-only.pem",
+            Some("is not valid for 127.0.0.1, only for localhost"),
+        ),
         ("self-signed-client", "localhost", "FIX/self-signed-client.pem", Some("extended key usage")),
         ("rsa", "localhost", "FIX/with-text.pem", None),
     ] {
