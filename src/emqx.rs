@@ -211,14 +211,14 @@ impl EmqxApi {
         Response { answer, exchange }
     }
 
-    /// Returns whether data was received that no request asked for, since the start or the last
-    /// [`reconnect`](Self::reconnect). Responses received before then may belong to other requests.
+    /// Returns whether any response so far may have belonged to another request: data was received that no request asked
+    /// for, on a connection that serves several. Never true after [`reconnect`](Self::reconnect).
     #[must_use]
     pub fn saw_unsolicited_bytes(&self) -> bool {
         self.http.saw_unsolicited_bytes()
     }
 
-    /// Sends all further requests over new connections.
+    /// Sends each further request over a new connection of its own, on which no response can belong to another request.
     pub fn reconnect(&self) {
         self.http.reconnect();
     }

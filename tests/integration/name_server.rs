@@ -1,5 +1,6 @@
 //! `--check` with a name server that never answers.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -93,6 +94,14 @@ fn a_signal_ends_the_program() {
     wait_for_thread(&child);
     send_signal(&child, Signal::TERM);
     assert_eq!(end(child).status, 2);
+
+    let mut command = program.command();
+    command.args(["check", "--timeout", "3600"]).env("LD_PRELOAD", library(resolver.path()));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+    wait_for_thread(&child);
+    send_signal(&child, Signal::INT);
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()), "without --watch, Ctrl-C kills it");
 }
 
 /// Waits until the program resolves the name, on a thread called `blocking`.

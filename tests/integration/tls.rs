@@ -540,3 +540,19 @@ fn kept_tls_connections_can_close_at_any_time() {
     assert!(families.success(), "{:?}", families.reasons());
     assert!(broker.fake.request_count() > 30, "no request was lost");
 }
+
+#[test]
+fn a_body_without_a_length_may_end_without_the_end_of_tls() {
+    for (body, told) in
+        [("{\"clientid\":\"device\",\"connected\":true}", true), ("{\"clientid\":\"device\"", false)]
+    {
+        let broker = TlsBroker::new();
+        let response = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}");
+        broker.fake.inject(When::Any, Fault::raw(response));
+        let families = broker.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "10");
+        assert_eq!(families.success(), told);
+        if !told {
+            families.assert_nothing_known(&["protocol"]);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use super::*;
 use crate::client::Group;
@@ -15,7 +15,7 @@ fn message(lines: &str) -> String {
 fn there_are_defaults() {
     let default = settings("");
     assert_eq!(default, settings("{}"));
-    assert_eq!((default.address, default.port), (Ipv4Addr::UNSPECIFIED.into(), 9671));
+    assert_eq!((default.address, default.port), (Ipv6Addr::UNSPECIFIED.into(), 9671));
     assert_eq!(
         default.collect.iter().collect::<Vec<_>>(),
         [Group::State, Group::Session, Group::Queue, Group::Traffic]

@@ -10,6 +10,7 @@ mod pki;
 mod program;
 mod prometheus;
 mod raw_server;
+mod resolver;
 mod server_process;
 mod terminal;
 
@@ -23,5 +24,6 @@ pub(crate) use pki::{Authority, FIXTURES, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command, send_signal};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
 pub(crate) use raw_server::{RawServer, Step};
+pub(crate) use resolver::with_resolver;
 pub(crate) use server_process::ServerProcess;
 pub(crate) use terminal::{Terminal, run_in_terminal};
