@@ -14,6 +14,7 @@
 //! cli -> table (columns to sort by), config (the default file)
 //! server, server/pages -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
+//! tls -> certificate (what a certificate states)
 //! server, check/watch -> signals
 //! probe, server, tls -> blocking (names, files and reloads, on detached threads)
 //! ```
