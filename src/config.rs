@@ -33,6 +33,7 @@ pub use self::prometheus::PrometheusSettings;
 pub use self::secret::{Secret, SecretError, SecretFault};
 
 use self::diagnostics::Diagnostics;
+use self::document::Document;
 use self::mapping::Mapping;
 use self::node_ref::NodeRef;
 use self::redacted::RedactedConfig;
@@ -88,10 +89,7 @@ impl Config {
     /// # Errors
     /// All problems of the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let root = document::read(text).map_err(|error| ConfigError::syntax(path, error))?;
-        let diagnostics = Diagnostics::new(path);
-        let config = read(&NodeRef::root(&root, &diagnostics));
-        let warnings = diagnostics.conclude(path, text)?;
+        let (config, warnings) = read_document(text, path, read)?;
         Ok(Self { warnings, ..config })
     }
 
@@ -126,12 +124,29 @@ impl Config {
     }
 }
 
+/// Parses `text` as the file at `path` and reads it with `read`. Returns what that read, and the warnings.
+///
+/// # Errors
+/// A text that is no YAML document, or the problems that `read` reported.
+fn read_document<T>(
+    text: &str,
+    path: &Path,
+    read: impl FnOnce(&NodeRef<'_>) -> T,
+) -> Result<(T, Vec<String>), ConfigError> {
+    let document = Document::parse(text).map_err(|error| ConfigError::syntax(path, error))?;
+    let diagnostics = Diagnostics::new(path);
+    let value = read(&NodeRef::root(document.root(), &diagnostics));
+    let warnings = diagnostics.conclude(path, &document)?;
+    Ok((value, warnings))
+}
+
 /// Reads what can be read of a configuration, and reports the rest.
 fn read(root: &NodeRef<'_>) -> Config {
     const EXPECTED: &str = "a mapping of emqx, monitored_clients and prometheus";
     let Some(mut mapping) = Mapping::open(root, EXPECTED) else {
         return Config { brokers: Vec::new(), prometheus: PrometheusSettings::default(), warnings: Vec::new() };
     };
+    mapping.ignore_extensions();
     let emqx = mapping.required("emqx", "the broker to ask, or a list of brokers");
     let monitored_clients = mapping.optional("monitored_clients");
     let (prometheus, offline_after) = prometheus::read(mapping.optional("prometheus"));

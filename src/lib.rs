@@ -19,6 +19,7 @@
 //! ```
 
 mod blocking;
+mod certificate;
 pub mod check;
 pub mod cli;
 pub mod client;

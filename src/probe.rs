@@ -15,6 +15,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +24,7 @@ use crate::config::Broker;
 use crate::emqx::{Access, EmqxApi, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
+use crate::tls::BrokerTls;
 use listing::Listing;
 pub use progress::Progress;
 use recorder::Recorder;
@@ -124,7 +126,17 @@ impl BrokerRun<'_> {
         match targets {
             Targets::Watched(clients) => {
                 let mut plan = Watching::new(clients, self.groups, self.deadline, progress);
-                let ended = self.run(plan.first(), &mut plan, recorder).await;
+                let mut ended = self.run(plan.first(), &mut plan, recorder).await;
+                if self.api.saw_unsolicited_bytes() {
+                    let doubted = plan.doubt_absences();
+                    if ended.is_none() && !doubted.is_empty() {
+                        self.api.reconnect();
+                        ended = self.run(doubted, &mut plan, recorder).await;
+                    }
+                    if self.api.saw_unsolicited_bytes() {
+                        plan.withdraw_absences();
+                    }
+                }
                 plan.finish(ended, &mut findings);
             }
             Targets::All => {
@@ -187,32 +199,39 @@ fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
     findings
 }
 
+/// A TLS configuration and the server name to verify, where it is not the URL's host.
+type TlsAccess = (Arc<ClientConfig>, Option<String>);
+
 /// Reads the secrets and the TLS files, and prepares the connections.
 async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
+    let tls = match &broker.tls {
+        Some(tls) => Some(current_tls(tls, deadline).await?),
+        None => None,
+    };
     let access = if broker.reads_files() {
         let reading = Arc::clone(broker);
         // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
-        timeout_at(deadline, spawn_blocking(move || access(&reading)))
+        timeout_at(deadline, spawn_blocking(move || access(&reading, tls)))
             .await
-            .map_err(|_| {
-                (
-                    FailureReason::Config,
-                    "the files of secrets and certificates could not be read in time".into(),
-                )
-            })?
+            .map_err(|_| (FailureReason::Config, "the secret files could not be read in time".into()))?
             .map_err(|error| (FailureReason::Config, chain(&error)))?
     } else {
-        access(broker)
+        access(broker, tls)
     };
     let access = access.map_err(|error| (FailureReason::Config, chain(error.as_ref())))?;
     EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
 }
 
-fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
-    let tls = match &broker.tls {
-        Some(tls) => Some((tls.current()?, tls.server_name().map(ToOwned::to_owned))),
-        None => None,
-    };
+/// Returns the TLS configuration of a broker as its files are now, and the server name to verify.
+async fn current_tls(tls: &BrokerTls, deadline: Instant) -> Result<TlsAccess, (FailureReason, String)> {
+    match timeout_at(deadline, tls.current()).await {
+        Ok(Ok(config)) => Ok((config, tls.server_name().map(ToOwned::to_owned))),
+        Ok(Err(error)) => Err((FailureReason::Config, chain(error.as_ref()))),
+        Err(_) => Err((FailureReason::Config, "the TLS files could not be read in time".to_owned())),
+    }
+}
+
+fn access(broker: &Broker, tls: Option<TlsAccess>) -> Result<Access, Box<dyn Error + Send + Sync>> {
     Ok(Access {
         api_url: broker.api_url.clone(),
         api_key: broker.api_key.read_key()?,

@@ -1,22 +1,33 @@
 //! TLS towards a broker, loaded from the files of the configuration and loaded again when they change.
 
+mod failure;
 mod pem;
+mod system;
 mod verifier;
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore, crypto};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{self, CryptoProvider};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, InconsistentKeys};
+use tracing::warn;
 
+use crate::blocking::Blocking;
+use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;
 
-pub(crate) use self::pem::{read_certificates, read_private_key, read_roots};
-pub(crate) use self::verifier::AnyCertificate;
+use self::failure::explain;
+pub(crate) use self::failure::explain_io;
+use self::pem::Block;
+pub(crate) use self::pem::{read_certificates, read_private_key, read_trusted};
+pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
 /// The TLS settings of a broker, as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TlsSettings {
     /// Which certificates of the broker are accepted.
     pub trust: Trust,
@@ -27,18 +38,18 @@ pub struct TlsSettings {
 }
 
 /// Which certificates of a broker are accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Those issued by the certificate authorities of the operating system.
     System,
-    /// Those issued by the certificate authorities in this PEM file.
+    /// Those in this PEM file, and those issued by the certificate authorities in it.
     CaFile(PathBuf),
     /// Every certificate: nothing is verified.
     SkipVerify,
 }
 
 /// A certificate and its private key, both in PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CertFiles {
     /// The certificate chain, the end-entity certificate first.
     pub cert_file: PathBuf,
@@ -57,13 +68,20 @@ pub enum TlsError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A file is not PEM, or contains something other than it should.
-    #[error("{} is not a usable PEM file", path.display())]
-    Pem {
+    /// The thread that should have read the files failed.
+    #[error("cannot read the TLS files")]
+    Thread(#[source] io::Error),
+    /// A block of a PEM file cannot be read.
+    #[error("{}:{line}: the {label} that begins here cannot be read: {reason}", path.display())]
+    UnreadableBlock {
         /// The file.
         path: PathBuf,
+        /// The line of the file, from 1.
+        line: usize,
+        /// What the block says it is, such as `CERTIFICATE`.
+        label: String,
         /// What is wrong with it.
-        source: rustls::pki_types::pem::Error,
+        reason: String,
     },
     /// A PEM file without a certificate.
     #[error("{} holds no certificate; it must be a PEM file with at least one", path.display())]
@@ -71,13 +89,25 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
+    /// A PEM file without a private key.
+    #[error("{} holds no private key; it must be a PEM file with one", path.display())]
+    NoPrivateKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A private key that only a password opens.
+    #[error("the private key in {} is encrypted; `openssl pkey -in KEY -out DECRYPTED` decrypts it", path.display())]
+    EncryptedKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The certificate and the key do not belong together, or are of an unsupported kind.
-    #[error("{} and {} are not a usable pair of certificate and key", files.cert_file.display(), files.key_file.display())]
+    #[error("{} and {} are not a usable pair of certificate and key: {reason}", files.cert_file.display(), files.key_file.display())]
     CertAndKey {
         /// The pair.
         files: CertFiles,
-        /// The error of the TLS library.
-        source: rustls::Error,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The operating system has no certificate authorities.
     #[error("this system has no certificate authorities; install ca-certificates or name a CA file")]
@@ -86,33 +116,59 @@ pub enum TlsError {
     #[error("the server name must be a DNS name or an IP address")]
     ServerName,
     /// The TLS library refused its own defaults.
-    #[error("TLS cannot be set up")]
-    Unsupported(#[from] rustls::Error),
+    #[error("TLS cannot be set up: {reason}")]
+    Unsupported {
+        /// The error of the TLS library.
+        reason: String,
+    },
+}
+
+impl TlsError {
+    fn unreadable_block(path: &Path, block: &Block<'_>, reason: String) -> Self {
+        Self::UnreadableBlock { path: path.to_owned(), line: block.line, label: block.label.to_owned(), reason }
+    }
+
+    /// Returns the error for a certificate and key that the TLS library does not accept.
+    pub(crate) fn cert_and_key(files: &CertFiles, error: &rustls::Error) -> Self {
+        Self::CertAndKey { files: files.clone(), reason: explain(error) }
+    }
 }
 
 /// TLS towards one broker, shared by its probes so that TLS sessions are resumed.
 #[derive(Debug)]
-pub struct BrokerTls {
+pub struct BrokerTls(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     settings: TlsSettings,
     loaded: Mutex<Arc<Loaded>>,
 }
 
-impl PartialEq for BrokerTls {
-    /// Compares the settings. The contents of the files may change at any time.
-    fn eq(&self, other: &Self) -> bool {
-        self.settings == other.settings
-    }
-}
-
-/// The configuration of the TLS library, and the files it was made from.
+/// The configuration of the TLS library, and what it was made from.
 #[derive(Debug)]
 struct Loaded {
     config: Arc<ClientConfig>,
     files: WatchedFiles,
+    /// The authorities of the operating system, where these are trusted.
+    system: Option<Arc<TrustedCertificates>>,
+    warnings: Vec<String>,
+}
+
+/// The result of reading changed files, shared by the probes that wait for it.
+type Current = Result<Arc<ClientConfig>, Arc<TlsError>>;
+
+/// Reads of TLS files that are under way, one for each combination of files.
+static READS: LazyLock<Blocking<TlsSettings, Current>> = LazyLock::new(Blocking::new);
+
+impl PartialEq for BrokerTls {
+    /// Compares the settings. The contents of the files may change at any time.
+    fn eq(&self, other: &Self) -> bool {
+        self.settings() == other.settings()
+    }
 }
 
 impl BrokerTls {
-    /// Reads the files, so that a bad one is found when the configuration is loaded.
+    /// Reads the files, so that a bad one is found when the configuration is loaded. It blocks on them.
     ///
     /// # Errors
     /// A file that cannot be read or contains no certificate or key, a pair that does not match, a server name that
@@ -122,77 +178,123 @@ impl BrokerTls {
             ServerName::try_from(name.as_str()).map_err(|_| TlsError::ServerName)?;
         }
         let loaded = Arc::new(Loaded::read(&settings)?);
-        Ok(Self { settings, loaded: Mutex::new(loaded) })
+        Ok(Self(Arc::new(Shared { settings, loaded: Mutex::new(loaded) })))
     }
 
-    /// Returns the configuration for a new probe, and reads files that have changed. It blocks on these files.
+    /// What is odd about the files, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.lock().warnings.clone()
+    }
+
+    /// Returns the configuration for a new probe, after reading files that have changed.
     ///
     /// # Errors
     /// As of [`BrokerTls::load`].
-    pub fn current(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        // Not locked while files are read, so that nobody waits for a hung disk twice.
+    pub async fn current(&self) -> Current {
+        let shared = Arc::clone(&self.0);
+        let read = READS.run(self.0.settings.clone(), move || shared.current().map_err(Arc::new));
+        read.await.map_err(|error| Arc::new(TlsError::Thread(error)))?
+    }
+
+    /// The name to verify and to send by SNI, where it is not the URL's host.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.0.settings.server_name.as_deref()
+    }
+
+    /// The settings it was loaded from.
+    #[must_use]
+    pub fn settings(&self) -> &TlsSettings {
+        &self.0.settings
+    }
+}
+
+impl Shared {
+    fn current(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let mut loaded = Arc::clone(&self.lock());
-        if loaded.files.have_changed() {
+        if loaded.has_changed()? {
             loaded = Arc::new(Loaded::read(&self.settings)?);
+            loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
             *self.lock() = Arc::clone(&loaded);
         }
         Ok(Arc::clone(&loaded.config))
     }
 
+    /// Never held while files are read.
     fn lock(&self) -> MutexGuard<'_, Arc<Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The name to verify and to send by SNI, where it is not the URL's host.
-    pub fn server_name(&self) -> Option<&str> {
-        self.settings.server_name.as_deref()
-    }
-
-    /// The settings it was loaded from.
-    pub fn settings(&self) -> &TlsSettings {
-        &self.settings
     }
 }
 
 impl Loaded {
     fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let mut files = WatchedFiles::default();
-        let config = Arc::new(read_config(settings, &mut files)?);
-        Ok(Self { config, files })
+        let (mut files, mut system, mut warnings) = (WatchedFiles::default(), None, Vec::new());
+        let provider = Arc::new(crypto::ring::default_provider());
+        let verifier = match &settings.trust {
+            Trust::System => server_verifier(system.insert(system::trusted_certificates()?), &provider)?,
+            Trust::CaFile(path) => {
+                let (trusted, unreadable) = read_trusted(path, &mut files)?;
+                warnings = unreadable;
+                server_verifier(&Arc::new(trusted), &provider)?
+            }
+            Trust::SkipVerify => Arc::new(AnyCertificate::new(true, &provider)),
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Unsupported { reason: explain(&error) })?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &settings.client_cert {
+            Some(pair) => {
+                let chain = read_certificates(&pair.cert_file, &mut files)?;
+                let key = read_private_key(&pair.key_file, &mut files)?;
+                let certified = certify(chain, key, &provider);
+                builder
+                    .with_client_cert_resolver(certified.map_err(|error| TlsError::cert_and_key(pair, &error))?)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        // EMQX would accept HTTP/2, which gains nothing here and whose library has known weaknesses.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { config: Arc::new(config), files, system, warnings })
+    }
+
+    fn has_changed(&self) -> Result<bool, TlsError> {
+        if let Some(system) = &self.system
+            && !Arc::ptr_eq(system, &system::trusted_certificates()?)
+        {
+            return Ok(true);
+        }
+        Ok(self.files.have_changed())
     }
 }
 
-fn read_config(settings: &TlsSettings, files: &mut WatchedFiles) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let builder = match &settings.trust {
-        Trust::System => builder.with_root_certificates(system_roots()?),
-        Trust::CaFile(path) => builder.with_root_certificates(read_roots(path, files)?),
-        Trust::SkipVerify => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate::new(true, &provider)))
-        }
-    };
-    let mut config = match &settings.client_cert {
-        Some(pair) => {
-            let chain = read_certificates(&pair.cert_file, files)?;
-            let key = read_private_key(&pair.key_file, files)?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|source| TlsError::CertAndKey { files: pair.clone(), source })?
-        }
-        None => builder.with_no_client_auth(),
-    };
-    // EMQX would accept HTTP/2, which gains nothing here and whose library has known weaknesses.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+fn server_verifier(
+    trusted: &Arc<TrustedCertificates>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    trusted.server_verifier(provider).map_err(|error| TlsError::Unsupported { reason: error.to_string() })
 }
 
-fn system_roots() -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        return Err(TlsError::NoSystemRoots);
+/// Returns a certificate chain together with the key of its first certificate, to be presented to every peer.
+///
+/// The constructor of the TLS library refuses X.509 v1, which many instructions produce for client certificates, and
+/// which brokers accept.
+///
+/// # Errors
+/// A key of an unsupported kind, or of another certificate.
+pub(crate) fn certify(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<Arc<SingleCertAndKey>, rustls::Error> {
+    let key = provider.key_provider.load_private_key(key)?;
+    let certificate = chain.first().and_then(|certificate| Certificate::parse(certificate));
+    if let (Some(of_key), Some((certificate, _))) = (key.public_key(), certificate)
+        && of_key.as_ref() != certificate.public_key()
+    {
+        return Err(InconsistentKeys::KeyMismatch.into());
     }
-    Ok(roots)
+    Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
 }

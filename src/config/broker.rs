@@ -55,10 +55,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Whether a probe of it reads files, which may block.
+    /// Whether a probe of it reads secret files, which may block.
     #[must_use]
     pub fn reads_files(&self) -> bool {
-        self.api_key.needs_file() || self.api_secret.needs_file() || self.tls.is_some()
+        self.api_key.needs_file() || self.api_secret.needs_file()
     }
 
     /// Returns the deadline of a probe whose request sets none: the time of all attempts of one API request.
@@ -138,7 +138,7 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
     let tls = if api_url.scheme() == "https" {
         Some(ssl::load(tls_settings?, &ssl_value.or(url_value)?)?)
     } else {
-        ssl_value.iter().for_each(ssl::warn_without_tls);
+        ssl_value.iter().filter(|_| tls_settings.is_some()).for_each(ssl::warn_without_tls);
         None
     };
     Some(Broker {

@@ -63,6 +63,11 @@ impl<'d> Mapping<'d> {
         });
     }
 
+    /// Drops keys that begin with `x-`, under which people keep what they anchor (`&name`).
+    pub(super) fn ignore_extensions(&mut self) {
+        self.entries.retain(|(key, _)| !key.as_text().is_some_and(|key| key.starts_with("x-")));
+    }
+
     /// Reports unknown and duplicate keys. To be called when all known keys have been read.
     pub(super) fn finish(self) {
         let mut seen = HashSet::new();
@@ -84,7 +89,7 @@ impl<'d> Mapping<'d> {
         }
     }
 
-    fn find(&mut self, key: &'static str) -> Option<NodeRef<'d>> {
+    pub(super) fn find(&mut self, key: &'static str) -> Option<NodeRef<'d>> {
         self.known.push(key);
         let (_, value) = self.entries.iter().find(|(found, _)| found.as_text() == Some(key))?;
         Some(value.under(key))
@@ -106,7 +111,6 @@ fn explain_unknown(key: &str, known: &[&'static str]) -> String {
         _ if key.starts_with("enable_") => {
             "unknown key; remove it and list the wanted groups in prometheus.collect".to_owned()
         }
-        "<<" => "merge keys (<<) are not read: write the settings out".to_owned(),
         _ => match nearest(key, known) {
             Some(near) => format!("unknown key; did you mean {near}?"),
             None => format!("unknown key; known keys: {}", known.join(", ")),

@@ -2,6 +2,7 @@
 //!
 //! Messages never show values, which may be secrets.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -135,7 +136,8 @@ impl<'d> NodeRef<'d> {
         matches!(self.node, Node::Mapping(_))
     }
 
-    /// Returns the keys and values of a mapping, each still under the name of the mapping.
+    /// Returns the keys and values of a mapping, each still under the name of the mapping. Entries merged into it (`<<`)
+    /// come last, without those whose key it sets itself.
     pub(super) fn entries(&self, expected: impl Display) -> Option<Vec<(Self, Self)>> {
         let Node::Mapping(entries) = self.node else {
             return self.expected(expected);
@@ -144,7 +146,22 @@ impl<'d> NodeRef<'d> {
         let parts = entries.iter().enumerate().map(|(index, (key, value))| {
             (part(key, self.path.key(index)), part(value, self.path.value(index)))
         });
-        Some(parts.collect())
+        let (merges, mut own): (Vec<_>, Vec<_>) = parts.partition(|(key, _)| key.as_text() == Some("<<"));
+        let mut keys: HashSet<_> = own.iter().filter_map(|(key, _)| key.as_text()).collect();
+        let merged = merges.iter().flat_map(|(_, value)| value.merged_entries());
+        own.extend(merged.filter(|(key, _)| key.as_text().is_none_or(|key| keys.insert(key))));
+        Some(own)
+    }
+
+    /// Returns the entries of a mapping, or of each mapping in a list, that is merged into the mapping of this name.
+    fn merged_entries(&self) -> Vec<(Self, Self)> {
+        const EXPECTED: &str = "a mapping or a list of mappings, to be merged (<<)";
+        if !self.is_list() {
+            return self.entries(EXPECTED).unwrap_or_default();
+        }
+        let elements = self.elements(EXPECTED).unwrap_or_default();
+        let renamed = elements.into_iter().map(|element| Self { name: self.name.clone(), ..element });
+        renamed.flat_map(|element| element.entries(EXPECTED).unwrap_or_default()).collect()
     }
 
     /// Returns this node under the name of `key`.

@@ -30,9 +30,13 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<TlsSettings> {
     }
 }
 
-/// Reads the files that the settings name; reports their errors at `value`.
+/// Reads the files that the settings name; reports their errors and warnings at `value`.
 pub(super) fn load(settings: TlsSettings, value: &NodeRef<'_>) -> Option<BrokerTls> {
-    BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()
+    let tls = BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()?;
+    for warning in tls.warnings() {
+        value.diagnostics().warning(format!("{}: {warning}", value.name()));
+    }
+    Some(tls)
 }
 
 /// Warns that settings other than `true` and `false` have no effect on an http URL.

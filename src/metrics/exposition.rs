@@ -80,20 +80,22 @@ impl Exposition {
     }
 
     fn write_probe_family(&mut self, metric: &ProbeMetric, text: &mut Vec<u8>) {
-        let name = metric.family.name;
-        write_meta(&metric.family, text);
+        let mut sample = |labels: &[&str], value: SampleValue| {
+            write_meta_once(&mut self.has_meta, &metric.family, text);
+            write_sample(metric.family.name, labels, value, text);
+        };
         match metric.samples {
-            ProbeSamples::One(value) => write_sample(name, &[], value(&self.outcome), text),
+            ProbeSamples::One(value) => sample(&[], value(&self.outcome)),
             ProbeSamples::PerLabel(label, samples) => {
                 for (label_value, value) in samples(&self.outcome) {
-                    write_sample(name, &[label, "=\"", label_value, "\""], value, text);
+                    sample(&[label, "=\"", label_value, "\""], value);
                 }
             }
             ProbeSamples::PerBrokerAndLabel(label, samples) => {
                 let mut broker = String::new();
                 push_label("broker", &self.outcome.broker, &mut broker);
                 for (label_value, value) in samples(&self.outcome) {
-                    write_sample(name, &[&broker, ",", label, "=\"", label_value, "\""], value, text);
+                    sample(&[&broker, ",", label, "=\"", label_value, "\""], value);
                 }
             }
         }
@@ -206,12 +208,9 @@ impl LabelCache {
 
 /// Writes the HELP and TYPE lines unless they are written already.
 fn write_meta_once(has_meta: &mut bool, family: &FamilyMeta, text: &mut Vec<u8>) {
-    if !std::mem::replace(has_meta, true) {
-        write_meta(family, text);
+    if std::mem::replace(has_meta, true) {
+        return;
     }
-}
-
-fn write_meta(family: &FamilyMeta, text: &mut Vec<u8>) {
     let FamilyMeta { name, help, metric_type } = family;
     for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", metric_type.name(), "\n"] {
         text.extend_from_slice(part.as_bytes());

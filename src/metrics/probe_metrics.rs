@@ -61,15 +61,14 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Outcome) -> Sa
     }
 }
 
-/// Returns the number of clients in each state. If no client or not the whole list was answered for, only `unknown` is
-/// reported: 0 connected clients would be a claim.
+/// Returns the number of clients in each state. If no state is known, only `unknown` is reported: 0 connected clients
+/// would be a claim. Of an incomplete list nothing is reported, because nobody knows how many clients are missing.
 fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, SampleValue)> {
     let by_state = outcome.by_state();
-    let is_counted = outcome.is_complete
-        && by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);
+    let is_answered = by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);
     by_state
         .into_iter()
-        .filter(|(state, _)| *state == ClientState::Unknown || is_counted)
+        .filter(|(state, _)| outcome.is_complete && (*state == ClientState::Unknown || is_answered))
         .map(|(state, count)| (state.name(), (count as u64).into()))
         .collect()
 }

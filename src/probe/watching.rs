@@ -112,6 +112,39 @@ impl<'a> Watching<'a> {
         self.look_up_all()
     }
 
+    /// Returns the requests for all clients that the broker said not to know. A response that nobody asked for came over one
+    /// of the connections, so that what was taken for their response may have been another's.
+    pub(super) fn doubt_absences(&mut self) -> Vec<Request> {
+        let is_absent = |index: &usize| self.statuses[*index] == ClientStatus::Absent;
+        let absent: Vec<_> = (0..self.clients.len()).filter(is_absent).collect();
+        if absent.is_empty() {
+            return Vec::new();
+        }
+        self.decisions.push(format!(
+            "a response came that nobody asked for, clients that may be called absent by it: {}; asking again over new \
+             connections",
+            absent.len()
+        ));
+        for index in &absent {
+            self.statuses[*index] = ClientStatus::Unknown;
+            self.absences[*index] = 0;
+        }
+        self.look_up(absent)
+    }
+
+    /// Calls nobody absent: it happened again.
+    pub(super) fn withdraw_absences(&mut self) {
+        let mut withdrawn = 0;
+        for status in self.statuses.iter_mut().filter(|status| **status == ClientStatus::Absent) {
+            *status = ClientStatus::Unknown;
+            withdrawn += 1;
+        }
+        if withdrawn > 0 {
+            let what = "responses came that nobody asked for, so that no absence can be believed".to_owned();
+            self.fail(&RequestError::Protocol { what, source: None }, withdrawn);
+        }
+    }
+
     /// Returns what was found, `ended` being why the run ended early, if it did.
     pub(super) fn finish(mut self, ended: Option<(FailureReason, String)>, findings: &mut Findings) {
         let unknown = self.statuses.iter().filter(|status| **status == ClientStatus::Unknown).count();

@@ -95,7 +95,10 @@ impl FailureLog {
         let broker = outcome.broker.as_str();
         let reason: Vec<_> = outcome.failures.reasons().iter().map(|reason| reason.name()).collect();
         let reason = reason.join(",");
-        let clients_unknown: usize = outcome.failures.told().iter().map(|failure| failure.clients).sum();
+        // Without the whole list, nobody knows how many clients it leaves out.
+        let clients_unknown = outcome
+            .is_complete
+            .then(|| outcome.failures.told().iter().map(|failure| failure.clients).sum::<usize>());
         match change {
             Change::Failed { suppressed: 0 } => {
                 warn!(broker, targets, reason, clients_unknown, "probe failed: {}", causes(outcome));

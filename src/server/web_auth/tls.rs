@@ -21,6 +21,7 @@ use tracing::debug;
 
 use super::super::limits::{self, Limits};
 use super::WebAuth;
+use crate::tls::explain_io;
 
 /// Serves an application on these listeners.
 ///
@@ -85,6 +86,7 @@ async fn accept(web_auth: Arc<WebAuth>, connection: TcpStream) -> Result<Accepte
         Ok(Err(error)) => error,
         Err(_) => io::ErrorKind::TimedOut.into(),
     };
-    debug!(peer = peer.map(tracing::field::display), "no TLS with a client: {failed}");
+    let reason = explain_io(&failed);
+    debug!(peer = peer.map(tracing::field::display), "TLS handshake with a client failed: {reason}");
     Err(DispatchError::Io(failed))
 }

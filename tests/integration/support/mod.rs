@@ -20,7 +20,7 @@ pub(crate) use exporter::{Exporter, config_of, config_of_brokers, watching};
 pub(crate) use families::Families;
 pub(crate) use haproxy::HaProxy;
 pub(crate) use http_client::{HttpClient, Reply};
-pub(crate) use pki::{Authority, Leaf, Tls};
+pub(crate) use pki::{Authority, FIXTURES, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command, send_signal};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
 pub(crate) use raw_server::{RawServer, Step};

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 /// The program with a configuration file.
 pub(crate) struct Program {
     config: NamedTempFile,
-    environment: Vec<(String, String)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// Exit status and output of a finished program.
@@ -24,12 +24,12 @@ impl Program {
     pub(crate) fn with_config(config: &str) -> Self {
         let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
         file.write_all(config.as_bytes()).expect("a temporary file takes text");
-        Self { config: file, environment: Vec::new() }
+        Self { config: file, variables: Vec::new() }
     }
 
-    /// Adds a variable to the environment of the program.
-    pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+    /// Sets an environment variable of its runs.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 
@@ -41,8 +41,7 @@ impl Program {
     /// The program with `--cfg`, without the environment of this machine.
     pub(crate) fn command(&self) -> Command {
         let mut command = bare_command();
-        command.args(["--cfg", self.config_path()]);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(["--cfg", self.config_path()]).envs(self.variables.iter().cloned());
         command
     }
 

@@ -21,5 +21,5 @@ static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// A program that resolves names with the stand-in.
 pub(crate) fn with_resolver(config: &str) -> Program {
-    Program::with_config(config).with_env("LD_PRELOAD", LIBRARY.1.to_str().expect("a path in UTF-8"))
+    Program::with_config(config).with_variable("LD_PRELOAD", LIBRARY.1.to_str().expect("a path in UTF-8"))
 }

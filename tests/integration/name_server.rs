@@ -2,22 +2,84 @@
 //! are raced.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use fake_emqx::{FakeEmqx, Row, Version};
 use rustix::net::listen;
 use rustix::process::Signal;
 
-use crate::support::{Families, ServerProcess, config_of, send_signal, with_resolver};
+use crate::support::{Families, Run, ServerProcess, Terminal, config_of, send_signal, with_resolver};
 
-const SILENT: &str =
-    "emqx: {alias: Silent, api_url: 'http://silent.test:18083/api/', api_key: key, api_secret: secret, timeout_seconds: 1,
-  attempts: 1}
-monitored_clients: [{alias: device, client_id: device}]
-";
+/// How long the program may take to end.
+const AT_MOST: Duration = Duration::from_secs(30);
+
+const CONFIG: &str = "emqx: {alias: LocalEMQX, api_url: \"http://silent.test:18083/api\", api_key: k, api_secret: s}\n\
+                      monitored_clients: [{alias: Sensor, client_id: sensor}]\n";
+
+/// Waits for the end of the program.
+fn end(mut child: Child) -> Run {
+    let since = Instant::now();
+    while child.try_wait().expect("it was started").is_none() {
+        if since.elapsed() > AT_MOST {
+            let _ = child.kill();
+            panic!("it never ends");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Run::of(child.wait_with_output().expect("it has ended"))
+}
+
+#[test]
+fn the_timeout_ends_the_program() {
+    let program = with_resolver(CONFIG);
+    for arguments in [&[][..], &["--all"]] {
+        let mut command = program.command();
+        command.args(["check", "--timeout", "0.2"]).args(arguments);
+        let run =
+            end(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"));
+        assert_eq!(run.status, 2);
+        assert!(run.stderr.starts_with("LocalEMQX: dns: cannot resolve silent.test: "), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_signal_ends_the_program() {
+    let program = with_resolver(CONFIG);
+    let watching = || {
+        let mut command = program.command();
+        command.args(["check", "--watch", "1", "--timeout", "3600"]);
+        command
+    };
+    let terminal = Terminal::start(watching(), (80, 24), |_| {});
+    terminal.wait_for("waiting for LocalEMQX");
+    terminal.signal(Signal::INT);
+    assert_eq!(terminal.wait().status, Some(2));
+
+    let child = watching().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    // The signal handlers are installed once the first query runs.
+    wait_for_thread(&child);
+    send_signal(&child, Signal::TERM);
+    assert_eq!(end(child).status, 2);
+}
+
+/// Waits until the program resolves the name, on a thread called `blocking`.
+fn wait_for_thread(child: &Child) {
+    let tasks = format!("/proc/{}/task", child.id());
+    let since = Instant::now();
+    let is_resolving = || {
+        let tasks = fs::read_dir(&tasks).expect("it runs").flatten();
+        tasks.into_iter().any(|task| {
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "blocking")
+        })
+    };
+    while !is_resolving() {
+        assert!(since.elapsed() < AT_MOST, "it never resolves the name");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
 
 fn broker() -> FakeEmqx {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -53,25 +115,10 @@ fn an_address_that_never_answers_does_not_hide_the_next() {
 }
 
 #[test]
-fn a_query_ends_at_its_deadline_whatever_the_name_server_does() {
-    let run = with_resolver(SILENT).run(&["--check", "--timeout", "1"]);
-    assert_eq!(run.status, 2);
-    assert!(run.stderr.contains("Silent: dns: cannot resolve silent.test: timed out"), "{}", run.stderr);
-}
-
-#[test]
-fn a_signal_ends_the_program_whatever_the_name_server_does() {
-    let program = with_resolver(SILENT);
-    let mut command = program.command();
-    command.args(["--check", "--watch", "1", "--timeout", "1"]).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut watching = command.spawn().expect("the program starts");
-    let mut lines = BufReader::new(watching.stderr.take().expect("it is piped")).lines();
-    assert!(lines.next().is_some(), "the first query has failed");
-    send_signal(&watching, Signal::TERM);
-    assert_eq!(watching.wait().expect("the program ends").code(), Some(2));
-
-    let server = ServerProcess::start(&program, &[]);
-    assert!(server.get("/probe?broker=Silent").contains("emqx_probe_failure_reason{reason=\"dns\"} 1"));
+fn a_signal_ends_the_exporter() {
+    let config = CONFIG.replace("api_secret: s", "api_secret: s, timeout_seconds: 1, attempts: 1");
+    let server = ServerProcess::start(&with_resolver(&config), &[]);
+    assert!(server.get("/probe?broker=LocalEMQX").contains("emqx_probe_failure_reason{reason=\"dns\"} 1"));
     server.signal(Signal::TERM);
     assert_eq!(server.wait().0, Some(0));
 }
@@ -96,7 +143,7 @@ fn silent_names_touch_no_other_broker() {
         fake.api_secret()
     );
     let server = ServerProcess::start(&with_resolver(&config), &[]);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let silent: Vec<_> = (0..50)
             .map(|number| {
                 let path = format!("/probe?broker=Silent{}", number % 10);
