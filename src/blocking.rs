@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
@@ -36,8 +38,32 @@ where
     /// # Errors
     /// A thread that cannot be started, or that panicked.
     pub(crate) async fn run(&self, key: K, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-        let result = self.join_or_start(key, work)?;
-        result.await.map_err(|_| io::Error::other("the thread that did the work panicked"))
+        self.join_or_start(key, work)?.await.map_err(panicked)
+    }
+
+    /// Does the same from a thread that may block, and waits at most `limit` for the result.
+    ///
+    /// # Errors
+    /// As of [`Self::run`], or `TimedOut` when the work has not ended yet. It goes on.
+    pub(crate) fn wait(
+        &self,
+        key: K,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let deadline = Instant::now() + limit;
+        let mut result = self.join_or_start(key, work)?;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            if let Poll::Ready(result) = result.poll_unpin(&mut Context::from_waker(&waker)) {
+                return result.map_err(panicked);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::park_timeout(left);
+        }
     }
 
     fn join_or_start(
@@ -49,20 +75,114 @@ where
         if let Some(result) = running.get(&key) {
             return Ok(result.clone());
         }
-        let (sender, receiver) = oneshot::channel();
         let (entries, entry_key) = (Arc::clone(&self.0), key.clone());
-        thread::Builder::new().name("blocking".to_owned()).spawn(move || {
-            let entry = Entry { running: entries, key: entry_key };
-            let result = work();
-            // Removed first, so that whoever has the result and asks again starts anew.
-            drop(entry);
-            // Nobody may be left who wants it.
-            let _ = sender.send(result);
+        let result = detach(move || {
+            // Removed before the result is sent, so that whoever has it and asks again starts anew.
+            let _entry = Entry { running: entries, key: entry_key };
+            work()
         })?;
-        let result = receiver.shared();
+        let result = result.shared();
         running.insert(key, result.clone());
         Ok(result)
     }
+}
+
+/// Work that runs once at a time. Whoever asks while it runs waits for the next run, which all of them share: one runs,
+/// one waits, whatever the number of requests.
+pub(crate) struct Coalesced<T: Clone>(Arc<Mutex<Runs<T>>>);
+
+struct Runs<T: Clone> {
+    is_running: bool,
+    /// The run that has not begun.
+    next: Option<Run<T>>,
+}
+
+type Run<T> = (oneshot::Sender<T>, Shared<oneshot::Receiver<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Coalesced<T> {
+    /// Returns one of which nothing runs.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Runs { is_running: false, next: None })))
+    }
+
+    /// Returns the result of a run that begins after this call.
+    ///
+    /// Dropping the future abandons the result, not the work.
+    ///
+    /// # Errors
+    /// A thread that cannot be started, or that panicked.
+    pub(crate) async fn run(&self, work: impl Fn() -> T + Send + 'static) -> io::Result<T> {
+        self.join_or_start(work)?.await.map_err(panicked)
+    }
+
+    fn join_or_start(&self, work: impl Fn() -> T + Send + 'static) -> io::Result<Shared<oneshot::Receiver<T>>> {
+        let mut runs = lock(&self.0);
+        let (_, result) = runs.next.get_or_insert_with(|| {
+            let (sender, receiver) = oneshot::channel();
+            (sender, receiver.shared())
+        });
+        let result = result.clone();
+        if !runs.is_running {
+            let end = EndOfRuns(Arc::clone(&self.0));
+            let started = detach(move || {
+                while let Some((sender, _)) = end.take_next() {
+                    // Nobody may be left who wants it.
+                    let _ = sender.send(work());
+                }
+            });
+            if let Err(error) = started {
+                runs.next = None;
+                return Err(error);
+            }
+            runs.is_running = true;
+        }
+        Ok(result)
+    }
+}
+
+/// Ends the runs, by a panic too.
+struct EndOfRuns<T: Clone>(Arc<Mutex<Runs<T>>>);
+
+impl<T: Clone> EndOfRuns<T> {
+    /// Takes the run that waits. Where there is none the runs have ended.
+    fn take_next(&self) -> Option<Run<T>> {
+        let mut runs = lock(&self.0);
+        let next = runs.next.take();
+        runs.is_running = next.is_some();
+        next
+    }
+}
+
+impl<T: Clone> Drop for EndOfRuns<T> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let mut runs = lock(&self.0);
+            (runs.is_running, runs.next) = (false, None);
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own, which nobody waits for when the process ends.
+///
+/// # Errors
+/// A thread that cannot be started.
+pub(crate) async fn run_detached<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    detach(work)?.await.map_err(panicked)
+}
+
+fn detach<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<oneshot::Receiver<T>> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new().name("blocking".to_owned()).spawn(move || {
+        // Nobody may be left who wants the result.
+        let _ = sender.send(work());
+    })?;
+    Ok(receiver)
+}
+
+fn panicked(_: oneshot::error::RecvError) -> io::Error {
+    io::Error::other("the thread that did the work panicked")
 }
 
 /// An entry of the work under way, removed when the work ends, by a panic too.
@@ -74,6 +194,15 @@ struct Entry<K: Eq + Hash, T: Clone> {
 impl<K: Eq + Hash, T: Clone> Drop for Entry<K, T> {
     fn drop(&mut self) {
         lock(&self.running).remove(&self.key);
+    }
+}
+
+/// Wakes a thread that waits for a result.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -107,6 +236,61 @@ mod tests {
         release.send(()).expect("the thread waits");
         assert_eq!((first.await, second.await), (Ok(1), Ok(1)));
         assert_eq!(blocking.run("name", || 2).await.ok(), Some(2), "work that has ended is not shared");
+    }
+
+    #[tokio::test]
+    async fn a_thread_waits_until_the_result_or_the_limit() {
+        let blocking = Blocking::new();
+        assert_eq!(blocking.wait("name", Duration::from_secs(60), || 1).ok(), Some(1));
+        let (release, released) = mpsc::channel::<()>();
+        let work = move || {
+            released.recv().ok();
+            2
+        };
+        let error = blocking.wait("name", Duration::from_millis(1), work).expect_err("it is not released");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        release.send(()).expect("the work goes on");
+    }
+
+    #[tokio::test]
+    async fn one_run_is_under_way_and_one_waits_whatever_the_number_of_requests() {
+        let coalesced = Coalesced::new();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let (started, starts) = mpsc::channel::<()>();
+        let start = || {
+            let (runs, released, started) = (Arc::clone(&runs), Arc::clone(&released), started.clone());
+            let work = move || {
+                let run = runs.fetch_add(1, Ordering::SeqCst);
+                started.send(()).ok();
+                lock(&released).recv().ok();
+                run
+            };
+            coalesced.join_or_start(work).expect("a thread starts")
+        };
+        let first = start();
+        starts.recv().expect("the first run begins");
+        let others: Vec<_> = (0..1_000).map(|_| start()).collect();
+        release.send(()).expect("the thread waits");
+        assert_eq!(first.await, Ok(0));
+        starts.recv().expect("the second run begins");
+        release.send(()).expect("the thread waits");
+        for other in others {
+            assert_eq!(other.await, Ok(1));
+        }
+        release.send(()).expect("somebody waits");
+        assert_eq!(start().await, Ok(2), "work that has ended is not shared");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_panics_fails_those_who_wait_and_no_later_one() {
+        let coalesced: Coalesced<u8> = Coalesced::new();
+        assert!(coalesced.run(|| panic!("on purpose")).await.is_err());
+        while lock(&coalesced.0).is_running {
+            thread::yield_now();
+        }
+        assert_eq!(coalesced.run(|| 1).await.ok(), Some(1));
     }
 
     #[tokio::test]

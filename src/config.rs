@@ -22,6 +22,7 @@ mod ssl;
 mod tests;
 mod watched_clients;
 pub mod web;
+mod yaml_writer;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -102,12 +103,12 @@ impl Config {
         }
     }
 
-    /// The configuration as YAML that [`Config::parse`] would read, with `<secret>` in place of secrets.
+    /// Returns the configuration as YAML that [`Config::parse`] reads, with `<secret>` in place of secrets.
     ///
     /// # Errors
     /// None for a valid configuration.
-    pub fn redacted(&self) -> Result<String, serde_yaml::Error> {
-        serde_yaml::to_string(&RedactedConfig::from(self))
+    pub fn redacted(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_value(RedactedConfig::from(self)).map(|value| yaml_writer::to_yaml(&value))
     }
 
     /// Returns the aliases of all brokers, separated by commas.

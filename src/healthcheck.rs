@@ -1,7 +1,7 @@
 //! Checks whether a running exporter is healthy, for container images without a shell.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -25,32 +25,45 @@ pub enum HealthcheckError {
         /// What went wrong.
         source: io::Error,
     },
-    /// It answers with another status than 200.
-    #[error("{address} answers {status:?}")]
-    Status {
+    /// It closes the connection, or answers with another status than 200.
+    #[error("{address} answers {start:?}, expected status 200")]
+    Unhealthy {
         /// The address of the exporter.
         address: SocketAddr,
         /// The start of its answer.
-        status: String,
+        start: String,
     },
 }
 
-/// Checks the exporter at `address`. One that accepts the connection but does not speak plain HTTP speaks TLS, and is
-/// healthy too.
+/// The first byte of a TLS alert, by which an exporter that speaks TLS answers plain HTTP.
+const TLS_ALERT: u8 = 21;
+
+/// Checks the exporter at `address`. One that answers with a TLS alert serves TLS, and is healthy too.
 ///
 /// # Errors
 /// An exporter that is not healthy.
 pub fn healthcheck(address: SocketAddr) -> Result<(), HealthcheckError> {
     let start = request(address).map_err(|source| HealthcheckError::Silent { address, source })?;
-    if start.starts_with(b"HTTP/") && !start.ends_with(b" 200") {
-        return Err(HealthcheckError::Status { address, status: String::from_utf8_lossy(&start).into_owned() });
+    if start.first() == Some(&TLS_ALERT) || (start.starts_with(b"HTTP/") && start.ends_with(b" 200")) {
+        return Ok(());
     }
-    Ok(())
+    Err(HealthcheckError::Unhealthy { address, start: String::from_utf8_lossy(&start).into_owned() })
+}
+
+/// Connects to the exporter. Every address stands for this host, by IPv6 or else IPv4.
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let connection = TcpStream::connect_timeout(&address, STEP_TIMEOUT);
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        return connection.or_else(|_| {
+            TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, address.port()).into(), STEP_TIMEOUT)
+        });
+    }
+    connection
 }
 
 /// Requests `/-/healthy` and returns the start of the answer.
 fn request(address: SocketAddr) -> io::Result<Vec<u8>> {
-    let mut connection = TcpStream::connect_timeout(&address, STEP_TIMEOUT)?;
+    let mut connection = connect(address)?;
     connection.set_read_timeout(Some(STEP_TIMEOUT))?;
     connection.set_write_timeout(Some(STEP_TIMEOUT))?;
     connection.write_all(REQUEST)?;
@@ -60,8 +73,8 @@ fn request(address: SocketAddr) -> io::Result<Vec<u8>> {
         match connection.read(&mut start[length..]) {
             Ok(0) => break,
             Ok(read) => length += read,
-            // A server that expects TLS may reset the connection.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+            // A server that expects TLS may reset the connection after its alert.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && length > 0 => break,
             Err(error) => return Err(error),
         }
     }

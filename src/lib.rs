@@ -50,6 +50,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_web::rt::System;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
 use check::CheckError;
@@ -57,6 +58,7 @@ use cli::{Invocation, ServeTask, Task};
 use config::web::WebConfig;
 use config::{Config, ConfigError};
 use error_chain::chain;
+use logging::LogGuard;
 use server::web_auth::WebAuth;
 use server::{Options, Server};
 
@@ -73,12 +75,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if answer.use_stderr() { FAILED.into() } else { ExitCode::SUCCESS };
         }
     };
-    logging::init(invocation.log_level, invocation.log_format);
+    // Kept to the end of this function, where the last lines are written.
+    let _log = start_logging(&invocation);
     perform(invocation).unwrap_or_else(|error| {
         // Printing fails only where nobody reads.
         let _ = writeln!(anstream::stderr(), "{}", chain(error.as_ref()));
         FAILED.into()
     })
+}
+
+/// Starts logging in the way that suits the task.
+fn start_logging(invocation: &Invocation) -> Option<LogGuard> {
+    let Invocation { log_level, log_format, .. } = *invocation;
+    if let Task::Serve(_) = invocation.task {
+        return Some(logging::init_for_server(log_level, log_format));
+    }
+    logging::init(log_level, log_format);
+    None
 }
 
 /// Performs the task of the command line, and returns the exit status.
@@ -117,7 +130,11 @@ fn check_config(file: &Path, web_config_file: Option<&Path>) -> Result<(), Box<d
     Ok(())
 }
 
+/// Serves until a signal stops it.
 fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    // Until the server obeys it, SIGHUP is ignored: the configuration is only being read.
+    let _hangup = system.block_on(async { signal(SignalKind::hangup()) })?;
     let ServeTask { config_file, mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } =
         task;
     let config = load(&config_file)?;
@@ -126,8 +143,7 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
         listen.push(config.prometheus.listens_at());
     }
     let options = Options { listen, timeout_offset, max_probes, shutdown_delay, web_auth };
-    System::new()
-        .block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
+    system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())
 }
 

@@ -11,12 +11,10 @@ mod request;
 mod scheduler;
 mod watching;
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Groups, WatchedClient};
@@ -203,43 +201,33 @@ fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
 type TlsAccess = (Arc<ClientConfig>, Option<String>);
 
 /// Reads the secrets and the TLS files, and prepares the connections.
-async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
+async fn prepare(broker: &Broker, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
+    let access = access(broker, deadline).await.map_err(|text| (FailureReason::Config, text))?;
+    EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
+}
+
+async fn access(broker: &Broker, deadline: Instant) -> Result<Access, String> {
     let tls = match &broker.tls {
         Some(tls) => Some(current_tls(tls, deadline).await?),
         None => None,
     };
-    let access = if broker.reads_files() {
-        let reading = Arc::clone(broker);
-        // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
-        timeout_at(deadline, spawn_blocking(move || access(&reading, tls)))
-            .await
-            .map_err(|_| (FailureReason::Config, "the secret files could not be read in time".into()))?
-            .map_err(|error| (FailureReason::Config, chain(&error)))?
-    } else {
-        access(broker, tls)
-    };
-    let access = access.map_err(|error| (FailureReason::Config, chain(error.as_ref())))?;
-    EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
-}
-
-/// Returns the TLS configuration of a broker as its files are now, and the server name to verify.
-async fn current_tls(tls: &BrokerTls, deadline: Instant) -> Result<TlsAccess, (FailureReason, String)> {
-    match timeout_at(deadline, tls.current()).await {
-        Ok(Ok(config)) => Ok((config, tls.server_name().map(ToOwned::to_owned))),
-        Ok(Err(error)) => Err((FailureReason::Config, chain(error.as_ref()))),
-        Err(_) => Err((FailureReason::Config, "the TLS files could not be read in time".to_owned())),
-    }
-}
-
-fn access(broker: &Broker, tls: Option<TlsAccess>) -> Result<Access, Box<dyn Error + Send + Sync>> {
     Ok(Access {
         api_url: broker.api_url.clone(),
-        api_key: broker.api_key.read_key()?,
-        api_secret: broker.api_secret.read()?,
+        api_key: broker.api_key.read_key(deadline).await.map_err(|error| chain(&error))?,
+        api_secret: broker.api_secret.read(deadline).await.map_err(|error| chain(&error))?,
         tls,
         request_timeout: broker.timeout,
         max_connections: broker.concurrency + MAX_STALLED + 1,
     })
+}
+
+/// Returns the TLS configuration of a broker as its files are now, and the server name to verify.
+async fn current_tls(tls: &BrokerTls, deadline: Instant) -> Result<TlsAccess, String> {
+    match timeout_at(deadline, tls.current()).await {
+        Ok(Ok(config)) => Ok((config, tls.server_name().map(ToOwned::to_owned))),
+        Ok(Err(error)) => Err(chain(error.as_ref())),
+        Err(_) => Err("the TLS files could not be read in time".to_owned()),
+    }
 }
 
 fn reason(error: &RequestError) -> FailureReason {

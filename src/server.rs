@@ -2,16 +2,22 @@
 
 mod access_log;
 mod active_config;
+mod body;
+mod client_stream;
+mod connections;
 mod debug_view;
 mod discovery;
 mod failure_log;
+mod gzip;
 mod lifecycle;
 mod limits;
+mod listen;
 mod pages;
 mod probe;
 mod probe_limiter;
 pub mod query;
 mod refusal;
+mod serve;
 mod status;
 mod telemetry;
 pub mod web_auth;
@@ -25,19 +31,19 @@ use std::time::Duration;
 
 use actix_web::dev::{Server as RunningServer, ServerHandle};
 use actix_web::http::header;
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer, Resource, Route};
+use actix_web::{App, HttpResponse, HttpResponseBuilder, Resource, Route};
 use tracing::info;
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::outcome::Outcome;
 use crate::probe::ProbeSpec;
 use active_config::ActiveConfig;
 use failure_log::FailureLog;
 use lifecycle::{Readiness, SignalHandler};
 use limits::Limits;
-use probe_limiter::{ProbeLimiter, ProbePermit};
+use probe_limiter::ProbeLimiter;
 use refusal::ProbeRefusal;
 use telemetry::Telemetry;
 use web_auth::WebAuth;
@@ -84,18 +90,19 @@ struct AppState {
     timeout_offset: Duration,
     telemetry: Telemetry,
     probe_limiter: ProbeLimiter,
+    page_limiter: ProbeLimiter,
     web_auth: Option<Arc<WebAuth>>,
 }
 
 impl AppState {
-    /// Runs a probe, which is counted and logged.
-    async fn probe(&self, spec: ProbeSpec) -> Result<(Outcome, ProbePermit), ProbeRefusal> {
+    /// Runs a probe for a scrape. It is counted and logged.
+    async fn probe(&self, spec: ProbeSpec) -> Result<Outcome, ProbeRefusal> {
         self.probe_limiter.probe(spec, &self.telemetry, &self.failures).await
     }
 
-    /// Reloads the configuration file. It blocks.
-    fn reload(&self) -> Result<(), ConfigError> {
-        self.active_config.reload(&self.telemetry, &self.failures)
+    /// Runs a probe for a page, which takes no place of a scrape.
+    async fn probe_for_page(&self, spec: ProbeSpec) -> Result<Outcome, ProbeRefusal> {
+        self.page_limiter.probe(spec, &self.telemetry, &self.failures).await
     }
 }
 
@@ -114,7 +121,8 @@ impl Server {
     /// # Errors
     /// An address that cannot be listened on.
     pub fn bind(file: &Path, config: Arc<Config>, options: &Options) -> Result<Self, ServerError> {
-        let telemetry = Telemetry::new()?;
+        let limits = Limits::of(options.max_probes);
+        let telemetry = Telemetry::new(&config)?;
         let state = Data::new(AppState {
             active_config: ActiveConfig::new(file, config),
             readiness: Readiness::default(),
@@ -122,6 +130,7 @@ impl Server {
             timeout_offset: options.timeout_offset,
             telemetry,
             probe_limiter: ProbeLimiter::new(options.max_probes),
+            page_limiter: ProbeLimiter::new(limits.page_probes),
             web_auth: options.web_auth.clone(),
         });
         let shared = state.clone();
@@ -130,31 +139,13 @@ impl Server {
                 .app_data(shared.clone())
                 .wrap(from_fn(web_auth::authenticate))
                 .wrap(from_fn(access_log::log))
+                .wrap(from_fn(connections::track))
                 .configure(routes)
         };
-        let shutdown_delay = options.shutdown_delay;
-        let limits = Limits::of(options.max_probes);
-        if let Some(web_auth) = options.web_auth.as_ref().filter(|web_auth| web_auth.speaks_tls()) {
-            let listeners = listen(&options.listen)?;
-            let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-            let running = web_auth::serve(web_auth, listeners, limits, app)?;
-            return Ok(Self { running, addresses, state, shutdown_delay });
-        }
-        let mut server = HttpServer::new(app)
-            .workers(limits.workers)
-            .max_connections(limits.connections)
-            .client_request_timeout(limits::REQUEST_HEAD_TIMEOUT)
-            .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            // A Prometheus that gives up closes its connection, which ends the probe.
-            .h1_allow_half_closed(false)
-            .disable_signals()
-            .shutdown_timeout(limits::SHUTDOWN_SECONDS);
-        for listener in listen(&options.listen)? {
-            server = server.listen(listener)?;
-        }
-        let addresses = server.addrs();
-        Ok(Self { running: server.run(), addresses, state, shutdown_delay })
+        let listeners = listen::listen(&options.listen)?;
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        let running = serve::serve(options.web_auth.as_ref(), listeners, limits, app)?;
+        Ok(Self { running, addresses, state, shutdown_delay: options.shutdown_delay })
     }
 
     /// Returns the addresses it listens on, with the ports that were chosen for 0.
@@ -175,36 +166,29 @@ impl Server {
     /// A server that failed.
     pub async fn run(self) -> Result<(), ServerError> {
         let signals = SignalHandler::listen()?;
+        self.state.active_config.log("starting");
         for address in &self.addresses {
             info!(%address, "listening");
         }
         let handle = self.running.handle();
-        let signals = actix_web::rt::spawn(signals.run(self.state, handle, self.shutdown_delay));
-        self.running.await?;
-        signals.abort();
+        tokio::select! {
+            result = self.running => result?,
+            () = signals.run(self.state, handle, self.shutdown_delay) => {}
+        }
         info!("stopped");
         Ok(())
     }
 }
 
-fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ServerError> {
-    let listen = |address: &_| {
-        TcpListener::bind(address).map_err(|source| ServerError::Listen { address: *address, source })
-    };
-    addresses.iter().map(listen).collect()
-}
-
 /// Registers every route.
 fn routes(service: &mut ServiceConfig) {
-    let get = |path, route: Route| resource(path, "GET").route(route);
     let get_or_head = |path, get: Route, head: Route| resource(path, "GET, HEAD").route(get).route(head);
     service
-        // Not compressed: that would hold back the brokers that have answered until the last one has.
         .service(get_or_head("/", web::get().to(pages::get), web::head().to(pages::head)))
-        .service(get("/probe", web::get().to(probe::answer)).wrap(Compress::default()))
-        .service(get("/metrics", web::get().to(status::metrics)).wrap(Compress::default()))
+        .service(get_or_head("/probe", web::get().to(probe::answer), web::head().to(probe::head)))
+        .service(get_or_head("/metrics", web::get().to(status::metrics), web::head().to(status::metrics)))
         .service(get_or_head("/sd", web::get().to(discovery::answer), web::head().to(discovery::answer)))
-        .service(get("/config", web::get().to(status::config)))
+        .service(get_or_head("/config", web::get().to(status::config), web::head().to(status::config)))
         .service(get_or_head("/-/healthy", web::get().to(status::healthy), web::head().to(status::healthy)))
         .service(get_or_head("/-/ready", web::get().to(status::ready), web::head().to(status::ready)))
         .service(resource("/-/reload", "POST").route(web::post().to(status::reload)))

@@ -1,13 +1,15 @@
 //! TLS towards a broker, loaded from the files of the configuration and loaded again when they change.
 
+mod error;
 mod failure;
 mod pem;
 mod system;
 mod verifier;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{self, CryptoProvider};
@@ -20,9 +22,9 @@ use crate::blocking::Blocking;
 use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;
 
+pub use self::error::TlsError;
 use self::failure::explain;
 pub(crate) use self::failure::explain_io;
-use self::pem::Block;
 pub(crate) use self::pem::{read_certificates, read_private_key, read_trusted};
 pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
@@ -57,83 +59,6 @@ pub struct CertFiles {
     pub key_file: PathBuf,
 }
 
-/// Why TLS could not be set up. One sentence, which names the file.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file is missing, unreadable or too large.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The thread that should have read the files failed.
-    #[error("cannot read the TLS files")]
-    Thread(#[source] io::Error),
-    /// A block of a PEM file cannot be read.
-    #[error("{}:{line}: the {label} that begins here cannot be read: {reason}", path.display())]
-    UnreadableBlock {
-        /// The file.
-        path: PathBuf,
-        /// The line of the file, from 1.
-        line: usize,
-        /// What the block says it is, such as `CERTIFICATE`.
-        label: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A PEM file without a certificate.
-    #[error("{} holds no certificate; it must be a PEM file with at least one", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A PEM file without a private key.
-    #[error("{} holds no private key; it must be a PEM file with one", path.display())]
-    NoPrivateKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A private key that only a password opens.
-    #[error("the private key in {} is encrypted; `openssl pkey -in KEY -out DECRYPTED` decrypts it", path.display())]
-    EncryptedKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The certificate and the key do not belong together, or are of an unsupported kind.
-    #[error("{} and {} are not a usable pair of certificate and key: {reason}", files.cert_file.display(), files.key_file.display())]
-    CertAndKey {
-        /// The pair.
-        files: CertFiles,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The operating system has no certificate authorities.
-    #[error("this system has no certificate authorities; install ca-certificates or name a CA file")]
-    NoSystemRoots,
-    /// A server name that no certificate can have.
-    #[error("the server name must be a DNS name or an IP address")]
-    ServerName,
-    /// The TLS library refused its own defaults.
-    #[error("TLS cannot be set up: {reason}")]
-    Unsupported {
-        /// The error of the TLS library.
-        reason: String,
-    },
-}
-
-impl TlsError {
-    fn unreadable_block(path: &Path, block: &Block<'_>, reason: String) -> Self {
-        Self::UnreadableBlock { path: path.to_owned(), line: block.line, label: block.label.to_owned(), reason }
-    }
-
-    /// Returns the error for a certificate and key that the TLS library does not accept.
-    pub(crate) fn cert_and_key(files: &CertFiles, error: &rustls::Error) -> Self {
-        Self::CertAndKey { files: files.clone(), reason: explain(error) }
-    }
-}
-
 /// TLS towards one broker, shared by its probes so that TLS sessions are resumed.
 #[derive(Debug)]
 pub struct BrokerTls(Arc<Shared>);
@@ -141,7 +66,8 @@ pub struct BrokerTls(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: TlsSettings,
-    loaded: Mutex<Arc<Loaded>>,
+    /// `None` until the files have been read once.
+    loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
 /// The configuration of the TLS library, and what it was made from.
@@ -154,11 +80,14 @@ struct Loaded {
     warnings: Vec<String>,
 }
 
-/// The result of reading changed files, shared by the probes that wait for it.
-type Current = Result<Arc<ClientConfig>, Arc<TlsError>>;
+/// The result of reading the files, shared by everybody who waits for it.
+type ReadResult = Result<Arc<ClientConfig>, Arc<TlsError>>;
 
 /// Reads of TLS files that are under way, one for each combination of files.
-static READS: LazyLock<Blocking<TlsSettings, Current>> = LazyLock::new(Blocking::new);
+static READS: LazyLock<Blocking<TlsSettings, ReadResult>> = LazyLock::new(Blocking::new);
+
+/// How long loading the configuration waits for the files of a broker.
+const LOAD_LIMIT: Duration = Duration::from_secs(2);
 
 impl PartialEq for BrokerTls {
     /// Compares the settings. The contents of the files may change at any time.
@@ -168,32 +97,40 @@ impl PartialEq for BrokerTls {
 }
 
 impl BrokerTls {
-    /// Reads the files, so that a bad one is found when the configuration is loaded. It blocks on them.
+    /// Reads the files, so that a bad one is found when the configuration is loaded, and returns warnings about them.
+    ///
+    /// It blocks on the files, but not for long: those on a hung disk are left to the probes.
     ///
     /// # Errors
     /// A file that cannot be read or contains no certificate or key, a pair that does not match, a server name that
     /// no certificate can have, or a system without certificate authorities where these are needed.
-    pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
+    pub fn load(settings: TlsSettings) -> Result<(Self, Vec<String>), Arc<TlsError>> {
         if let Some(name) = &settings.server_name {
             ServerName::try_from(name.as_str()).map_err(|_| TlsError::ServerName)?;
         }
-        let loaded = Arc::new(Loaded::read(&settings)?);
-        Ok(Self(Arc::new(Shared { settings, loaded: Mutex::new(loaded) })))
-    }
-
-    /// What is odd about the files, a sentence each.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        self.0.lock().warnings.clone()
+        let shared = Arc::new(Shared { settings, loaded: Mutex::new(None) });
+        let reader = Arc::clone(&shared);
+        let warnings = match READS.wait(shared.settings.clone(), LOAD_LIMIT, move || reader.read(&|_| ())) {
+            Ok(result) => {
+                result?;
+                shared.lock().as_ref().map(|loaded| loaded.warnings.clone()).unwrap_or_default()
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let seconds = LOAD_LIMIT.as_secs();
+                vec![format!("the files could not be read within {seconds} s; probes fail until they can")]
+            }
+            Err(error) => return Err(Arc::new(TlsError::Thread(error))),
+        };
+        Ok((Self(shared), warnings))
     }
 
     /// Returns the configuration for a new probe, after reading files that have changed.
     ///
     /// # Errors
     /// As of [`BrokerTls::load`].
-    pub async fn current(&self) -> Current {
+    pub async fn current(&self) -> Result<Arc<ClientConfig>, Arc<TlsError>> {
         let shared = Arc::clone(&self.0);
-        let read = READS.run(self.0.settings.clone(), move || shared.current().map_err(Arc::new));
+        let read = READS.run(self.0.settings.clone(), move || shared.read(&|warning| warn!("{warning}")));
         read.await.map_err(|error| Arc::new(TlsError::Thread(error)))?
     }
 
@@ -211,18 +148,22 @@ impl BrokerTls {
 }
 
 impl Shared {
-    fn current(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let mut loaded = Arc::clone(&self.lock());
-        if loaded.has_changed()? {
-            loaded = Arc::new(Loaded::read(&self.settings)?);
-            loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
-            *self.lock() = Arc::clone(&loaded);
+    /// Reads the files if they have not been read or have changed, and reports what is odd about them.
+    fn read(&self, warn: &dyn Fn(&str)) -> ReadResult {
+        let current = self.lock().clone();
+        if let Some(current) = current
+            && !current.has_changed()?
+        {
+            return Ok(Arc::clone(&current.config));
         }
+        let loaded = Arc::new(Loaded::read(&self.settings)?);
+        loaded.warnings.iter().for_each(|warning| warn(warning));
+        *self.lock() = Some(Arc::clone(&loaded));
         Ok(Arc::clone(&loaded.config))
     }
 
     /// Never held while files are read.
-    fn lock(&self) -> MutexGuard<'_, Arc<Loaded>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Loaded>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -55,12 +55,6 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Whether a probe of it reads secret files, which may block.
-    #[must_use]
-    pub fn reads_files(&self) -> bool {
-        self.api_key.needs_file() || self.api_secret.needs_file()
-    }
-
     /// Returns the deadline of a probe whose request sets none: the time of all attempts of one API request.
     #[must_use]
     pub fn default_timeout(&self) -> Duration {

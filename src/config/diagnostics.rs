@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::document::Document;
 use super::error::{ConfigError, MAX_REPORTED_PROBLEMS};
 use super::node_path::NodePath;
+use super::secret::{self, UncheckedSecret};
 
 /// Maximum number of warnings reported.
 const MAX_WARNINGS: usize = 50;
@@ -16,6 +17,7 @@ pub(super) struct Diagnostics {
     directory: PathBuf,
     problems: RefCell<Vec<(NodePath, String)>>,
     warnings: RefCell<Vec<String>>,
+    secrets: RefCell<Vec<UncheckedSecret>>,
 }
 
 impl Diagnostics {
@@ -25,6 +27,7 @@ impl Diagnostics {
             directory: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             problems: RefCell::default(),
             warnings: RefCell::default(),
+            secrets: RefCell::default(),
         }
     }
 
@@ -41,9 +44,16 @@ impl Diagnostics {
         self.warnings.borrow_mut().push(message);
     }
 
+    /// Adds a secret that is read when everything else has been.
+    pub(super) fn check_secret(&self, secret: UncheckedSecret) {
+        self.secrets.borrow_mut().push(secret);
+    }
+
     /// Returns the warnings, or an error with the problems, each located in `document`, and the warnings.
     pub(super) fn conclude(self, path: &Path, document: &Document<'_>) -> Result<Vec<String>, ConfigError> {
-        let warnings = distinct(self.warnings.into_inner());
+        let mut warnings = secret::check(&self.secrets.into_inner());
+        warnings.extend(self.warnings.into_inner());
+        let warnings = distinct(warnings);
         let mut problems = self.problems.into_inner();
         if problems.is_empty() {
             return Ok(warnings);

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::document::ScalarKind;
-use super::node_ref::NodeRef;
+use super::node_ref::{NOT_BOOLEAN, NodeRef};
 
 /// A mapping that is read key by key.
 pub(super) struct Mapping<'d> {
@@ -47,6 +47,9 @@ impl<'d> Mapping<'d> {
         self.optional(key)
             .and_then(|value| match value.kind() {
                 Some(ScalarKind::Bool(flag)) => Some(flag),
+                _ if value.is_boolean_word() => {
+                    value.refuse(format_args!("must be true or false; {NOT_BOOLEAN}"))
+                }
                 _ => value.expected("true or false"),
             })
             .unwrap_or(default)

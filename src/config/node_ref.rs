@@ -13,6 +13,9 @@ use super::document::{Node, ScalarKind};
 use super::node_path::NodePath;
 use crate::error_chain::chain;
 
+/// What to say of a text that looks like a boolean.
+pub(super) const NOT_BOOLEAN: &str = "words such as `yes`, and `true` in quotes, are texts in YAML 1.2";
+
 /// A value or a key of the file.
 #[derive(Clone)]
 pub(super) struct NodeRef<'d> {
@@ -49,6 +52,11 @@ impl<'d> NodeRef<'d> {
         self.error(chain(error));
     }
 
+    /// Warns of this node.
+    pub(super) fn warn(&self, message: impl Display) {
+        self.diagnostics.warning(format!("{}: {message}", self.name));
+    }
+
     /// Reports what is wrong with this node, and returns nothing.
     pub(super) fn refuse<T>(&self, message: impl Display) -> Option<T> {
         self.error(message);
@@ -73,6 +81,13 @@ impl<'d> NodeRef<'d> {
         }
     }
 
+    /// Whether this is a text that looks like a boolean: a word of YAML 1.1, or `true` in quotes.
+    pub(super) fn is_boolean_word(&self) -> bool {
+        const WORDS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
+        let is_text = matches!(self.kind(), Some(ScalarKind::Text));
+        is_text && self.as_text().is_some_and(|text| WORDS.contains(&text.to_ascii_lowercase().as_str()))
+    }
+
     /// Returns the text of a scalar as it is written; `None` for null and for anything else.
     pub(super) fn as_text(&self) -> Option<&'d str> {
         match self.node {
@@ -81,9 +96,15 @@ impl<'d> NodeRef<'d> {
         }
     }
 
-    /// Returns a text that is not empty.
+    /// Returns a text that is not empty. Warns of one that looks as if a variable were to be expanded in it.
     pub(super) fn text(&self, expected: impl Display) -> Option<&'d str> {
-        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.expected(expected))
+        let Some(text) = self.as_text().filter(|text| !text.is_empty()) else {
+            return self.expected(expected);
+        };
+        if refers_to_variable(text) {
+            self.warn("${NAME} is taken literally: variables are not expanded; a secret can be {env: NAME}");
+        }
+        Some(text)
     }
 
     /// Returns a text that is not empty and contains no control characters.
@@ -146,9 +167,9 @@ impl<'d> NodeRef<'d> {
         let parts = entries.iter().enumerate().map(|(index, (key, value))| {
             (part(key, self.path.key(index)), part(value, self.path.value(index)))
         });
-        let (merges, mut own): (Vec<_>, Vec<_>) = parts.partition(|(key, _)| key.as_text() == Some("<<"));
+        let (merge_keys, mut own): (Vec<_>, Vec<_>) = parts.partition(|(key, _)| key.as_text() == Some("<<"));
         let mut keys: HashSet<_> = own.iter().filter_map(|(key, _)| key.as_text()).collect();
-        let merged = merges.iter().flat_map(|(_, value)| value.merged_entries());
+        let merged = merge_keys.iter().flat_map(|(_, value)| value.merged_entries());
         own.extend(merged.filter(|(key, _)| key.as_text().is_none_or(|key| keys.insert(key))));
         Some(own)
     }
@@ -169,4 +190,21 @@ impl<'d> NodeRef<'d> {
         let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
         Self { name, ..self.clone() }
     }
+}
+
+/// Whether a text contains `${NAME}`, the name of a variable in the syntax of shells, or consists of `$NAME`. The names
+/// that stand for the client itself are reserved.
+fn refers_to_variable(text: &str) -> bool {
+    const RESERVED: [&str; 2] = ["clientid", "alias"];
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    };
+    let mut braced = text.split("${").skip(1).filter_map(|rest| {
+        let (content, _) = rest.split_once('}')?;
+        // `${NAME:-default}` and its kin.
+        content.split([':', '-', '?', '+', '=']).next()
+    });
+    braced.any(|name| is_name(name) && !RESERVED.contains(&name))
+        || text.strip_prefix('$').is_some_and(|name| is_name(name) && !name.contains(char::is_lowercase))
 }

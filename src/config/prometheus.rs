@@ -1,6 +1,6 @@
 //! The `prometheus` section: where the exporter listens, and which metric groups it reports by default.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -17,7 +17,7 @@ const DEFAULT_OFFLINE_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Where the exporter listens, and which metric groups it reports by default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PrometheusSettings {
-    /// The address to listen on.
+    /// The address to listen on. `::` stands for every address, IPv6 and IPv4.
     pub address: IpAddr,
     /// The port to listen on; 0 means any free one.
     pub port: u16,
@@ -37,7 +37,7 @@ impl PrometheusSettings {
 impl Default for PrometheusSettings {
     fn default() -> Self {
         Self {
-            address: Ipv4Addr::UNSPECIFIED.into(),
+            address: Ipv6Addr::UNSPECIFIED.into(),
             port: DEFAULT_PORT,
             collect: DEFAULT_GROUPS.into_iter().collect(),
         }
@@ -71,7 +71,7 @@ pub(super) fn read(value: Option<NodeRef<'_>>) -> (PrometheusSettings, Duration)
 }
 
 fn read_address(value: &NodeRef<'_>) -> Option<IpAddr> {
-    const EXPECTED: &str = "an IP address to listen on, such as 0.0.0.0 or \"::\"";
+    const EXPECTED: &str = "an IP address to listen on, such as \"::\" or 0.0.0.0";
     value.text(EXPECTED)?.parse().ok().or_else(|| value.expected(EXPECTED))
 }
 

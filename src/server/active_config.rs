@@ -1,27 +1,29 @@
 //! The running configuration, and its reload.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use actix_web::web::Data;
 use arc_swap::ArcSwap;
 use tracing::{error, info, warn};
 
-use super::failure_log::FailureLog;
-use super::telemetry::Telemetry;
-use crate::config::{Config, ConfigError};
+use super::AppState;
+use crate::blocking::Coalesced;
+use crate::config::Config;
+use crate::version;
 
 /// The running configuration. A probe under way keeps the one it began with.
 pub(super) struct ActiveConfig {
     file: PathBuf,
     config: ArcSwap<Config>,
-    /// Held during a reload, so that of two at once the later one wins.
-    reloading: Mutex<()>,
+    reloads: Coalesced<Result<(), String>>,
 }
 
 impl ActiveConfig {
     /// Starts with what was read from `file`.
     pub(super) fn new(file: &Path, config: Arc<Config>) -> Self {
-        Self { file: file.to_owned(), config: ArcSwap::new(config), reloading: Mutex::new(()) }
+        Self { file: file.to_owned(), config: ArcSwap::new(config), reloads: Coalesced::new() }
     }
 
     /// Returns the running configuration.
@@ -29,34 +31,47 @@ impl ActiveConfig {
         self.config.load_full()
     }
 
-    /// Reloads the file. An invalid one changes nothing. It blocks.
-    ///
-    /// # Errors
-    /// A file that cannot be read or is invalid.
-    pub(super) fn reload(&self, telemetry: &Telemetry, failures: &FailureLog) -> Result<(), ConfigError> {
-        let _guard = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.config();
-        let mut config = match Config::load(&self.file) {
-            Ok(config) => config,
-            Err(problems) => {
-                telemetry.record_reload(false);
-                error!("the configuration was not reloaded, the former stays in force: {problems}");
-                return Err(problems);
-            }
-        };
-        for warning in &config.warnings {
-            warn!("{warning}");
-        }
-        if before.prometheus.listens_at() != config.prometheus.listens_at() {
-            warn!("prometheus.address and prometheus.port take effect with the next start");
-        }
-        config.keep_unchanged(&before);
-        let is_kept = |broker: &str| config.broker(broker).is_some();
-        failures.retain_brokers(is_kept);
-        telemetry.retain_brokers(is_kept);
-        telemetry.record_reload(true);
-        self.config.store(Arc::new(config));
-        info!("reloaded the configuration");
-        Ok(())
+    /// Logs which configuration took effect, with which result.
+    pub(super) fn log(&self, message: &str) {
+        let config = self.config();
+        let clients: usize = config.brokers.iter().map(|broker| broker.clients.len()).sum();
+        let (version, file, brokers) = (version::VERSION, self.file.display(), config.brokers.len());
+        info!(version, %file, brokers, clients, "{message}");
     }
+}
+
+/// Reloads the configuration file. An invalid one changes nothing. One reload runs and one waits; whoever asks for
+/// another one shares the result of the one that waits.
+///
+/// # Errors
+/// A thread that cannot be started; within, the problems of the file.
+pub(super) async fn reload(state: &Data<AppState>) -> io::Result<Result<(), String>> {
+    let shared = state.clone();
+    state.active_config.reloads.run(move || reload_now(&shared)).await
+}
+
+fn reload_now(state: &AppState) -> Result<(), String> {
+    let active = &state.active_config;
+    let mut config = match Config::load(&active.file) {
+        Ok(config) => config,
+        Err(problems) => {
+            state.telemetry.record_reload(None);
+            error!("the configuration was not reloaded, the former stays in force: {problems}");
+            return Err(problems.to_string());
+        }
+    };
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let before = active.config();
+    if before.prometheus.listens_at() != config.prometheus.listens_at() {
+        warn!("prometheus.address and prometheus.port take effect with the next start");
+    }
+    config.keep_unchanged(&before);
+    state.failures.retain_brokers(|broker| config.broker(broker).is_some());
+    // Before a new broker can be probed, so that its first probe is counted.
+    state.telemetry.record_reload(Some(&config));
+    active.config.store(Arc::new(config));
+    active.log("reloaded the configuration");
+    Ok(())
 }

@@ -41,9 +41,19 @@ enum TargetsKey {
     Selected(u64),
 }
 
-/// Failures of one kind of probe, one after another.
+/// How a probe ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ProbeResult {
+    Succeeded,
+    /// It failed for these reasons.
+    Failed(Vec<FailureReason>),
+    /// Its client closed the connection before its end.
+    Abandoned,
+}
+
+/// Probes of one kind that did not succeed, one after another.
 struct FailureStreak {
-    reasons: Vec<FailureReason>,
+    result: ProbeResult,
     logged_at: Instant,
     /// Failed probes since then that were not logged.
     suppressed: u64,
@@ -52,7 +62,7 @@ struct FailureStreak {
 /// How the result of a probe compares with the one before it.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
-    /// It failed, and so did `suppressed` others since the last line.
+    /// It did not succeed, and neither did `suppressed` others since the last line.
     Failed { suppressed: u64 },
     /// It failed as the one before.
     StillFailing,
@@ -75,6 +85,11 @@ impl ProbeKey {
         };
         Self { broker: spec.broker.alias.clone(), targets, groups: spec.groups }
     }
+
+    /// The alias of the broker.
+    pub(super) fn broker(&self) -> &str {
+        &self.broker
+    }
 }
 
 impl TargetsKey {
@@ -91,7 +106,11 @@ impl FailureLog {
     /// Logs a probe if its result differs from that of the one before it.
     pub(super) fn record(&self, key: ProbeKey, outcome: &Outcome) {
         let targets = key.targets.name();
-        let change = self.change(key, outcome.failures.reasons(), Instant::now());
+        let result = match outcome.failures.reasons() {
+            [] => ProbeResult::Succeeded,
+            reasons => ProbeResult::Failed(reasons.to_vec()),
+        };
+        let change = self.change(key, result, Instant::now());
         let broker = outcome.broker.as_str();
         let reason: Vec<_> = outcome.failures.reasons().iter().map(|reason| reason.name()).collect();
         let reason = reason.join(",");
@@ -132,19 +151,30 @@ impl FailureLog {
         );
     }
 
+    /// Logs a probe whose client closed the connection before its end, if the one before it ended otherwise.
+    pub(super) fn record_abandoned(&self, key: ProbeKey, after: Duration) {
+        let (broker, targets) = (key.broker.clone(), key.targets.name());
+        let seconds = after.as_secs_f64();
+        if let Change::Failed { suppressed } = self.change(key, ProbeResult::Abandoned, Instant::now()) {
+            warn!(broker, targets, seconds, suppressed, "probe abandoned: its client closed the connection");
+        } else {
+            debug!(broker, targets, seconds, "probe abandoned again");
+        }
+    }
+
     /// Forgets brokers that are no longer configured.
     pub(super) fn retain_brokers(&self, is_kept: impl Fn(&str) -> bool) {
         self.streaks().retain(|key, _| is_kept(&key.broker));
     }
 
-    fn change(&self, key: ProbeKey, reasons: &[FailureReason], now: Instant) -> Change {
+    fn change(&self, key: ProbeKey, result: ProbeResult, now: Instant) -> Change {
         let mut streaks = self.streaks();
-        if reasons.is_empty() {
+        if result == ProbeResult::Succeeded {
             return if streaks.remove(&key).is_some() { Change::Recovered } else { Change::StillSucceeding };
         }
         let suppressed = match streaks.get_mut(&key) {
             Some(streak)
-                if streak.reasons == reasons && now.duration_since(streak.logged_at) < LOG_AGAIN_AFTER =>
+                if streak.result == result && now.duration_since(streak.logged_at) < LOG_AGAIN_AFTER =>
             {
                 streak.suppressed += 1;
                 return Change::StillFailing;
@@ -155,7 +185,7 @@ impl FailureLog {
                 0
             }
         };
-        streaks.insert(key, FailureStreak { reasons: reasons.to_vec(), logged_at: now, suppressed: 0 });
+        streaks.insert(key, FailureStreak { result, logged_at: now, suppressed: 0 });
         Change::Failed { suppressed }
     }
 
@@ -189,40 +219,46 @@ mod tests {
         ProbeKey { broker: broker.to_owned(), targets, groups: Groups::STATE }
     }
 
+    fn failed(reason: FailureReason) -> ProbeResult {
+        ProbeResult::Failed(vec![reason])
+    }
+
     #[test]
     fn a_broker_that_stays_down_is_logged_once_and_again_after_a_while() {
         let log = FailureLog::default();
         let began = Instant::now();
-        let change = |reasons: &[FailureReason], seconds| {
-            log.change(key("A", TargetsKey::Watched), reasons, began + Duration::from_secs(seconds))
+        let change = |result, seconds| {
+            log.change(key("A", TargetsKey::Watched), result, began + Duration::from_secs(seconds))
         };
-        assert_eq!(change(&[], 0), Change::StillSucceeding);
-        assert_eq!(change(&[FailureReason::Connect], 15), Change::Failed { suppressed: 0 });
-        assert_eq!(change(&[FailureReason::Connect], 30), Change::StillFailing);
-        assert_eq!(change(&[FailureReason::Connect], 45), Change::StillFailing);
-        assert_eq!(change(&[FailureReason::Timeout], 60), Change::Failed { suppressed: 2 }, "another reason");
-        assert_eq!(change(&[FailureReason::Timeout], 359), Change::StillFailing);
-        assert_eq!(change(&[FailureReason::Timeout], 360), Change::Failed { suppressed: 1 });
-        assert_eq!(change(&[], 375), Change::Recovered);
-        assert_eq!(change(&[], 390), Change::StillSucceeding);
+        assert_eq!(change(ProbeResult::Succeeded, 0), Change::StillSucceeding);
+        assert_eq!(change(failed(FailureReason::Connect), 15), Change::Failed { suppressed: 0 });
+        assert_eq!(change(failed(FailureReason::Connect), 30), Change::StillFailing);
+        assert_eq!(change(failed(FailureReason::Connect), 45), Change::StillFailing);
+        assert_eq!(change(failed(FailureReason::Timeout), 60), Change::Failed { suppressed: 2 });
+        assert_eq!(change(failed(FailureReason::Timeout), 359), Change::StillFailing);
+        assert_eq!(change(failed(FailureReason::Timeout), 360), Change::Failed { suppressed: 1 });
+        assert_eq!(change(ProbeResult::Abandoned, 370), Change::Failed { suppressed: 0 });
+        assert_eq!(change(ProbeResult::Abandoned, 371), Change::StillFailing);
+        assert_eq!(change(ProbeResult::Succeeded, 375), Change::Recovered);
+        assert_eq!(change(ProbeResult::Succeeded, 390), Change::StillSucceeding);
     }
 
     #[test]
     fn brokers_are_logged_apart_and_forgotten_when_they_are_gone() {
         let log = FailureLog::default();
-        let change = |broker, reasons: &[_]| log.change(key(broker, TargetsKey::All), reasons, Instant::now());
-        assert_eq!(change("A", &[FailureReason::Dns]), Change::Failed { suppressed: 0 });
-        assert_eq!(change("B", &[FailureReason::Dns]), Change::Failed { suppressed: 0 });
+        let change = |broker, result| log.change(key(broker, TargetsKey::All), result, Instant::now());
+        assert_eq!(change("A", failed(FailureReason::Dns)), Change::Failed { suppressed: 0 });
+        assert_eq!(change("B", failed(FailureReason::Dns)), Change::Failed { suppressed: 0 });
         log.retain_brokers(|broker| broker == "B");
-        assert_eq!(change("A", &[]), Change::StillSucceeding);
-        assert_eq!(change("B", &[]), Change::Recovered);
+        assert_eq!(change("A", ProbeResult::Succeeded), Change::StillSucceeding);
+        assert_eq!(change("B", ProbeResult::Succeeded), Change::Recovered);
     }
 
     #[test]
     fn kinds_of_probes_that_somebody_makes_up_are_bounded() {
         let log = FailureLog::default();
         let change = |number| {
-            log.change(key("A", TargetsKey::Selected(number)), &[FailureReason::Dns], Instant::now());
+            log.change(key("A", TargetsKey::Selected(number)), failed(FailureReason::Dns), Instant::now());
         };
         (0..3 * MAX_FAILING as u64).for_each(change);
         assert_eq!(log.streaks().len(), MAX_FAILING);

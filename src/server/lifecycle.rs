@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::rt::spawn;
 use actix_web::rt::time::sleep;
-use actix_web::web::{Data, block};
+use actix_web::web::Data;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use super::AppState;
+use super::active_config::reload;
 use crate::signals::StopSignals;
 
 /// Whether the exporter is ready, which ends when it has been asked to stop.
@@ -44,15 +46,16 @@ impl SignalHandler {
         Ok(Self { hangup: signal(SignalKind::hangup())?, stop: StopSignals::listen()? })
     }
 
-    /// Reloads and stops the server as the signals say, and returns when it has stopped.
+    /// Reloads as the signals say until one asks to stop. Returns when the server has stopped, or at once at another
+    /// signal to stop.
     pub(super) async fn run(self, state: Data<AppState>, server: ServerHandle, shutdown_delay: Duration) {
         let Self { mut hangup, mut stop } = self;
         loop {
             tokio::select! {
                 _ = hangup.recv() => {
                     let state = state.clone();
-                    // Its result is logged and counted there.
-                    let _ = block(move || state.reload()).await;
+                    // It may take long, and a signal to stop must be heard meanwhile. Its result is logged and counted.
+                    spawn(async move { reload(&state).await.is_ok() });
                 }
                 () = stop.recv() => break,
             }
@@ -64,9 +67,8 @@ impl SignalHandler {
             sleep(shutdown_delay).await;
             server.stop(true).await;
         };
-        tokio::select! {
-            () = stopped => {}
-            () = stop.recv() => server.stop(false).await,
+        if stop.run_until_stopped(stopped).await.is_none() {
+            info!("stopping at once");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Most worker threads. More of them only take memory, since a scrape costs milliseconds.
 const MAX_WORKERS: usize = 4;
 
-/// Connections of a worker beside those whose probes are under way.
+/// Connections of each worker beside those whose probes are under way.
 const SPARE_CONNECTIONS: usize = 128;
 
 /// How long probes under way may go on after a stop signal, in seconds.
@@ -19,6 +19,9 @@ pub(super) const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time limit for a client to send the head of a request.
 pub(super) const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Time limit for a client to read what was written to it, about 100 kB at a time.
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Time limit for a connection to close.
 pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -27,7 +30,9 @@ pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Limits {
     /// Worker threads.
     pub(super) workers: usize,
-    /// Connections of each worker; further ones wait in the operating system's queue.
+    /// Probes under way at once for pages, beside those of scrapes.
+    pub(super) page_probes: usize,
+    /// Connections of all workers together.
     pub(super) connections: usize,
 }
 
@@ -35,7 +40,10 @@ impl Limits {
     /// Returns the limits for this many probes at once.
     pub(super) fn of(max_probes: usize) -> Self {
         let workers = available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS);
-        // All probes may be served by one worker.
-        Self { workers, connections: max_probes + SPARE_CONNECTIONS }
+        Self {
+            workers,
+            page_probes: max_probes.div_ceil(2),
+            connections: workers * (max_probes + SPARE_CONNECTIONS),
+        }
     }
 }

@@ -1,34 +1,29 @@
 //! Limits how many probes may be under way at once, and counts and logs each of them.
 
-use std::sync::Arc;
+use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::failure_log::{FailureLog, ProbeKey};
 use super::refusal::ProbeRefusal;
-use super::telemetry::{ProbeInFlight, Telemetry};
+use super::telemetry::Telemetry;
 use crate::outcome::Outcome;
 use crate::probe::{ProbeSpec, probe};
 
 /// Limits how many probes may be under way at once.
 pub(super) struct ProbeLimiter {
     max_probes: usize,
-    permits: Arc<Semaphore>,
-}
-
-/// A probe under way, until its answer has been sent or its client has gone.
-pub(super) struct ProbePermit {
-    _in_flight: ProbeInFlight,
-    _permit: OwnedSemaphorePermit,
+    permits: Semaphore,
 }
 
 impl ProbeLimiter {
     /// Allows `max_probes` at once.
     pub(super) fn new(max_probes: usize) -> Self {
-        Self { max_probes, permits: Arc::new(Semaphore::new(max_probes)) }
+        Self { max_probes, permits: Semaphore::new(max_probes) }
     }
 
-    /// Runs a probe, counts it and logs it if it is worth a line.
+    /// Runs a probe, counts it and logs it if it is worth a line. Its permit ends when the broker has been asked, so
+    /// that a client that is slow to read takes no place of another one's probe.
     ///
     /// # Errors
     /// Too many probes under way: the broker was not asked.
@@ -37,14 +32,44 @@ impl ProbeLimiter {
         spec: ProbeSpec,
         telemetry: &Telemetry,
         failures: &FailureLog,
-    ) -> Result<(Outcome, ProbePermit), ProbeRefusal> {
-        let permit =
-            Arc::clone(&self.permits).try_acquire_owned().map_err(|_| ProbeRefusal::Busy(self.max_probes))?;
-        let permit = ProbePermit { _in_flight: telemetry.start_probe(), _permit: permit };
-        let key = ProbeKey::new(&spec);
+    ) -> Result<Outcome, ProbeRefusal> {
+        let _permit = self.permits.try_acquire().map_err(|_| ProbeRefusal::Busy(self.max_probes))?;
+        let under_way = ProbeUnderWay::start(&spec, telemetry, failures);
         let outcome = probe(spec).await;
-        telemetry.record_probe(&outcome);
-        failures.record(key, &outcome);
-        Ok((outcome, permit))
+        under_way.end(&outcome);
+        Ok(outcome)
+    }
+}
+
+/// A probe under way. Dropped before its end it is an abandoned one: its client has closed the connection.
+struct ProbeUnderWay<'a> {
+    /// Nothing once it has ended.
+    key: Option<ProbeKey>,
+    started: Instant,
+    telemetry: &'a Telemetry,
+    failures: &'a FailureLog,
+}
+
+impl<'a> ProbeUnderWay<'a> {
+    fn start(spec: &ProbeSpec, telemetry: &'a Telemetry, failures: &'a FailureLog) -> Self {
+        telemetry.start_probe();
+        Self { key: Some(ProbeKey::new(spec)), started: Instant::now(), telemetry, failures }
+    }
+
+    fn end(mut self, outcome: &Outcome) {
+        if let Some(key) = self.key.take() {
+            self.telemetry.record_probe(outcome);
+            self.failures.record(key, outcome);
+        }
+    }
+}
+
+impl Drop for ProbeUnderWay<'_> {
+    fn drop(&mut self) {
+        self.telemetry.end_probe();
+        if let Some(key) = self.key.take() {
+            self.telemetry.record_abandoned(key.broker());
+            self.failures.record_abandoned(key, self.started.elapsed());
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! The exporter about itself: health, readiness, its configuration and its own metrics.
 
-use actix_web::HttpResponse;
-use actix_web::http::header;
-use actix_web::web::{Data, block};
+use std::iter::once;
 
-use super::{AppState, text};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+
+use super::body::send;
+use super::{AppState, active_config, text};
 use crate::metrics::exposition::CONTENT_TYPE;
 
 /// `GET /-/healthy`: answers 200 as long as the process lives. It never depends on a broker.
@@ -22,9 +26,13 @@ pub(super) async fn ready(state: Data<AppState>) -> HttpResponse {
 }
 
 /// `GET /metrics`: the exporter's own metrics.
-pub(super) async fn metrics(state: Data<AppState>) -> HttpResponse {
+pub(super) async fn metrics(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match state.telemetry.encode() {
-        Ok(metrics) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(metrics),
+        Ok(metrics) => {
+            let mut answer = HttpResponse::Ok();
+            answer.content_type(CONTENT_TYPE);
+            send(&request, &mut answer, 0, once(Bytes::from(metrics)))
+        }
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
     }
 }
@@ -38,14 +46,32 @@ pub(super) async fn config(state: Data<AppState>) -> HttpResponse {
 }
 
 /// `POST /-/reload`: reloads the configuration file.
-pub(super) async fn reload(state: Data<AppState>) -> HttpResponse {
-    match block(move || state.reload()).await {
+pub(super) async fn reload(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    if is_cross_site(request.headers()) {
+        return text(HttpResponse::Forbidden(), "requests of other sites are refused\n");
+    }
+    match active_config::reload(&state).await {
         Ok(Ok(())) => text(HttpResponse::Ok(), "reloaded\n"),
         Ok(Err(problems)) => {
             text(HttpResponse::InternalServerError(), format!("nothing has changed:\n{problems}\n"))
         }
-        Err(_) => text(HttpResponse::InternalServerError(), "the configuration could not be read\n"),
+        Err(error) => {
+            text(HttpResponse::InternalServerError(), format!("cannot read the configuration: {error}\n"))
+        }
     }
+}
+
+/// Whether a browser sent the request for a page of another site. Browsers say so by `Sec-Fetch-Site`, older ones by an
+/// `Origin` that is not the host they ask; others send neither.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let origin = origin.as_bytes();
+    let authority = [b"http://".as_slice(), b"https://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));
+    authority.is_none_or(|authority| !authority.eq_ignore_ascii_case(host))
 }
 
 /// Answers a path that does not exist.

@@ -2,6 +2,7 @@
 //! a restart.
 
 mod auth;
+mod check_queue;
 mod credential_cache;
 mod tls;
 
@@ -19,7 +20,7 @@ use crate::watched_files::WatchedFiles;
 
 pub(super) use self::auth::authenticate;
 use self::credential_cache::CredentialCache;
-pub(super) use self::tls::serve;
+pub(super) use self::tls::accept;
 
 /// How often the files are checked for changes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);

@@ -139,6 +139,7 @@ fn explain_alert(alert: AlertDescription) -> String {
         AlertDescription::HandshakeFailure => "it found no common parameters, or misses a client certificate",
         AlertDescription::UnrecognisedName => "it does not serve the name that was asked for",
         AlertDescription::AccessDenied => "it denies access to our certificate",
+        AlertDescription::Unknown(number) => return format!("the peer sent the unknown TLS alert {number}"),
         _ => return format!("the peer sent the TLS alert \"{}\"", words(&alert)),
     };
     format!("the peer sent the TLS alert \"{}\": {hint}", words(&alert))
@@ -217,7 +218,7 @@ mod tests {
             "the peer sent the TLS alert \"unknown PSK identity\""
         );
         assert_eq!(alert(AlertDescription::DecodeError), "the peer sent the TLS alert \"decode error\"");
-        assert_eq!(alert(AlertDescription::Unknown(200)), "the peer sent the TLS alert \"unknown\"");
+        assert_eq!(alert(AlertDescription::Unknown(200)), "the peer sent the unknown TLS alert 200");
         let path = |error: webpki::Error| {
             explain(&Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(error)))))
         };

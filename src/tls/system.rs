@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use super::{TlsError, TrustedCertificates};
 
 /// How long authorities are used before they are read again. Reading takes several milliseconds of processor time,
@@ -28,10 +30,16 @@ pub(super) fn trusted_certificates() -> Result<Arc<TrustedCertificates>, TlsErro
     {
         return Ok(Arc::clone(&cached.trusted));
     }
-    let read = read()?;
-    let trusted = match &*cached {
-        Some(cached) if cached.trusted.certificates() == read.certificates() => Arc::clone(&cached.trusted),
-        _ => Arc::new(read),
+    let trusted = match (read(), &*cached) {
+        (Ok(read), Some(cached)) if cached.trusted.certificates() == read.certificates() => {
+            Arc::clone(&cached.trusted)
+        }
+        (Ok(read), _) => Arc::new(read),
+        (Err(error), Some(cached)) => {
+            warn!("the certificate authorities of this system were not read again: {error}");
+            Arc::clone(&cached.trusted)
+        }
+        (Err(error), None) => return Err(error),
     };
     *cached = Some(Cached { trusted: Arc::clone(&trusted), read_at: Instant::now() });
     Ok(trusted)

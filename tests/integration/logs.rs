@@ -28,7 +28,7 @@ fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
     served.get("/probe?broker=LocalEMQX");
     fake.stop();
     served.get("/probe?broker=LocalEMQX");
-    let log = served.end();
+    let log = served.stop();
     let failed = lines(&log, "probe failed");
     assert_eq!(failed.len(), 2, "{log}");
     for words in ["level=warn", "broker=LocalEMQX", "reason=http_status", "clients_unknown=1", "INTERNAL_ERROR"]
@@ -51,7 +51,7 @@ fn each_kind_of_probe_fails_and_recovers_on_its_own() {
         served.get("/probe?broker=LocalEMQX");
         served.get("/probe?broker=LocalEMQX&client=A");
     }
-    let log = served.end();
+    let log = served.stop();
     let failed = lines(&log, "probe failed");
     assert_eq!(failed.len(), 1, "{log}");
     assert!(failed[0].contains("targets=all"), "{log}");
@@ -64,7 +64,7 @@ fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
     let (_fake, program) = broker();
     let served = ServerProcess::start(&program, &["--log.format", "json"]);
     served.get("/probe?broker=Nope");
-    let log = served.end();
+    let log = served.stop();
     let refused = lines(&log, "refused a probe");
     assert_eq!(refused.len(), 1, "{log}");
     let line: Value = serde_json::from_str(refused[0]).expect("a JSON object in a line");
@@ -78,7 +78,7 @@ fn a_probe_that_succeeds_is_told_at_debug_level_only() {
     for (level, told) in [("info", 0), ("debug", 1)] {
         let served = ServerProcess::start(&program, &["--log.level", level]);
         served.get("/probe?broker=LocalEMQX");
-        let log = served.end();
+        let log = served.stop();
         assert_eq!(lines(&log, "requests=3").len(), told, "{level}: {log}");
     }
 }
@@ -91,7 +91,7 @@ fn requests_are_told_at_debug_level_only() {
         served.get("/metrics");
         served.get("/probe?broker=LocalEMQX");
         served.get("/-/healthy");
-        let log = served.end();
+        let log = served.stop();
         for words in ["path=/metrics status=200", "path=/v5/clients/a status=200"] {
             assert_eq!(lines(&log, words).len(), told, "{words} at {level}: {log}");
         }

@@ -12,6 +12,7 @@ mod browser;
 mod check;
 mod command_line;
 mod completions;
+mod config_files;
 mod config_readme;
 mod dashboard;
 mod debug_view;

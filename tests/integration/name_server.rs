@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -63,6 +64,14 @@ fn a_signal_ends_the_program() {
     wait_for_thread(&child);
     send_signal(&child, Signal::TERM);
     assert_eq!(end(child).status, 2);
+
+    let mut command = program.command();
+    command.args(["check", "--timeout", "3600"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+    wait_for_thread(&child);
+    send_signal(&child, Signal::INT);
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()), "without --watch, Ctrl-C kills it");
 }
 
 /// Waits until the program resolves the name, on a thread called `blocking`.

@@ -75,7 +75,7 @@ fn a_bad_file_changes_nothing_and_is_told() {
     fs::write(program.config_path(), config_of(&fake, "", &[])).expect("a file");
     assert_eq!(served.request("POST", "/-/reload").0, 200);
     assert_eq!(reloaded().as_deref(), Some("1"));
-    let log = served.end();
+    let log = served.stop();
     assert!(log.contains("the configuration was not reloaded, the former stays in force"), "{log}");
     assert!(!log.contains("canary"), "{log}");
 }

@@ -298,6 +298,23 @@ fn certificates_are_accepted_or_refused_as_their_makers_expect() {
 }
 
 #[test]
+fn the_order_of_a_chain_behind_its_first_certificate_does_not_matter() {
+    let chain = Leaf::fixture("chain");
+    let (own, intermediate) = chain.cert.split_at(chain.cert.rfind("-----BEGIN").expect("two certificates"));
+    let root = fs::read_to_string(format!("{FIXTURES}/ca.pem")).expect("a fixture");
+    let chain = Leaf { cert: [own, &root, intermediate].concat(), key: chain.key };
+    let broker = TlsBroker::with(|_| Tls::presenting(&chain));
+    assert_probed(&broker.probe("localhost", "FIX/ca.pem"));
+
+    let without_intermediate = Leaf { cert: own.to_owned(), key: Leaf::fixture("chain").key };
+    let broker = TlsBroker::with(|_| Tls::presenting(&without_intermediate));
+    let refusal = broker.refusal("localhost", "FIX/ca.pem");
+    assert!(refusal.contains("the certificate was issued by an unknown authority"), "{refusal}");
+    fs::write(broker.path("intermediate.pem"), intermediate).expect("a file");
+    assert_probed(&broker.probe("localhost", "DIR/intermediate.pem"));
+}
+
+#[test]
 fn a_trusted_certificate_of_the_broker_itself_expires_too() {
     let leaf = Authority::expired_self_signed();
     let broker = TlsBroker::with(|_| Tls::presenting(&leaf));
@@ -339,6 +356,10 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
     let broker = TlsBroker::new();
     let fixture = |name: &str| fs::read_to_string(format!("{FIXTURES}/{name}")).expect("a fixture");
     fs::write(broker.path("both.pem"), [fixture("ec-sec1.key"), fixture("ec.pem")].concat()).expect("a file");
+    // `openssl ecparam -genkey` writes the curve before the key.
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n";
+    fs::write(broker.path("ecparam.key"), [parameters, &fixture("ec-sec1.key")].concat()).expect("a file");
+    fs::write(broker.path("reversed.pem"), [fixture("ca.pem"), fixture("rsa.pem")].concat()).expect("a file");
     fs::write(broker.path("bom.pem"), format!("\u{feff}{}", fixture("rsa.pem"))).expect("a file");
     fs::write(broker.path("bom.key"), format!("\u{feff}{}", fixture("rsa.key"))).expect("a file");
     fs::write(broker.path("dos.pem"), fixture("rsa.pem").replace('\n', "\r\n")).expect("a file");
@@ -357,6 +378,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
         ("FIX/v1.pem", "FIX/v1.key"),
         ("FIX/chain.pem", "FIX/chain.key"),
         ("FIX/trusted.pem", "FIX/self-signed.key"),
+        ("FIX/ec.pem", "DIR/ecparam.key"),
         ("DIR/both.pem", "DIR/both.pem"),
         ("DIR/bom.pem", "DIR/bom.key"),
         ("DIR/dos.pem", "FIX/rsa.key"),
@@ -367,6 +389,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
     for (cert, key, told) in [
         ("FIX/rsa.pem", "FIX/ec.key", "the key does not belong to the first certificate in the file"),
         ("FIX/v1.pem", "FIX/ec.key", "the key does not belong to the first certificate in the file"),
+        ("DIR/reversed.pem", "FIX/rsa.key", "the key does not belong to the first certificate in the file"),
         ("FIX/rsa.pem", "FIX/encrypted.key", "encrypted.key is encrypted; `openssl pkey "),
         ("FIX/rsa.pem", "DIR/legacy.key", "legacy.key is encrypted; `openssl pkey "),
         ("FIX/rsa.pem", "FIX/rsa.pem", "rsa.pem holds no private key; it must be a PEM file with one"),

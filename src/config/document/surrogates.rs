@@ -1,5 +1,7 @@
 //! Characters written as two escapes, as JSON writes those beyond U+FFFF: `"\ud83d\ude00"`. YAML knows no such pairs.
 
+use std::fmt::Write as _;
+
 /// How the parser refuses an escape that is one half of a pair.
 pub(super) const PARSER_MESSAGE: &str = "found invalid Unicode character escape code";
 
@@ -14,7 +16,8 @@ pub(super) fn rewrite(text: &str) -> String {
         let (before, escape) = rest.split_at(start);
         rewritten.push_str(before);
         if let Some(character) = read_pair(escape) {
-            rewritten.push_str(&format!("\\U{:08x}", u32::from(character)));
+            // Writing to a `String` never fails.
+            let _ = write!(rewritten, "\\U{:08x}", u32::from(character));
             rest = &escape[2 * ESCAPE_BYTES..];
         } else {
             // The character behind the backslash belongs to it: `\\\\ud83d` is no escape of a surrogate.

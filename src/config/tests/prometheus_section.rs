@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use super::*;
 use crate::client::Group;
@@ -15,7 +15,7 @@ fn message(lines: &str) -> String {
 fn there_are_defaults() {
     let default = settings("");
     assert_eq!(default, settings("{}"));
-    assert_eq!((default.address, default.port), (Ipv4Addr::UNSPECIFIED.into(), 9671));
+    assert_eq!((default.address, default.port), (Ipv6Addr::UNSPECIFIED.into(), 9671));
     assert_eq!(
         default.collect.iter().collect::<Vec<_>>(),
         [Group::State, Group::Session, Group::Queue, Group::Traffic]
@@ -37,11 +37,11 @@ fn wrong_settings_are_reported() {
         ("[]", "6:13: prometheus: must be a mapping of address, port, collect and offline_after"),
         (
             "{address: localhost}",
-            "6:23: prometheus.address: must be an IP address to listen on, such as 0.0.0.0 or \"::\"",
+            "6:23: prometheus.address: must be an IP address to listen on, such as \"::\" or 0.0.0.0",
         ),
         (
             "{address: 1}",
-            "6:23: prometheus.address: must be an IP address to listen on, such as 0.0.0.0 or \"::\"",
+            "6:23: prometheus.address: must be an IP address to listen on, such as \"::\" or 0.0.0.0",
         ),
         ("{port: 65536}", "6:20: prometheus.port: must be a whole number from 0 to 65535"),
         ("{port: http}", "6:20: prometheus.port: must be a whole number from 0 to 65535"),

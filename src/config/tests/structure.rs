@@ -112,7 +112,7 @@ fn warnings_are_reported_beside_problems() {
             "7:13: emqx.attempts: must be a whole number from 1 to 10",
             "warning: emqx.api_secret: the environment variable NO_SUCH_VARIABLE is not set; probes of this broker fail \
              until it can be read",
-            "warning: emqx.ssl has no effect: api_url is http",
+            "warning: emqx.ssl: has no effect, because api_url is http",
         ]
     );
 }
@@ -174,4 +174,36 @@ fn an_empty_file_lacks_everything() {
     assert_eq!(problem("{}"), "1:1: emqx is missing; expected the broker to ask, or a list of brokers");
     assert_eq!(problem("emqx:\n"), "1:6: emqx: must be the broker to ask, or a list of brokers");
     assert_eq!(problem("text"), "1:1: must be a mapping of emqx, monitored_clients and prometheus");
+}
+
+#[test]
+fn variables_that_are_not_expanded_are_a_warning() {
+    let secret =
+        |secret: &str| good(&BROKER.replace("api_secret: secret", &format!("api_secret: '{secret}'"))).warnings;
+    for variable in ["${EMQX_SECRET}", "$EMQX_SECRET", "a${b}c", "${A:-b}", "${A-b}", "${_1}"] {
+        assert_eq!(
+            secret(variable),
+            [
+                "emqx.api_secret: ${NAME} is taken literally: variables are not expanded; a secret can be {env: NAME}"
+            ]
+        );
+    }
+    for text in
+        ["$", "${}", "${", "${1}", "${a b}", "$$", "$ecret", "a$B", "$A-B", "${clientid}/${alias}", "{env: A}"]
+    {
+        assert_eq!(secret(text), Vec::<String>::new(), "{text}");
+    }
+    let warnings =
+        good("emqx: {alias: '${A}', api_url: 'http://${HOST}/api', api_key: k, api_secret: s}\n").warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with("emqx.alias: ${NAME} is taken literally"), "{warnings:?}");
+}
+
+#[test]
+fn at_most_fifty_warnings_are_reported() {
+    let clients = (0..60).map(|number| format!("- {{alias: '${{A}}{number}', client_id: {number}}}\n"));
+    let clients = clients.collect::<Vec<_>>().concat();
+    let warnings = good(&format!("{BROKER}monitored_clients:\n{clients}")).warnings;
+    assert_eq!(warnings.len(), 51);
+    assert_eq!(warnings[50], "... and 10 more warnings");
 }

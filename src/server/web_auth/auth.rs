@@ -41,7 +41,8 @@ async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
     let Some(credentials) = credentials(request.headers()) else {
         return Some(unauthorized("missing user name and password (basic authentication)\n"));
     };
-    match web_auth.credential_cache.check(&config.users, credentials).await {
+    let peer = request.peer_addr().into();
+    match web_auth.credential_cache.check(&config.users, credentials, peer).await {
         LoginResult::Right => None,
         LoginResult::Wrong { checked } => {
             // Once for each wrong login, however often it is tried. Without the name: some type their password there.

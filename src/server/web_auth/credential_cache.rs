@@ -3,20 +3,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::web;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret as _, SecretSlice};
-use tokio::sync::Semaphore;
 use tracing::debug;
 
+use super::check_queue::{CheckQueue, Peer};
+use crate::blocking::run_detached;
 use crate::config::web::Users;
-
-/// How many passwords are checked at once, which bounds the processors that guessers can take.
-const CHECKS_AT_ONCE: usize = 1;
-
-/// How many checks may wait.
-const MAX_WAITING: usize = 32;
 
 /// How many right logins are cached.
 const MAX_RIGHT: usize = 64;
@@ -48,8 +42,7 @@ pub(super) enum LoginResult {
 pub(super) struct CredentialCache {
     key: hmac::Key,
     logins: Mutex<CachedLogins>,
-    checks: Arc<Semaphore>,
-    waiting: Semaphore,
+    checks: Arc<CheckQueue>,
 }
 
 /// A keyed hash of a login, whose key no other process has.
@@ -65,16 +58,16 @@ impl CredentialCache {
     pub(super) fn new() -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         let logins = CachedLogins { right: RecentLogins::new(MAX_RIGHT), wrong: RecentLogins::new(MAX_WRONG) };
-        Some(Self {
-            key,
-            logins: Mutex::new(logins),
-            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
-            waiting: Semaphore::new(MAX_WAITING),
-        })
+        Some(Self { key, logins: Mutex::new(logins), checks: Arc::default() })
     }
 
-    /// Checks whether these are the credentials of one of the users.
-    pub(super) async fn check(self: &Arc<Self>, users: &Users, credentials: Credentials) -> LoginResult {
+    /// Checks whether these credentials, which `peer` sent, are those of one of the users.
+    pub(super) async fn check(
+        self: &Arc<Self>,
+        users: &Users,
+        credentials: Credentials,
+        peer: Peer,
+    ) -> LoginResult {
         let (hash, known) = users.hash_of(&credentials.user);
         let Some(tag) = self.tag(&credentials, hash) else {
             return LoginResult::Wrong { checked: false };
@@ -82,10 +75,7 @@ impl CredentialCache {
         if let Some(result) = self.cached(&tag) {
             return result;
         }
-        let Ok(_waits) = self.waiting.try_acquire() else {
-            return LoginResult::Busy;
-        };
-        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
+        let Some(permit) = self.checks.wait(peer).await else {
             return LoginResult::Busy;
         };
         // The same login may have been checked meanwhile.
@@ -94,11 +84,12 @@ impl CredentialCache {
         }
         let (credential_cache, hash) = (Arc::clone(self), hash.to_owned());
         // The check goes on when its client goes away: the permit stays taken, and the result is cached.
-        let checked = web::block(move || {
+        let checked = run_detached(move || {
             let _permit = permit;
             let matches = bcrypt::verify(credentials.password.expose_secret(), &hash).unwrap_or(false);
             debug!("checked a password");
             let right = known && matches;
+            credential_cache.checks.record(peer, right);
             credential_cache.insert(tag, right);
             right
         });

@@ -69,7 +69,7 @@ impl Authority {
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
     }
 
-    /// A client's certificate.
+    /// Issues a client certificate.
     pub(crate) fn client(&self) -> Leaf {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

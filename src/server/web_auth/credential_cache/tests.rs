@@ -1,9 +1,15 @@
 //! What the cache of logins keeps, and what it forgets.
 
+use std::net::SocketAddr;
+
 use super::*;
 
 /// The cheapest there is.
 const COST: u32 = 4;
+
+fn peer() -> Peer {
+    Some(SocketAddr::from(([127, 0, 0, 1], 1))).into()
+}
 
 fn credentials(user: &str, password: &str) -> Credentials {
     Credentials { user: user.to_owned(), password: password.as_bytes().to_vec().into() }
@@ -21,16 +27,16 @@ fn credential_cache() -> Arc<CredentialCache> {
 async fn a_wrong_password_is_checked_once() {
     let (credential_cache, users) = (credential_cache(), users("right"));
     for user in ["alice", "nobody"] {
-        let result = credential_cache.check(&users, credentials(user, "wrong")).await;
+        let result = credential_cache.check(&users, credentials(user, "wrong"), peer()).await;
         assert_eq!(result, LoginResult::Wrong { checked: true }, "{user}");
         for _ in 0..50 {
-            let result = credential_cache.check(&users, credentials(user, "wrong")).await;
+            let result = credential_cache.check(&users, credentials(user, "wrong"), peer()).await;
             assert_eq!(result, LoginResult::Wrong { checked: false }, "{user}");
         }
     }
-    assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Right);
+    assert_eq!(credential_cache.check(&users, credentials("alice", "right"), peer()).await, LoginResult::Right);
     assert_eq!(
-        credential_cache.check(&users, credentials("nobody", "right")).await,
+        credential_cache.check(&users, credentials("nobody", "right"), peer()).await,
         LoginResult::Wrong { checked: true }
     );
 }
@@ -38,19 +44,19 @@ async fn a_wrong_password_is_checked_once() {
 #[tokio::test]
 async fn what_was_right_is_so_no_more_when_the_hash_changes() {
     let (credential_cache, before, after) = (credential_cache(), users("old"), users("new"));
-    assert_eq!(credential_cache.check(&before, credentials("alice", "old")).await, LoginResult::Right);
+    assert_eq!(credential_cache.check(&before, credentials("alice", "old"), peer()).await, LoginResult::Right);
     assert_eq!(
-        credential_cache.check(&after, credentials("alice", "old")).await,
+        credential_cache.check(&after, credentials("alice", "old"), peer()).await,
         LoginResult::Wrong { checked: true }
     );
     assert_eq!(
-        credential_cache.check(&before, credentials("alice", "new")).await,
+        credential_cache.check(&before, credentials("alice", "new"), peer()).await,
         LoginResult::Wrong { checked: true }
     );
-    assert_eq!(credential_cache.check(&after, credentials("alice", "new")).await, LoginResult::Right);
+    assert_eq!(credential_cache.check(&after, credentials("alice", "new"), peer()).await, LoginResult::Right);
     let nobody = Users::default();
     assert_eq!(
-        credential_cache.check(&nobody, credentials("alice", "new")).await,
+        credential_cache.check(&nobody, credentials("alice", "new"), peer()).await,
         LoginResult::Wrong { checked: true }
     );
 }
@@ -58,7 +64,7 @@ async fn what_was_right_is_so_no_more_when_the_hash_changes() {
 #[tokio::test]
 async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
     let (credential_cache, users) = (credential_cache(), users("right"));
-    assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Right);
+    assert_eq!(credential_cache.check(&users, credentials("alice", "right"), peer()).await, LoginResult::Right);
     for number in 0..2 * MAX_WRONG {
         let mut tag = [0; 32];
         tag[..8].copy_from_slice(&number.to_be_bytes());
@@ -69,20 +75,12 @@ async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
         assert_eq!(logins.wrong.tags.len(), MAX_WRONG);
         assert_eq!(logins.wrong.order.len(), MAX_WRONG);
     }
-    let _all = credential_cache.checks.acquire().await.expect("a place");
+    let _all = credential_cache.checks.wait(peer()).await.expect("nobody waits");
     assert_eq!(
-        credential_cache.check(&users, credentials("alice", "right")).await,
+        credential_cache.check(&users, credentials("alice", "right"), peer()).await,
         LoginResult::Right,
         "without a check"
     );
-}
-
-#[tokio::test]
-async fn only_so_many_wait_for_a_check() {
-    let (credential_cache, users) = (credential_cache(), users("right"));
-    let _all =
-        credential_cache.waiting.acquire_many(u32::try_from(MAX_WAITING).expect("few")).await.expect("places");
-    assert_eq!(credential_cache.check(&users, credentials("alice", "right")).await, LoginResult::Busy);
 }
 
 #[tokio::test]

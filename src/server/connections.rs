@@ -1,0 +1,295 @@
+//! The open connections of all workers: how many there may be, and which of them give way.
+//!
+//! A connection that waits for its client, be it for a request or for the client to read, may be closed when another
+//! one needs its place. One whose client waits for a response may not.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use actix_web::Error;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::middleware::Next;
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use tracing::debug;
+
+/// How many clients the responses may hold in memory whose readers have stopped reading. A larger response is allowed on
+/// its own.
+const MAX_HELD_CLIENTS: usize = 100_000;
+
+/// A reader that has taken nothing for this time has stopped reading.
+const STOPPED_READING: Duration = Duration::from_secs(1);
+
+/// The open connections.
+pub(super) struct Connections {
+    max: usize,
+    began: Instant,
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
+    next_id: AtomicU64,
+}
+
+/// An open connection.
+pub(super) struct Connection {
+    id: u64,
+    connections: Arc<Connections>,
+    /// Requests that were received and not answered to their end.
+    requests: AtomicUsize,
+    /// Since when it has waited for a request, in milliseconds since the server began.
+    idle_since: AtomicU64,
+    /// Since when it has waited for its client to read, in the same unit, or [`NEVER`].
+    blocked_since: AtomicU64,
+    /// Clients of a broker that its response holds in memory.
+    held_clients: AtomicUsize,
+    is_evicted: AtomicBool,
+    /// Wakes the task that serves it, so that the task notices the eviction.
+    waker: AtomicWaker,
+}
+
+/// It does not wait.
+const NEVER: u64 = u64::MAX;
+
+/// Keeps a connection open in [`Connections`] until it is dropped.
+pub(super) struct ConnectionSlot(Arc<Connection>);
+
+impl Connections {
+    /// Allows `max` connections at once.
+    pub(super) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, began: Instant::now(), open: Mutex::default(), next_id: AtomicU64::new(0) })
+    }
+
+    /// Takes a place for a new connection. Where there is none, the connection gives way that has waited longest for its
+    /// client. Returns `None` where no connection waits.
+    pub(super) fn open(self: &Arc<Self>) -> Option<ConnectionSlot> {
+        let mut open = self.lock();
+        if open.len() >= self.max {
+            let waiting =
+                open.values().filter_map(|connection| Some((connection.waiting_since()?, connection.id)));
+            let (_, longest) = waiting.min()?;
+            open.remove(&longest)?.evict();
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection {
+            id,
+            connections: Arc::clone(self),
+            requests: AtomicUsize::new(0),
+            idle_since: AtomicU64::new(self.now()),
+            blocked_since: AtomicU64::new(NEVER),
+            held_clients: AtomicUsize::new(0),
+            is_evicted: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+        });
+        open.insert(id, Arc::clone(&connection));
+        Some(ConnectionSlot(connection))
+    }
+
+    /// Whether more than half of the places are taken: connections are then closed after their responses.
+    fn is_crowded(&self) -> bool {
+        self.lock().len() > self.max / 2
+    }
+
+    /// Makes room in memory: while the responses hold too many clients, the connection gives way whose reader stopped
+    /// longest ago.
+    fn bound_held_clients(&self) {
+        let stopped_before = self.now().saturating_sub(millis(STOPPED_READING));
+        let mut open = self.lock();
+        let mut held: usize =
+            open.values().map(|connection| connection.held_clients.load(Ordering::Relaxed)).sum();
+        while held > MAX_HELD_CLIENTS {
+            let stopped = open.values().filter(|connection| {
+                connection.held_clients.load(Ordering::Relaxed) > 0
+                    && connection.blocked_since.load(Ordering::Relaxed) <= stopped_before
+            });
+            let longest =
+                stopped.map(|connection| (connection.blocked_since.load(Ordering::Relaxed), connection.id));
+            let Some(connection) = longest.min().and_then(|(_, id)| open.remove(&id)) else { return };
+            held -= connection.held_clients.load(Ordering::Relaxed).min(held);
+            connection.evict();
+        }
+    }
+
+    /// Milliseconds since the server began.
+    fn now(&self) -> u64 {
+        millis(self.began.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// Since when it has waited for its client; `None` where its client waits for a response.
+    fn waiting_since(&self) -> Option<u64> {
+        let since =
+            if self.requests.load(Ordering::Relaxed) == 0 { &self.idle_since } else { &self.blocked_since };
+        Some(since.load(Ordering::Relaxed)).filter(|since| *since != NEVER)
+    }
+
+    /// Closes it: its next read or write fails.
+    fn evict(&self) {
+        debug!(id = self.id, "a connection gave way to another one");
+        self.is_evicted.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Whether it has to be closed; else `waker` is woken when it has to be.
+    pub(super) fn is_evicted(&self, waker: &Waker) -> bool {
+        self.waker.register(waker);
+        self.is_evicted.load(Ordering::Acquire)
+    }
+
+    /// Records that its client does not read.
+    pub(super) fn set_blocked(&self) {
+        self.blocked_since.store(self.connections.now(), Ordering::Relaxed);
+    }
+
+    /// Records that its client has read everything so far.
+    pub(super) fn set_unblocked(&self) {
+        self.blocked_since.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Records that its response holds this many clients in memory until it has been read.
+    pub(super) fn hold_clients(&self, count: usize) {
+        self.held_clients.store(count, Ordering::Relaxed);
+        self.connections.bound_held_clients();
+    }
+}
+
+impl ConnectionSlot {
+    /// The connection.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.0.connections.lock().remove(&self.0.id);
+    }
+}
+
+/// Records the request as under way on its connection until its response has been written, and closes the connection
+/// after it where more than half of the places are taken.
+pub(super) async fn track<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    let connection = request.request().conn_data::<Arc<Connection>>().cloned();
+    let under_way = connection.map(RequestUnderWay::new);
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if under_way.as_ref().is_some_and(|under_way| under_way.0.connections.is_crowded()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response.map_body(|_, body| BoxBody::new(TrackedBody { body, _under_way: under_way })))
+}
+
+/// A request that was received and not answered to its end.
+struct RequestUnderWay(Arc<Connection>);
+
+impl RequestUnderWay {
+    fn new(connection: Arc<Connection>) -> Self {
+        connection.requests.fetch_add(1, Ordering::Relaxed);
+        Self(connection)
+    }
+}
+
+impl Drop for RequestUnderWay {
+    fn drop(&mut self) {
+        let connection = &self.0;
+        connection.idle_since.store(connection.connections.now(), Ordering::Relaxed);
+        connection.held_clients.store(0, Ordering::Relaxed);
+        connection.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A body whose request is under way until it is dropped.
+struct TrackedBody {
+    body: BoxBody,
+    _under_way: Option<RequestUnderWay>,
+}
+
+impl MessageBody for TrackedBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(NEVER - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_evicted(slot: &ConnectionSlot) -> bool {
+        slot.connection().is_evicted(Waker::noop())
+    }
+
+    #[test]
+    fn the_connection_that_has_waited_longest_gives_way() {
+        let connections = Connections::new(3);
+        let slots: Vec<_> = (0..3).map(|_| connections.open().expect("a place")).collect();
+        for (slot, since) in slots.iter().zip([20, 10, 30]) {
+            slot.connection().idle_since.store(since, Ordering::Relaxed);
+        }
+        let _answering = RequestUnderWay::new(Arc::clone(slots[1].connection()));
+        let fourth = connections.open().expect("one gives way");
+        assert_eq!([&slots[0], &slots[1], &slots[2], &fourth].map(is_evicted), [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_connection_whose_client_waits_for_a_response_never_gives_way_unless_that_client_does_not_read() {
+        let connections = Connections::new(1);
+        let slot = connections.open().expect("a place");
+        let _answering = RequestUnderWay::new(Arc::clone(slot.connection()));
+        assert!(connections.open().is_none());
+        slot.connection().set_blocked();
+        assert!(connections.open().is_some() && is_evicted(&slot));
+    }
+
+    #[test]
+    fn readers_that_stopped_hold_a_bounded_number_of_clients() {
+        let connections = Connections::new(10);
+        let slots: Vec<_> = (0..3).map(|_| connections.open().expect("a place")).collect();
+        for (number, slot) in slots.iter().enumerate() {
+            slot.connection().blocked_since.store(if number == 1 { NEVER } else { 0 }, Ordering::Relaxed);
+        }
+        std::thread::sleep(STOPPED_READING);
+        for slot in &slots {
+            slot.connection().hold_clients(MAX_HELD_CLIENTS / 2);
+        }
+        assert_eq!(slots.iter().map(is_evicted).collect::<Vec<_>>(), [true, false, false]);
+        slots[1].connection().hold_clients(2 * MAX_HELD_CLIENTS);
+        assert_eq!(
+            slots.iter().map(is_evicted).collect::<Vec<_>>(),
+            [true, false, true],
+            "one that reads stays"
+        );
+    }
+
+    #[test]
+    fn a_closed_connection_leaves_its_place() {
+        let connections = Connections::new(1);
+        for _ in 0..3 {
+            let _slot = connections.open().expect("a place");
+            assert!(connections.is_crowded());
+        }
+        assert!(!connections.is_crowded());
+    }
+}
