@@ -194,7 +194,7 @@ pub struct Failure {
 /// All failures of a probe. Those of the same reason and text are one.
 #[derive(Debug, Default)]
 pub struct Failures {
-    told: Vec<Failure>,
+    details: Vec<Failure>,
     reasons: Vec<FailureReason>,
 }
 
@@ -205,11 +205,11 @@ impl Failures {
             self.reasons.push(reason);
             self.reasons.sort_unstable();
         }
-        let same = self.told.iter_mut().find(|failure| failure.reason == reason && failure.text == text);
+        let same = self.details.iter_mut().find(|failure| failure.reason == reason && failure.text == text);
         if let Some(failure) = same {
             failure.clients += clients;
-        } else if self.told.len() < MAX_FAILURE_TEXTS {
-            self.told.push(Failure { reason, text: text.to_owned(), clients });
+        } else if self.details.len() < MAX_FAILURE_TEXTS {
+            self.details.push(Failure { reason, text: text.to_owned(), clients });
         }
     }
 
@@ -233,8 +233,8 @@ impl Failures {
 
     /// Returns the first few distinct failures with their texts.
     #[must_use]
-    pub fn told(&self) -> &[Failure] {
-        &self.told
+    pub fn details(&self) -> &[Failure] {
+        &self.details
     }
 }
 
