@@ -238,7 +238,9 @@ fn reason(error: &RequestError) -> FailureReason {
         RequestError::Status { .. } => FailureReason::HttpStatus,
         RequestError::Protocol { .. } => FailureReason::Protocol,
         RequestError::Decode { .. } => FailureReason::Decode,
-        RequestError::TooLarge { .. } | RequestError::TooManyRows { .. } => FailureReason::TooLarge,
+        RequestError::TooLarge { .. }
+        | RequestError::TooManyRows { .. }
+        | RequestError::TooManyBadRows { .. } => FailureReason::TooLarge,
     }
 }
 

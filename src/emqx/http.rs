@@ -49,6 +49,8 @@ pub(super) struct Http {
     max_connections: usize,
     /// Whether each request has a connection of its own.
     is_single_use: Cell<bool>,
+    /// Whether a response belonged to another request.
+    is_mixed_up: Cell<bool>,
     api_url: Url,
     host: HeaderValue,
     authorization: HeaderValue,
@@ -70,6 +72,7 @@ impl Http {
             transport,
             max_connections: access.max_connections,
             is_single_use: Cell::new(false),
+            is_mixed_up: Cell::new(false),
             api_url: url.clone(),
             host,
             authorization: basic_authorization(access)?,
@@ -78,15 +81,27 @@ impl Http {
         })
     }
 
-    /// Returns whether any response may have belonged to another request: data was received that no request asked for,
-    /// on a connection that serves several. That connection is closed, but what came over it before is not certain.
+    /// Returns whether any response may have belonged to another request: one did, or data was received that no request
+    /// asked for, on a connection that serves several.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
-        !self.is_single_use.get() && self.transport.saw_unsolicited_bytes()
+        self.is_mixed_up.get() || (!self.is_single_use.get() && self.transport.saw_unsolicited_bytes())
+    }
+
+    /// Returns whether each request has a connection of its own.
+    pub(super) fn is_single_use(&self) -> bool {
+        self.is_single_use.get()
+    }
+
+    /// Notes that a response belonged to another request, which closes the connections.
+    pub(super) fn distrust(&self) {
+        self.reconnect();
+        self.is_mixed_up.set(true);
     }
 
     /// Sends each further request over a new connection of its own, on which no response can belong to another request.
     /// Requests under way are not affected.
     pub(super) fn reconnect(&self) {
+        self.is_mixed_up.set(false);
         self.is_single_use.set(true);
         self.client.replace(client(&self.transport, self.max_connections));
     }

@@ -307,3 +307,14 @@ fn control_characters_that_6_2_2_refuses_are_found_in_the_list() {
     assert!(families.success(), "{:?}", families.reasons());
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("3"));
 }
+
+#[test]
+fn an_endless_list_of_rows_that_are_no_clients_is_too_large() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.record_requests(false);
+    fake.inject(When::List, Fault::rows("{}", 10_000));
+    let families =
+        Exporter::start(&config_watching(&fake, "", &[])).probe_within("broker=LocalEMQX&all=true", "10");
+    assert_eq!(families.reasons(), ["decode", "too_large"]);
+    assert_eq!(fake.request_count(), 2, "the second page has the first row too many");
+}

@@ -229,3 +229,18 @@ fn a_stray_response_behind_the_next_request_makes_nobody_absent() {
         assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("0"));
     }
 }
+
+#[test]
+fn a_response_about_another_client_is_not_believed_on_a_shared_connection() {
+    let server = RawServer::start(|request| {
+        let client_id = if request.number == 3 { "another" } else { &request.client_id };
+        vec![Step::response("200 OK", &row(client_id))]
+    });
+    let families = probe(&server, ", concurrency: 1", &IDS);
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("12"));
+    assert_eq!(server.requests(), 13);
+
+    let server = RawServer::start(|_| vec![Step::response("200 OK", &row("another"))]);
+    probe(&server, "", &IDS).assert_nothing_known(&["decode"]);
+}
