@@ -118,7 +118,7 @@ impl<'d> NodeRef<'d> {
 
     /// Returns the path of the file that this names.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        self.line("the name of a file").map(|name| self.diagnostics.resolve(name))
+        self.line("the path of a file").map(|name| self.diagnostics.resolve(name))
     }
 
     /// Returns a whole number within a range.

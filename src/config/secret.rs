@@ -197,27 +197,15 @@ pub(super) fn read_key(value: &NodeRef<'_>) -> Option<Secret> {
     if value.as_text().is_some_and(|key| key.contains(':')) {
         return value.refuse("must not contain a colon (:); put what follows it into api_secret");
     }
-    let secret = read_source(value)?;
-    value.diagnostics().check_secret(UncheckedSecret {
-        secret: secret.clone(),
-        is_key: true,
-        name: value.name().into(),
-    });
-    Some(secret)
+    read_source(value, true)
 }
 
 /// Reads the setting of a secret.
 pub(super) fn read(value: &NodeRef<'_>) -> Option<Secret> {
-    let secret = read_source(value)?;
-    value.diagnostics().check_secret(UncheckedSecret {
-        secret: secret.clone(),
-        is_key: false,
-        name: value.name().into(),
-    });
-    Some(secret)
+    read_source(value, false)
 }
 
-/// A secret that has not been read yet.
+/// A secret of a file or the environment that has not been read yet.
 pub(super) struct UncheckedSecret {
     secret: Secret,
     is_key: bool,
@@ -227,6 +215,9 @@ pub(super) struct UncheckedSecret {
 
 /// Reads secrets, all at once, and returns a warning for each that cannot be read now; it may appear before it is needed.
 pub(super) fn check(secrets: &[UncheckedSecret]) -> Vec<String> {
+    if secrets.is_empty() {
+        return Vec::new();
+    }
     let read = async |unchecked: &UncheckedSecret| {
         let deadline = Instant::now() + CHECK_TIMEOUT;
         let UncheckedSecret { secret, is_key, name } = unchecked;
@@ -239,12 +230,24 @@ pub(super) fn check(secrets: &[UncheckedSecret]) -> Vec<String> {
         let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
         Ok(runtime.block_on(join_all(secrets.iter().map(read))))
     };
-    let warnings = thread::scope(|scope| scope.spawn(check).join());
-    warnings.ok().and_then(Result::ok).unwrap_or_default().into_iter().flatten().collect()
+    let warnings = thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, check)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+    });
+    match warnings {
+        Ok(warnings) => warnings.into_iter().flatten().collect(),
+        Err(error) => vec![format!("cannot check the secrets: {error}")],
+    }
 }
 
-fn read_source(value: &NodeRef<'_>) -> Option<Secret> {
-    if value.is_mapping() { read_reference(value) } else { read_text(value) }
+fn read_source(value: &NodeRef<'_>, is_key: bool) -> Option<Secret> {
+    if !value.is_mapping() {
+        return read_text(value);
+    }
+    let secret = read_reference(value)?;
+    let name = value.name().to_owned();
+    value.diagnostics().check_secret(UncheckedSecret { secret: secret.clone(), is_key, name });
+    Some(secret)
 }
 
 fn read_text(value: &NodeRef<'_>) -> Option<Secret> {

@@ -8,39 +8,52 @@ const RESERVED: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false
 
 /// Returns the value as a YAML document.
 pub(super) fn to_yaml(value: &Value) -> String {
-    lines(value).into_iter().map(|line| line + "\n").collect()
+    let mut yaml = String::new();
+    write(value, 0, &mut yaml);
+    yaml
 }
 
-fn lines(value: &Value) -> Vec<String> {
+/// Writes a value and the end of its last line. The first line has its indentation already.
+fn write(value: &Value, indentation: usize, yaml: &mut String) {
     match value {
         Value::Object(entries) if !entries.is_empty() => {
-            entries.iter().flat_map(|(key, value)| entry(&text(key), value)).collect()
+            for (index, (key, value)) in entries.iter().enumerate() {
+                indent(if index == 0 { 0 } else { indentation }, yaml);
+                yaml.push_str(&text(key));
+                yaml.push(':');
+                write_entry(value, indentation, yaml);
+            }
         }
         Value::Array(elements) if !elements.is_empty() => {
-            elements.iter().flat_map(|element| prefixed("- ", lines(element))).collect()
+            for (index, element) in elements.iter().enumerate() {
+                indent(if index == 0 { 0 } else { indentation }, yaml);
+                yaml.push_str("- ");
+                write(element, indentation + 2, yaml);
+            }
         }
-        Value::String(string) => vec![text(string)],
+        Value::String(string) => yaml.extend([text(string).as_str(), "\n"]),
         // The JSON of anything else is YAML.
-        other => vec![other.to_string()],
+        other => yaml.extend([other.to_string().as_str(), "\n"]),
     }
 }
 
-fn entry(key: &str, value: &Value) -> Vec<String> {
-    let mut lines = lines(value);
-    match value {
-        Value::Object(entries) if !entries.is_empty() => lines = prefixed("  ", lines),
-        Value::Array(elements) if !elements.is_empty() => {}
-        _ => return vec![format!("{key}: {}", lines.concat())],
-    }
-    lines.insert(0, format!("{key}:"));
-    lines
+/// Writes the value of a mapping at this indentation, whose key has been written.
+fn write_entry(value: &Value, indentation: usize, yaml: &mut String) {
+    let indentation = match value {
+        Value::Object(entries) if !entries.is_empty() => indentation + 2,
+        Value::Array(elements) if !elements.is_empty() => indentation,
+        _ => {
+            yaml.push(' ');
+            return write(value, indentation, yaml);
+        }
+    };
+    yaml.push('\n');
+    indent(indentation, yaml);
+    write(value, indentation, yaml);
 }
 
-/// Puts `prefix` before the first line, and as many spaces before the others.
-fn prefixed(prefix: &str, lines: Vec<String>) -> Vec<String> {
-    let spaces = " ".repeat(prefix.len());
-    let indented = lines.into_iter().enumerate();
-    indented.map(|(index, line)| format!("{}{line}", if index == 0 { prefix } else { &spaces })).collect()
+fn indent(spaces: usize, yaml: &mut String) {
+    yaml.extend(std::iter::repeat_n(' ', spaces));
 }
 
 /// Writes a text, with quotes unless it cannot be anything else.

@@ -9,8 +9,8 @@ pub(super) const TOO_DEEP: &str = "nested too deeply";
 
 /// Maximum number of unclosed brackets up to which a text needs no closer look: the parser takes 20 ms for them.
 const MAX_UNCLOSED: usize = 1_000;
-/// The same for all brackets, closed ones included: it takes 1 s where all of them are nested.
-const MAX_OPENED: usize = 10_000;
+/// The same for all brackets, closed ones included: the parser takes 100 ms where all of them are nested.
+const MAX_OPENED: usize = 4_000;
 
 /// Checks the depth of flow collections (`[...]` and `{...}`); that of block collections costs the parser little.
 ///

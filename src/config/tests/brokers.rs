@@ -200,10 +200,10 @@ fn ssl_makes_sense() {
         assert_eq!(broker_problem(&format!("  ssl: {wrong}\n")), right);
     }
     for (wrong, message) in [
-        ("''", "6:8: emqx.ssl: must be the name of a file"),
+        ("''", "6:8: emqx.ssl: must be the path of a file"),
         ("{cert_file: c}", "6:8: emqx.ssl: cert_file needs key_file; set both or neither"),
         ("{key_file: k}", "6:8: emqx.ssl: key_file needs cert_file; set both or neither"),
-        ("{ca_file: [c]}", "6:18: emqx.ssl.ca_file: must be the name of a file"),
+        ("{ca_file: [c]}", "6:18: emqx.ssl.ca_file: must be the path of a file"),
         (
             "{ca_file: c, insecure_skip_verify: true}",
             "6:18: emqx.ssl.ca_file: conflicts with insecure_skip_verify: true; keep one of them",

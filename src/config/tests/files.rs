@@ -215,8 +215,8 @@ fn secrets_are_texts_files_or_variables() {
         let message = problems(&BROKER.replace("api_secret: secret", &format!("api_secret: {wrong}")));
         assert!(message[0].ends_with(right) || wrong == "{file}: x}", "{wrong} {message:?}");
     }
-    assert_eq!(message("{file: [x]}"), "5:22: emqx.api_secret.file: must be the name of a file");
-    assert_eq!(message("{file: ''}"), "5:22: emqx.api_secret.file: must be the name of a file");
+    assert_eq!(message("{file: [x]}"), "5:22: emqx.api_secret.file: must be the path of a file");
+    assert_eq!(message("{file: ''}"), "5:22: emqx.api_secret.file: must be the path of a file");
     assert_eq!(message("{env: ''}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
     assert_eq!(message("{env: A=B}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
     assert_eq!(message("\"a\\nb\""), "5:15: emqx.api_secret: contains control characters");
