@@ -52,6 +52,11 @@ impl<'a> Certificate<'a> {
         }
     }
 
+    /// The common name of its subject.
+    pub(crate) fn common_name(&self) -> Option<&str> {
+        self.0.subject().iter_common_name().next().and_then(|name| name.as_str().ok())
+    }
+
     /// The DNS names and IP addresses of its subject alternative name extension.
     pub(crate) fn names(&self) -> Vec<String> {
         let names = self.0.subject_alternative_name().ok().flatten();

@@ -15,7 +15,7 @@
 //! server, server/pages -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! server, check/watch -> signals
-//! probe, server -> blocking (names, files and reloads, on detached threads)
+//! probe, server, tls -> blocking (names, files and reloads, on detached threads)
 //! ```
 
 mod blocking;

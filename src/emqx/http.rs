@@ -198,7 +198,7 @@ impl Http {
             }
             ConnectPhase::Connect => RequestError::Connect { address, source: Box::new(error) },
             ConnectPhase::Tls | ConnectPhase::Established => {
-                RequestError::Tls { address, source: tls_cause(&error) }
+                RequestError::Tls { address, source: tls_cause(&error).into() }
             }
         }
     }
@@ -238,13 +238,13 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 /// Returns why a TLS handshake failed.
-fn tls_cause(error: &io::Error) -> Box<dyn Error + Send + Sync> {
+fn tls_cause(error: &io::Error) -> String {
+    let cause = explain_io(error);
     // The peer sent something else than TLS records, as a plain HTTP server does.
     if let Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) = tls_error(error) {
-        return format!("{}; if it speaks plain HTTP, api_url must begin with http://", explain_io(error))
-            .into();
+        return format!("{cause}; if it speaks plain HTTP, api_url must begin with http://");
     }
-    explain_io(error).into()
+    cause
 }
 
 /// Returns host and port in the form that the HTTP library keys its connections by.

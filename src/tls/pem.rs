@@ -19,8 +19,6 @@ const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// reads the third.
 const CERTIFICATE_LABELS: [&str; 3] = ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"];
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// Reads the certificates of a PEM file, in the order of the file.
 ///
 /// # Errors
@@ -90,9 +88,9 @@ pub(crate) fn read_private_key(
 fn read(path: &Path, files: &mut WatchedFiles) -> Result<String, TlsError> {
     let content = files.read(path, MAX_FILE_BYTES);
     let content = content.map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
-    let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&content);
-    // Text between the blocks may be in any encoding, and is not read.
-    Ok(String::from_utf8_lossy(content).into_owned())
+    // Text between the blocks may be in any encoding, and is not read. Byte order marks stand inside the file too, where
+    // several were concatenated.
+    Ok(String::from_utf8_lossy(&content).replace('\u{feff}', ""))
 }
 
 /// A block of a PEM file, from its BEGIN line through its END line.

@@ -73,10 +73,15 @@ impl TrustedCertificates {
         Ok(Arc::new(ClientVerifier { trusted: Arc::clone(self), issued: builder.build()? }))
     }
 
-    /// Verifies the dates and the usage of a certificate that is itself trusted. Returns false for any other.
-    fn verify_itself(&self, presented: &CertificateDer<'_>, by: Side, now: UnixTime) -> Result<bool, Error> {
+    /// Verifies the dates and the usage of a certificate that is itself trusted, and returns it; `None` for any other.
+    fn verify_itself<'a>(
+        &self,
+        presented: &'a CertificateDer<'_>,
+        by: Side,
+        now: UnixTime,
+    ) -> Result<Option<Certificate<'a>>, Error> {
         if !self.certificates.iter().any(|trusted| trusted.as_ref() == presented.as_ref()) {
-            return Ok(false);
+            return Ok(None);
         }
         let (certificate, _) = Certificate::parse(presented).ok_or(CertificateError::BadEncoding)?;
         let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
@@ -89,7 +94,7 @@ impl TrustedCertificates {
         if !certificate.may_be_presented_by(by) {
             return Err(CertificateError::InvalidPurpose.into());
         }
-        Ok(true)
+        Ok(Some(certificate))
     }
 }
 
@@ -98,23 +103,6 @@ impl TrustedCertificates {
 struct ServerVerifier {
     trusted: Arc<TrustedCertificates>,
     issued: Arc<WebPkiServerVerifier>,
-}
-
-impl ServerVerifier {
-    fn verify(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.trusted.verify_itself(end_entity, Side::Server, now)? {
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
-        self.issued.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
 }
 
 impl ServerCertVerifier for ServerVerifier {
@@ -126,15 +114,13 @@ impl ServerCertVerifier for ServerVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity, intermediates, server_name, ocsp_response, now).map_err(|error| match error {
-            // The library lists the names in the syntax of its source code.
-            Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, .. }) => {
-                let presented = Certificate::parse(end_entity).map(|(certificate, _)| certificate.names());
-                let presented = presented.unwrap_or_default();
-                CertificateError::NotValidForNameContext { expected, presented }.into()
-            }
-            error => error,
-        })
+        if let Some(certificate) = self.trusted.verify_itself(end_entity, Side::Server, now)? {
+            verify_name_of_trusted(&certificate, end_entity, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.issued
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(|error| with_names(error, end_entity))
     }
 
     fn verify_tls12_signature(
@@ -160,6 +146,35 @@ impl ServerCertVerifier for ServerVerifier {
     }
 }
 
+/// Verifies the name of a certificate that is itself trusted. Its common name counts if it has no other: whoever named it as
+/// trusted chose it, while an authority may not be allowed to issue for that name.
+fn verify_name_of_trusted(
+    certificate: &Certificate<'_>,
+    der: &CertificateDer<'_>,
+    server_name: &ServerName<'_>,
+) -> Result<(), Error> {
+    if !certificate.names().is_empty() {
+        let parsed = ParsedCertificate::try_from(der)?;
+        return verify_server_name(&parsed, server_name).map_err(|error| with_names(error, der));
+    }
+    let common_name = certificate.common_name();
+    if common_name.is_some_and(|name| name.eq_ignore_ascii_case(&server_name.to_str())) {
+        return Ok(());
+    }
+    let presented = common_name.map(ToOwned::to_owned).into_iter().collect();
+    Err(CertificateError::NotValidForNameContext { expected: server_name.to_owned(), presented }.into())
+}
+
+/// Replaces the names in an error, which the library writes in the syntax of its source code.
+fn with_names(error: Error, certificate: &CertificateDer<'_>) -> Error {
+    let Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, .. }) = error else {
+        return error;
+    };
+    let presented = Certificate::parse(certificate).map(|(certificate, _)| certificate.names());
+    let presented = presented.unwrap_or_default();
+    CertificateError::NotValidForNameContext { expected, presented }.into()
+}
+
 /// Accepts clients whose certificate is trusted or was issued by a trusted one.
 #[derive(Debug)]
 struct ClientVerifier {
@@ -182,7 +197,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.trusted.verify_itself(end_entity, Side::Client, now)? {
+        if self.trusted.verify_itself(end_entity, Side::Client, now)?.is_some() {
             return Ok(ClientCertVerified::assertion());
         }
         self.issued.verify_client_cert(end_entity, intermediates, now)

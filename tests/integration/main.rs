@@ -27,7 +27,6 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod name_server;
-mod names;
 mod pace;
 mod pages;
 mod prometheus;

@@ -282,6 +282,13 @@ fn certificates_are_accepted_or_refused_as_their_makers_expect() {
             "FIX/self-signed.pem",
             Some("is not valid for 127.0.0.1, only for localhost"),
         ),
+        ("self-signed-cn-only", "localhost", "FIX/self-signed-cn-only.pem", None),
+        (
+            "self-signed-cn-only",
+            "127.0.0.1",
+            "FIX/self-signed-cn-only.pem",
+            Some("is not valid for 127.0.0.1, only for localhost"),
+        ),
         ("self-signed-client", "localhost", "FIX/self-signed-client.pem", Some("extended key usage")),
         ("rsa", "localhost", "FIX/with-text.pem", None),
     ] {
@@ -327,7 +334,7 @@ fn a_trusted_certificate_of_the_broker_itself_expires_too() {
 fn an_unreadable_certificate_in_a_bundle_is_warned_of_with_its_line() {
     let broker = TlsBroker::new();
     let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let bundle = |first: &str| format!("\u{feff}{first}{bad}\n# the broker's\n{}", broker.authority.pem());
+    let bundle = |first: &str| format!("\u{feff}{first}{bad}\u{feff}{}", broker.authority.pem());
     fs::write(broker.path("ca.pem"), bundle("# bad\n")).expect("a file");
     let warning = |line| {
         let path = broker.path("ca.pem");
