@@ -1,4 +1,4 @@
-//! One probe: every requested client is asked about within a deadline, and the result is an [`Outcome`].
+//! Probes one broker: requests every client within a deadline, and returns the result as an [`Outcome`].
 //!
 //! The only place that knows deadlines. The handler of `/probe`, the pages and `--check` differ in what they do with the
 //! outcome, not in how it comes about.
@@ -36,10 +36,10 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 /// Maximum number of brokers probed at once by whoever probes several.
 pub const BROKERS_AT_ONCE: usize = 8;
 
-/// What a probe is to find out.
+/// The broker, the clients and the groups of a probe.
 #[derive(Debug)]
 pub struct ProbeSpec {
-    /// The broker to ask.
+    /// The broker.
     pub broker: Arc<Broker>,
     /// The requested clients.
     pub targets: Targets,
@@ -131,9 +131,6 @@ impl BrokerRun<'_> {
                         self.api.reconnect();
                         ended = self.run(doubted, &mut plan, recorder).await;
                     }
-                    if self.api.saw_unsolicited_bytes() {
-                        plan.withdraw_absences();
-                    }
                 }
                 plan.finish(ended, &mut findings);
             }
@@ -146,7 +143,7 @@ impl BrokerRun<'_> {
         findings
     }
 
-    /// Carries a plan out. Returns why it ended early, if it did.
+    /// Runs a plan. Returns why it ended early, if it did.
     async fn run(
         &self,
         first: Vec<Request>,

@@ -97,7 +97,7 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     if outcome.failures.is_empty() {
         report.line("None");
     }
-    for failure in outcome.failures.told() {
+    for failure in outcome.failures.listed() {
         report.line(&format!("- {}: {}{}", failure.reason, failure.text, clients_unknown(failure.clients)));
     }
     for reason in outcome.failures.reasons() {

@@ -117,7 +117,7 @@ impl FailureLog {
         // Without the whole list, nobody knows how many clients it leaves out.
         let clients_unknown = outcome
             .is_complete
-            .then(|| outcome.failures.told().iter().map(|failure| failure.clients).sum::<usize>());
+            .then(|| outcome.failures.listed().iter().map(|failure| failure.clients).sum::<usize>());
         match change {
             Change::Failed { suppressed: 0 } => {
                 warn!(broker, targets, reason, clients_unknown, "probe failed: {}", causes(outcome));
@@ -207,7 +207,7 @@ fn make_room(streaks: &mut HashMap<ProbeKey, FailureStreak>) {
 
 /// Returns the causes of a failed probe in one line. An outcome keeps a bounded number of them.
 fn causes(outcome: &Outcome) -> String {
-    let texts: Vec<_> = outcome.failures.told().iter().map(|failure| failure.text.as_str()).collect();
+    let texts: Vec<_> = outcome.failures.listed().iter().map(|failure| failure.text.as_str()).collect();
     texts.join("; ")
 }
 

@@ -1,10 +1,10 @@
 //! Faults between the exporter and a broker: reported with the right reason and in time, and without values that the
 //! broker did not send.
 
-use std::net::TcpListener;
+use std::net::{Ipv6Addr, TcpListener};
 use std::time::Duration;
 
-use fake_emqx::{Cut, FakeEmqx, Fault, Row, Version, When};
+use fake_emqx::{Blackhole, Cut, FakeEmqx, Fault, Row, Version, When};
 
 use crate::support::{Exporter, Families, Program, config_of, watching};
 
@@ -276,4 +276,34 @@ fn check_explains_each_fault() {
         assert!(stderr.contains(&format!("LocalEMQX: {said}")), "{stderr}");
         assert!(stderr.contains("(1 client unknown)"), "{stderr}");
     }
+}
+
+#[test]
+fn a_name_with_a_swallowed_and_a_working_address_is_probed() {
+    // `localhost` is ::1 and 127.0.0.1.
+    let fake = broker_of(&ids(3));
+    let _blackhole = Blackhole::start_at((Ipv6Addr::LOCALHOST, fake.address().port()).into());
+    let config = config_watching(&fake, "", &ids(3)).replace("127.0.0.1", "localhost");
+    let families = Exporter::start(&config).probe_within("broker=LocalEMQX", "3");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("3"));
+}
+
+#[test]
+fn a_page_with_more_rows_than_requested_is_refused() {
+    let fake = broker_of(&ids(1));
+    fake.inject(When::List, Fault::rows("{}", 3_000_000));
+    let families = watching(&fake, &[]).probe("broker=LocalEMQX&all=true");
+    assert_eq!(families.reasons(), ["too_large"]);
+    assert_eq!(fake.request_count(), 1);
+}
+
+#[test]
+fn control_characters_that_6_2_2_refuses_are_found_in_the_list() {
+    let fake = FakeEmqx::start(Version::V6_2_2);
+    let clients = [("Bell", "bell\u{7}"), ("Tab", "tab\tid"), ("Plain", "plain")];
+    fake.add_all(clients.map(|(_, id)| like(id)));
+    let families = Exporter::start(&config_of(&fake, "", &clients)).probe("broker=LocalEMQX");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("3"));
 }

@@ -173,7 +173,7 @@ async fn a_secret_file_on_a_hung_disk_is_a_warning_and_fails_the_probes_of_its_b
     };
     let outcomes = join_all((0..520).map(|_| probe(&config.brokers[0]))).await;
     for outcome in outcomes {
-        let failures: Vec<_> = outcome.failures.told().iter().map(|failure| failure.text.as_str()).collect();
+        let failures: Vec<_> = outcome.failures.listed().iter().map(|failure| failure.text.as_str()).collect();
         assert_eq!(
             (outcome.failures.reasons(), failures.as_slice()),
             (&[FailureReason::Config][..], &[hung][..])
