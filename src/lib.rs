@@ -16,7 +16,7 @@
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! tls -> certificate (what a certificate states)
 //! server, check/watch -> signals
-//! probe, server, tls -> blocking (names, files and reloads, on detached threads)
+//! emqx/transport, config (secrets), server, tls -> blocking (names, files and reloads, on detached threads)
 //! ```
 
 mod blocking;
