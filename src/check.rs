@@ -1,13 +1,13 @@
-//! `--check`: asks every broker and prints what it says, once or again and again.
+//! `--check`: probes every broker and prints the result, once or repeatedly.
 
-mod drawing;
+mod column_widths;
 mod failures;
 mod frame;
-mod json;
-mod layout;
-mod progress;
+mod json_output;
+mod progress_line;
 mod screen;
-mod text;
+mod table_output;
+mod text_table;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -19,114 +19,114 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
-use crate::cli::{CheckTask, Output};
+use crate::cli::{CheckTask, OutputFormat};
 use crate::client::Groups;
 use crate::config::{Broker, Config};
 use crate::outcome::{ClientState, Outcome};
 use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets, probe_with_progress};
-use crate::table::{self, Column, Order, harmless};
-use progress::{Line, Track};
+use crate::sanitize::sanitized;
+use crate::table::{self, Column, SortOrder};
+use progress_line::{BrokerProgress, ProgressLine};
 
-/// How long listing all clients of a broker may take. A list of 100 000 takes EMQX about a quarter of that.
+/// Default timeout for listing all clients of a broker. EMQX takes about a quarter of it for 100 000 clients.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the exit status says.
+/// The overall result, which becomes the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckStatus {
-    /// Everyone was asked and answered for.
-    Answered,
-    /// A broker could not be asked in full.
+    /// Every probe succeeded.
+    Success,
+    /// A probe failed, at least for some clients.
     Incomplete,
     /// With `--strict`: a watched client is not connected.
     NotConnected,
 }
 
 impl From<CheckStatus> for ExitCode {
-    fn from(verdict: CheckStatus) -> Self {
-        match verdict {
-            CheckStatus::Answered => Self::SUCCESS,
+    fn from(status: CheckStatus) -> Self {
+        match status {
+            CheckStatus::Success => Self::SUCCESS,
             CheckStatus::Incomplete => 2.into(),
             CheckStatus::NotConnected => 3.into(),
         }
     }
 }
 
-/// Why nothing could be checked.
+/// Errors that prevent a check.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// `--broker` names none of the configuration.
-    #[error("there is no broker {alias:?} in the configuration; there is {known}")]
+    /// `--broker` names an unknown broker.
+    #[error("unknown broker {alias:?}; configured brokers: {configured}")]
     UnknownBroker {
-        /// What was asked for.
+        /// The unknown alias.
         alias: String,
-        /// What could have been asked for.
-        known: String,
+        /// The configured aliases.
+        configured: String,
     },
-    /// stdout does not take the answer.
-    #[error("cannot print the answer")]
-    Print(#[from] io::Error),
+    /// Writing to stdout failed.
+    #[error("cannot write to stdout")]
+    Write(#[from] io::Error),
 }
 
-/// Asks the brokers of the task and prints the answer to stdout, once or again and again; what went wrong goes to
-/// stderr.
+/// Probes the brokers of the task, once or repeatedly. Prints the results to stdout and failures to stderr.
 ///
 /// # Errors
-/// An unknown broker in the task, or a stdout that takes no text. One that is no longer read is no error.
+/// An unknown broker in the task, or a failed write to stdout. A closed pipe is no error.
 pub async fn check(config: &Config, task: &CheckTask) -> Result<CheckStatus, CheckError> {
-    let inquiry = CheckRun::new(config, task)?;
-    if let Some(every) = task.watch {
-        return watch::watch(&inquiry, every).await;
+    let run = CheckRun::new(config, task)?;
+    if let Some(interval) = task.watch {
+        return watch::watch(&run, interval).await;
     }
-    let round = inquiry.ask(Line::on_stderr()).await;
-    inquiry.style.print(&round)?;
-    Ok(round.verdict)
+    let result = run.probe_all(ProgressLine::on_stderr()).await;
+    run.printer.print(&result)?;
+    Ok(result.status)
 }
 
-/// What is asked, as often as it is asked.
+/// The probes of a check, which `--watch` repeats.
 struct CheckRun {
     brokers: Vec<Arc<Broker>>,
     all: bool,
     groups: Groups,
     timeout: Option<Duration>,
     strict: bool,
-    style: Style,
+    printer: Printer,
 }
 
 impl CheckRun {
     fn new(config: &Config, task: &CheckTask) -> Result<Self, CheckError> {
-        let shown = table::groups(Column::is_in_terminal);
+        let table_groups = table::groups(Column::is_in_terminal);
         Ok(Self {
-            brokers: chosen(config, task)?,
+            brokers: selected_brokers(config, task)?,
             all: task.all,
             groups: match task.output {
-                Output::Table => shown,
-                Output::Json => shown.union(config.prometheus.collect),
+                OutputFormat::Table => table_groups,
+                OutputFormat::Json => table_groups.union(config.prometheus.collect),
             },
             timeout: task.timeout,
             strict: task.strict,
-            style: Style { output: task.output, order: task.order },
+            printer: Printer { format: task.output, order: task.order },
         })
     }
 
-    /// Asks every broker once. Where that takes long, the line says how far it has come.
-    async fn ask(&self, line: Option<Line>) -> Round {
-        let (asked_at, began) = (Timestamp::now(), Instant::now());
-        let tracks: Vec<_> = self.brokers.iter().map(|broker| Track::new(&broker.alias)).collect();
-        let asked = self.brokers.iter().zip(&tracks).map(async |(broker, track)| {
-            let outcome = probe_with_progress(self.question(broker), &track.progress).await;
-            track.end();
+    /// Probes every broker once, and shows the progress on the line if that takes long.
+    async fn probe_all(&self, line: Option<ProgressLine>) -> CheckResult {
+        let (started_at, started) = (Timestamp::now(), Instant::now());
+        let progress: Vec<_> = self.brokers.iter().map(|broker| BrokerProgress::new(&broker.alias)).collect();
+        let probes = self.brokers.iter().zip(&progress).map(async |(broker, progress)| {
+            let outcome = probe_with_progress(self.probe_spec(broker), &progress.clients).await;
+            progress.end();
             outcome
         });
-        let asking = stream::iter(asked).buffered(BROKERS_AT_ONCE).collect();
+        let probes = stream::iter(probes).buffered(BROKERS_AT_ONCE).collect();
         let outcomes: Vec<_> = match line {
-            Some(line) => line.follow(&tracks, asking).await,
-            None => asking.await,
+            Some(line) => line.show_until(&progress, probes).await,
+            None => probes.await,
         };
-        let verdict = verdict(&outcomes, self.strict);
-        Round { outcomes, verdict, asked_at, answered_at: Timestamp::now(), took: began.elapsed() }
+        let status = status(&outcomes, self.strict);
+        CheckResult { outcomes, status, started_at, ended_at: Timestamp::now(), duration: started.elapsed() }
     }
 
-    fn question(&self, broker: &Arc<Broker>) -> ProbeSpec {
+    fn probe_spec(&self, broker: &Arc<Broker>) -> ProbeSpec {
         ProbeSpec {
             targets: if self.all { Targets::All } else { Targets::Watched(broker.clients.clone()) },
             groups: self.groups,
@@ -136,62 +136,61 @@ impl CheckRun {
     }
 }
 
-/// What came of asking every broker once.
-struct Round {
+/// The result of probing every broker once.
+struct CheckResult {
     outcomes: Vec<Outcome>,
-    verdict: CheckStatus,
-    asked_at: Timestamp,
-    answered_at: Timestamp,
-    took: Duration,
+    status: CheckStatus,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    duration: Duration,
 }
 
-/// How an answer is printed.
+/// Prints results in the format and order of the task.
 #[derive(Debug, Clone, Copy)]
-struct Style {
-    output: Output,
-    order: Order,
+struct Printer {
+    format: OutputFormat,
+    order: SortOrder,
 }
 
-impl Style {
-    /// Prints an answer to stdout and what went wrong to stderr, and says whether anybody still reads.
-    fn print(self, round: &Round) -> io::Result<bool> {
-        let printed = match self.output {
-            Output::Table => text::print(&round.outcomes, self.order, round.answered_at),
-            Output::Json => json::print(&round.outcomes, self.order),
+impl Printer {
+    /// Prints a result to stdout and its failures to stderr. Returns whether stdout is still read.
+    fn print(self, result: &CheckResult) -> io::Result<bool> {
+        let printed = match self.format {
+            OutputFormat::Table => table_output::print(&result.outcomes, self.order, result.ended_at),
+            OutputFormat::Json => json_output::print(&result.outcomes, self.order),
         };
         let is_read = match printed {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
             Err(error) => return Err(error),
         };
-        failures::report(&round.outcomes);
+        failures::print(&result.outcomes);
         Ok(is_read)
     }
 }
 
-/// How long asking a broker may take when nobody says so.
 fn default_timeout(broker: &Broker, all: bool) -> Duration {
     if all { LIST_TIMEOUT } else { broker.default_timeout() }
 }
 
-/// The brokers to ask, in the order of the configuration.
-fn chosen(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckError> {
+/// Returns the brokers to probe, in the order of the configuration.
+fn selected_brokers(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>>, CheckError> {
     if let Some(alias) = task.brokers.iter().find(|alias| config.broker(alias).is_none()) {
-        let known = harmless(&config.broker_aliases());
-        return Err(CheckError::UnknownBroker { alias: alias.clone(), known });
+        let configured = sanitized(&config.broker_aliases());
+        return Err(CheckError::UnknownBroker { alias: alias.clone(), configured });
     }
-    let wanted: BTreeSet<_> = task.brokers.iter().collect();
-    let is_wanted = |broker: &&Arc<Broker>| wanted.is_empty() || wanted.contains(&broker.alias);
-    Ok(config.brokers.iter().filter(is_wanted).cloned().collect())
+    let selected: BTreeSet<_> = task.brokers.iter().collect();
+    let is_selected = |broker: &&Arc<Broker>| selected.is_empty() || selected.contains(&broker.alias);
+    Ok(config.brokers.iter().filter(is_selected).cloned().collect())
 }
 
-fn verdict(outcomes: &[Outcome], strict: bool) -> CheckStatus {
+fn status(outcomes: &[Outcome], strict: bool) -> CheckStatus {
     let all_connected = |outcome: &Outcome| outcome.count(ClientState::Connected) == outcome.clients.len();
     if !outcomes.iter().all(Outcome::is_success) {
         CheckStatus::Incomplete
     } else if strict && !outcomes.iter().all(all_connected) {
         CheckStatus::NotConnected
     } else {
-        CheckStatus::Answered
+        CheckStatus::Success
     }
 }

@@ -1,9 +1,9 @@
-//! The command line: what it offers, and what it asks for once the options agree with each other.
+//! The command line: parses the options and checks that they can be combined.
 
 mod arguments;
-mod generated;
+mod generate;
 mod manual;
-mod values;
+mod value_parsers;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,167 +13,172 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::config;
 use crate::logging::{Format, Level};
-use crate::table::Order;
-use arguments::{Arguments, Word};
-pub use arguments::{Generated, Output};
-pub use generated::generated;
+use crate::table::SortOrder;
+use arguments::{Arguments, Subcommand};
+pub use arguments::{GenerateTarget, OutputFormat};
+pub use generate::generate;
 
-/// What the program is asked to do.
+/// The parsed command line.
 #[derive(Debug)]
 pub struct Invocation {
-    /// The least important level that is logged.
+    /// Lowest level that is logged.
     pub log_level: Level,
-    /// How it is logged.
+    /// Format of log messages.
     pub log_format: Format,
-    /// The work itself.
+    /// The task.
     pub task: Task,
 }
 
-/// What there is to do.
+/// A task of the program.
 #[derive(Debug)]
 pub enum Task {
-    /// Answer Prometheus until told to stop.
+    /// Serve Prometheus until stopped.
     Serve(ServeTask),
-    /// Ask the brokers and print what they say.
+    /// Probe the brokers and print the result.
     Check(CheckTask),
-    /// Say what is wrong with the configuration.
+    /// Validate the configuration.
     CheckConfig {
-        /// Where the configuration lies.
+        /// Configuration file.
         config_file: PathBuf,
-        /// The web configuration that is to be looked at as well.
+        /// Web configuration file to validate as well.
         web_config_file: Option<PathBuf>,
     },
-    /// Ask the exporter that listens there whether it is up.
+    /// Check whether the exporter at this address is healthy.
     Healthcheck(SocketAddr),
-    /// Print what is made from the definitions of the command line.
-    Generate(Generated),
+    /// Print a generated file.
+    Generate(GenerateTarget),
 }
 
-/// How Prometheus is to be answered.
+/// Settings for serving Prometheus.
 #[derive(Debug)]
 pub struct ServeTask {
-    /// Where the configuration lies.
+    /// Configuration file.
     pub config_file: PathBuf,
-    /// Where to listen instead of where the configuration says; empty for the latter.
+    /// Addresses to listen on; if empty, the configured one.
     pub listen: Vec<SocketAddr>,
-    /// What is taken off Prometheus' scrape timeout.
+    /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
-    /// How many probes may be under way at once.
+    /// Maximum number of concurrent probes.
     pub max_probes: usize,
-    /// How long requests are still taken after a stop was asked for.
+    /// How long to keep serving after a stop signal.
     pub shutdown_delay: Duration,
-    /// How the exporter's own port is guarded.
+    /// Web configuration file.
     pub web_config_file: Option<PathBuf>,
 }
 
-/// What `--check` is to print.
+/// Settings of `--check`.
 #[derive(Debug)]
 pub struct CheckTask {
-    /// Where the configuration lies.
+    /// Configuration file.
     pub config_file: PathBuf,
-    /// Only these brokers; all of them when empty.
+    /// Aliases of the brokers to probe; if empty, all.
     pub brokers: Vec<String>,
-    /// Whether every client of the brokers is asked for, not only the watched ones.
+    /// Whether to show every client of the brokers, not only the watched ones.
     pub all: bool,
-    /// How to print.
-    pub output: Output,
-    /// In which order the clients stand.
-    pub(crate) order: Order,
-    /// Whether a client that is not connected is a failure.
+    /// Output format.
+    pub output: OutputFormat,
+    /// Order of the clients.
+    pub(crate) order: SortOrder,
+    /// Whether a watched client that is not connected changes the exit status.
     pub strict: bool,
-    /// The deadline of the whole query, where it is not the brokers' own.
+    /// Timeout of the whole query; if `None`, that of each broker.
     pub timeout: Option<Duration>,
-    /// From the beginning of one query to that of the next; `None` for a single one.
+    /// Time between the starts of two queries; `None` for a single query.
     pub watch: Option<Duration>,
 }
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
-/// The text to print, which may also be the help or the version that was asked for.
+/// A usage error, or the text of `--help` or `--version`.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
     let arguments = Arguments::try_parse_from(arguments)?;
     Ok(Invocation {
-        log_level: arguments.logging.level,
-        log_format: arguments.logging.format,
+        log_level: arguments.log_options.level,
+        log_format: arguments.log_options.format,
         task: task(arguments)?,
     })
 }
 
-/// Options that do not belong together are an error: none is ever ignored.
+/// Returns the task. Options that do not apply to it are an error.
 fn task(arguments: Arguments) -> Result<Task, clap::Error> {
-    let Arguments { word, config_file, config_check, healthcheck, generate, check, checking, serving, .. } =
-        arguments;
-    if check && word == Some(Word::Prometheus) {
-        return Err(conflict("--check and `prometheus` exclude each other"));
+    let Arguments {
+        subcommand,
+        config_file,
+        config_check,
+        healthcheck,
+        generate,
+        check,
+        check_options,
+        serve_options,
+        ..
+    } = arguments;
+    if check && subcommand == Some(Subcommand::Prometheus) {
+        return Err(conflict("--check cannot be used with `prometheus`"));
     }
-    let check = check || word == Some(Word::Check);
-    if !check && let Some(option) = checking.first() {
-        return Err(conflict(&format!("{option} goes with --check")));
+    let check = check || subcommand == Some(Subcommand::Check);
+    if !check && let Some(option) = check_options.first() {
+        return Err(conflict(&format!("{option} requires --check")));
     }
-    if check && serving.web_config_file.is_some() {
-        return Err(conflict("--web.config.file has no meaning with --check"));
+    if check && serve_options.web_config_file.is_some() {
+        return Err(conflict("--web.config.file cannot be used with --check"));
     }
-    if check && let Some(option) = serving.first() {
-        return Err(conflict(&format!("{option} has no meaning with --check")));
+    if check && let Some(option) = serve_options.first() {
+        return Err(conflict(&format!("{option} cannot be used with --check")));
     }
-    let checks_or_serves = check || serving.first().is_some();
-    let is_more_to_do = checks_or_serves || config_check || serving.web_config_file.is_some();
-    if let Some(what) = generate {
-        if is_more_to_do || healthcheck.is_some() {
-            return Err(conflict("--generate goes with no other task"));
+    let checks_or_serves = check || serve_options.first().is_some();
+    let has_other_task = checks_or_serves || config_check || serve_options.web_config_file.is_some();
+    if let Some(target) = generate {
+        if has_other_task || healthcheck.is_some() {
+            return Err(conflict("--generate cannot be combined with another task"));
         }
-        return Ok(Task::Generate(what));
+        return Ok(Task::Generate(target));
     }
     if let Some(address) = healthcheck {
-        if is_more_to_do {
-            return Err(conflict("--healthcheck goes with no other task"));
+        if has_other_task {
+            return Err(conflict("--healthcheck cannot be combined with another task"));
         }
         return Ok(Task::Healthcheck(address));
     }
     if config_check && checks_or_serves {
-        return Err(conflict("--config.check goes with no other task"));
+        return Err(conflict("--config.check cannot be combined with another task"));
     }
-    if checking.all && checking.strict {
-        return Err(conflict("--strict is about the watched clients and does not go with --all"));
+    if check_options.all && check_options.strict {
+        return Err(conflict("--strict applies to watched clients and cannot be used with --all"));
     }
     let config_file = config_file.map_or_else(default_config_file, Ok)?;
     if config_check {
-        return Ok(Task::CheckConfig { config_file, web_config_file: serving.web_config_file });
+        return Ok(Task::CheckConfig { config_file, web_config_file: serve_options.web_config_file });
     }
     if check {
         return Ok(Task::Check(CheckTask {
             config_file,
-            brokers: checking.brokers,
-            all: checking.all,
-            output: checking.output.unwrap_or(Output::Table),
-            order: checking.order.unwrap_or_default(),
-            strict: checking.strict,
-            timeout: checking.timeout,
-            watch: checking.watch,
+            brokers: check_options.brokers,
+            all: check_options.all,
+            output: check_options.output.unwrap_or(OutputFormat::Table),
+            order: check_options.order.unwrap_or_default(),
+            strict: check_options.strict,
+            timeout: check_options.timeout,
+            watch: check_options.watch,
         }));
     }
     Ok(Task::Serve(ServeTask {
         config_file,
-        listen: serving.listen,
-        timeout_offset: serving.timeout_offset.unwrap_or(Duration::from_millis(500)),
-        max_probes: serving.max_probes.unwrap_or(64),
-        shutdown_delay: serving.shutdown_delay.unwrap_or_default(),
-        web_config_file: serving.web_config_file,
+        listen: serve_options.listen,
+        timeout_offset: serve_options.timeout_offset.unwrap_or(Duration::from_millis(500)),
+        max_probes: serve_options.max_probes.unwrap_or(64),
+        shutdown_delay: serve_options.shutdown_delay.unwrap_or_default(),
+        web_config_file: serve_options.web_config_file,
     }))
 }
 
-fn conflict(what: &str) -> clap::Error {
-    Arguments::command().error(ErrorKind::ArgumentConflict, what)
+fn conflict(message: &str) -> clap::Error {
+    Arguments::command().error(ErrorKind::ArgumentConflict, message)
 }
 
 fn default_config_file() -> Result<PathBuf, clap::Error> {
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).ok_or_else(|| {
-        Arguments::command().error(
-            ErrorKind::MissingRequiredArgument,
-            "there is no home directory; name the configuration with --cfg",
-        )
-    })?;
-    Ok(home.join(".config/emqx-client-monitor/config.yaml"))
+    config::default_path()
+        .map_err(|error| Arguments::command().error(ErrorKind::MissingRequiredArgument, error))
 }

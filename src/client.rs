@@ -12,6 +12,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::closed_set::closed_set;
+
 /// A client that the configuration asks to watch on one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedClient {
@@ -247,45 +249,28 @@ impl Serialize for ExpiryInterval {
     }
 }
 
-/// A set of facts about a client that is asked for and told together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Whether it is connected, and known at all. Always told.
-    State,
-    /// See [`Session`].
-    Session,
-    /// See [`Queue`].
-    Queue,
-    /// See [`Traffic`].
-    Traffic,
-    /// See [`Process`].
-    Process,
-    /// See [`Address`].
-    Address,
-}
-
-impl Group {
-    /// Every group, in the order they are told.
-    pub const ALL: [Self; 6] =
-        [Self::State, Self::Session, Self::Queue, Self::Traffic, Self::Process, Self::Address];
-
-    /// The name people write in the configuration and in `collect[]=`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::Session => "session",
-            Self::Queue => "queue",
-            Self::Traffic => "traffic",
-            Self::Process => "process",
-            Self::Address => "address",
-        }
+closed_set! {
+    /// A metric group: facts about a client that are requested and reported together. People write its name in
+    /// `collect` of the configuration and in `collect[]=`.
+    pub enum Group {
+        /// Whether the client is connected, and known at all. Always reported.
+        State = "state",
+        /// See [`Session`].
+        Session = "session",
+        /// See [`Queue`].
+        Queue = "queue",
+        /// See [`Traffic`].
+        Traffic = "traffic",
+        /// See [`Process`].
+        Process = "process",
+        /// See [`Address`].
+        Address = "address",
     }
 }
 
 /// Not the name of a [`Group`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no such metric group; there are state, session, queue, traffic, process and address")]
+#[error("unknown metric group; groups: {}", Group::ALL.map(Group::name).join(", "))]
 pub struct UnknownGroup;
 
 impl FromStr for Group {

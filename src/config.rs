@@ -1,74 +1,101 @@
-//! The configuration file: which brokers to ask, which clients to watch, and what to tell Prometheus.
+//! The configuration file: the brokers, the watched clients, and what Prometheus gets by default.
 //!
-//! A file is read into a tree (`document`), the tree is read section by section, and whatever is wrong is
-//! collected on the way (`diagnostics`), so that all problems of a file are told at once, each with its line and
-//! column.
+//! The file is read into a tree (`document`), the tree is read setting by setting, and all problems found on the way are
+//! collected (`diagnostics`) and reported at once, each with its line and column.
 
 mod api_url;
 mod broker;
-mod clients;
 mod diagnostics;
 mod document;
 mod duration;
 mod error;
-mod file;
 mod location;
+mod mapping;
+mod node_path;
+mod node_ref;
 mod prometheus;
+mod read_text;
 mod redacted;
 mod secret;
-mod section;
 mod ssl;
 #[cfg(test)]
 mod tests;
-mod value;
+mod watched_clients;
 pub mod web;
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::broker::Broker;
 pub use self::error::{ConfigError, Problems};
 pub use self::prometheus::PrometheusSettings;
-pub use self::secret::{Fault, Secret, SecretError};
+pub use self::secret::{Secret, SecretError, SecretFault};
 
 use self::diagnostics::Diagnostics;
-use self::redacted::Shown;
-use self::section::Section;
-use self::value::Value;
+use self::mapping::Mapping;
+use self::node_ref::NodeRef;
+use self::redacted::RedactedConfig;
+
+/// Returns the path of the configuration file when none is named: the first default place where there is a file.
+///
+/// The places are `~/.config/emqx-client-monitor/config.yaml`, the same below `$XDG_CONFIG_HOME`, and
+/// `/etc/emqx-client-monitor/config.yaml`.
+///
+/// # Errors
+/// There is no file in any of them.
+pub fn default_path() -> Result<PathBuf, ConfigError> {
+    let home = env::home_dir().map(|home| home.join(".config"));
+    let xdg_config_home = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let mut looked_at = Vec::new();
+    for directory in [home, xdg_config_home, Some(PathBuf::from("/etc"))].into_iter().flatten() {
+        let path = directory.join("emqx-client-monitor/config.yaml");
+        // An empty variable would make a path relative to the working directory.
+        if path.is_relative() || looked_at.contains(&path) {
+            continue;
+        }
+        // A place that cannot be looked at counts as a file, so that the error of reading it is reported.
+        if path.try_exists().unwrap_or(true) {
+            return Ok(path);
+        }
+        looked_at.push(path);
+    }
+    Err(ConfigError::NotFound { looked_at })
+}
 
 /// A configuration without problems.
 #[derive(Debug)]
 pub struct Config {
     /// The brokers, in the order of the file.
     pub brokers: Vec<Arc<Broker>>,
-    /// Where to serve, and what.
+    /// Where the exporter listens, and which metric groups it reports by default.
     pub prometheus: PrometheusSettings,
-    /// What is odd but does not keep the configuration from being used, a sentence each.
+    /// What is suspicious but no error, a sentence each.
     pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Reads the configuration in the file at `path`. Reads the TLS files it names, too.
+    /// Reads the configuration file at `path`, and the TLS files it names.
     ///
     /// # Errors
-    /// The file cannot be read, or is no configuration; then the error tells all its problems.
+    /// The file cannot be read, or it has problems; the error reports all of them.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&file::read_configuration(path)?, path)
+        Self::parse(&read_text::read_configuration(path)?, path)
     }
 
-    /// Reads a configuration out of `text`; files it names count from the directory of `path`.
+    /// Parses `text` as the configuration file at `path`; relative file names in it count from the directory of `path`.
     ///
     /// # Errors
     /// All problems of the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let root = document::read(text).map_err(|error| ConfigError::syntax(path, &error))?;
+        let root = document::read(text).map_err(|error| ConfigError::syntax(path, error))?;
         let diagnostics = Diagnostics::new(path);
-        let config = read(&Value::root(&root, &diagnostics));
+        let config = read(&NodeRef::root(&root, &diagnostics));
         let warnings = diagnostics.conclude(path, text)?;
         Ok(Self { warnings, ..config })
     }
 
-    /// Goes on with the brokers of `before` that are the same here, and with what they have learnt of TLS.
+    /// Keeps the brokers of `before` that have not changed, and with them their TLS sessions.
     pub fn keep_unchanged(&mut self, before: &Self) {
         for broker in &mut self.brokers {
             if let Some(same) = before.broker(&broker.alias).filter(|old| *old == broker) {
@@ -80,39 +107,39 @@ impl Config {
     /// The configuration as YAML that [`Config::parse`] would read, with `<secret>` in place of secrets.
     ///
     /// # Errors
-    /// None that a valid configuration can cause.
+    /// None for a valid configuration.
     pub fn redacted(&self) -> Result<String, serde_yaml::Error> {
-        serde_yaml::to_string(&Shown::from(self))
+        serde_yaml::to_string(&RedactedConfig::from(self))
     }
 
-    /// The aliases of all brokers, as errors tell them.
+    /// Returns the aliases of all brokers, separated by commas.
     #[must_use]
     pub fn broker_aliases(&self) -> String {
         let aliases: Vec<_> = self.brokers.iter().map(|broker| broker.alias.as_str()).collect();
         aliases.join(", ")
     }
 
-    /// The broker of this alias.
+    /// Returns the broker with this alias.
     #[must_use]
     pub fn broker(&self, alias: &str) -> Option<&Arc<Broker>> {
         self.brokers.iter().find(|broker| broker.alias == alias)
     }
 }
 
-/// What can be read of a configuration; what cannot has been reported.
-fn read(root: &Value<'_>) -> Config {
-    const RIGHT: &str = "a mapping of emqx, monitored_clients and prometheus";
-    let Some(mut section) = Section::open(root, RIGHT) else {
+/// Reads what can be read of a configuration, and reports the rest.
+fn read(root: &NodeRef<'_>) -> Config {
+    const EXPECTED: &str = "a mapping of emqx, monitored_clients and prometheus";
+    let Some(mut mapping) = Mapping::open(root, EXPECTED) else {
         return Config { brokers: Vec::new(), prometheus: PrometheusSettings::default(), warnings: Vec::new() };
     };
-    let emqx = section.required("emqx", "the broker to ask, or a list of brokers");
-    let monitored_clients = section.optional("monitored_clients");
-    let (prometheus, offline_after) = prometheus::read(section.optional("prometheus"));
-    section.finish();
+    let emqx = mapping.required("emqx", "the broker to ask, or a list of brokers");
+    let monitored_clients = mapping.optional("monitored_clients");
+    let (prometheus, offline_after) = prometheus::read(mapping.optional("prometheus"));
+    mapping.finish();
 
     let mut brokers = emqx.map(|emqx| broker::read_all(&emqx)).unwrap_or_default();
     if let Some(list) = monitored_clients {
-        clients::assign(&list, offline_after, &mut brokers);
+        watched_clients::assign(&list, offline_after, &mut brokers);
     }
     let brokers = brokers.into_iter().filter_map(|listed| listed.broker).map(Arc::new).collect();
     Config { brokers, prometheus, warnings: Vec::new() }

@@ -1,7 +1,7 @@
-//! Asking one EMQX broker over its REST API: one request at a time, each bounded, none repeated.
+//! One EMQX broker's REST API: one request at a time, each bounded in time and size, none repeated.
 //!
-//! It is given what it needs of a broker as a value and knows neither the configuration nor deadlines: who
-//! asks whom when, and again, is the business of `probe`.
+//! It gets what it needs of a broker as a value and knows neither the configuration nor deadlines: which requests are sent
+//! when, and again, is decided in `probe`.
 
 mod error;
 mod http;
@@ -18,20 +18,14 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 
 use crate::client::{Client, Groups};
-use http::{Http, Reply};
-use wire::Page;
+use http::{Http, RawResponse};
+use wire::{ClientRow, Level, Page};
 
 pub use error::{RequestError, Retry};
 pub use http::Exchange;
-pub use url::request_line_bytes;
+pub use url::{Addressing, request_line_bytes};
 
-/// The most that is read of the answer to a lookup. A client is about 1 kB; its user name may have 64 kB.
-const MAX_LOOKUP_BYTES: usize = 1024 * 1024;
-
-/// The most that is read of a page. 10 000 clients with all they have are 12 MB.
-const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
-
-/// What is needed to ask a broker.
+/// What is needed to reach a broker.
 #[derive(Debug)]
 pub struct Access {
     /// Base of the REST API; its path ends in `/api`.
@@ -40,105 +34,175 @@ pub struct Access {
     pub api_key: SecretString,
     /// The secret of the API key.
     pub api_secret: SecretString,
-    /// TLS and the name the certificate must bear, where that is not the URL's host; `None` for plain HTTP.
+    /// TLS and the name that the certificate must have, where that is not the URL's host; `None` for plain HTTP.
     pub tls: Option<(Arc<ClientConfig>, Option<String>)>,
-    /// How long one request may take, from its connection to the end of its body.
+    /// How long connecting may take, and any request whose own limit is not shorter.
     pub request_timeout: Duration,
-    /// The most connections, and so requests under way, at once.
+    /// Maximum number of connections, and so of requests under way.
     pub max_connections: usize,
 }
 
-/// What came of one request: the answer, and what it cost.
+/// What bounds one request.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLimits {
+    /// From the connection to the end of the body.
+    pub time: Duration,
+    /// Maximum size of the body, in bytes.
+    pub body: usize,
+}
+
+/// The result of one request.
 #[derive(Debug)]
 pub struct Response<T> {
-    /// What the broker said, or why that is not known.
+    /// What the broker answered, or why there is no answer.
     pub answer: Result<T, RequestError>,
     /// The request as it went over the wire.
     pub exchange: Exchange,
 }
 
-/// How a version of EMQX wants to be asked for its list. A version refuses what is younger than itself with a 400.
+impl<T> Response<T> {
+    /// Returns the same response with another type of answer.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Response<U> {
+        Response { answer: self.answer.map(convert), exchange: self.exchange }
+    }
+}
+
+/// The clients with one ID in a filtered list.
+#[derive(Debug)]
+pub enum Filtered {
+    /// The client.
+    Found(ClientRow),
+    /// The list is empty.
+    Empty,
+    /// The list holds other clients only, which proves nothing: EMQX before 5.6 ignores the filter, and later versions
+    /// append all offline durable sessions whatever the filter.
+    OthersOnly,
+}
+
+/// How the list of clients is requested from a version of EMQX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListDialect {
-    /// Rows on a page: at most 10 000 since EMQX 5.5, and 1 000 before.
-    pub limit: usize,
-    /// Whether fields may be asked for that are younger than EMQX 5.6.
-    pub has_young_fields: bool,
+    level: Level,
 }
 
 impl ListDialect {
-    /// That of the newest versions.
-    pub const NEWEST: Self = Self { limit: 10_000, has_young_fields: true };
+    /// The dialect of the newest versions.
+    pub const NEWEST: Self = Self { level: Level::V5_7 };
 
-    /// The dialect to try when this one was refused.
+    /// Returns the maximum number of rows on a page.
     #[must_use]
-    pub fn older(self) -> Option<Self> {
-        match self {
-            Self { has_young_fields: true, .. } => Some(Self { has_young_fields: false, ..self }),
-            Self { limit: 10_000, .. } => Some(Self { limit: 1_000, ..self }),
-            _ => None,
+    pub fn limit(self) -> usize {
+        match self.level {
+            Level::V5_0 => 1_000,
+            Level::V5_6 | Level::V5_7 => 10_000,
         }
+    }
+
+    /// Returns the next older dialect whose request for these groups differs from this one's, which was refused with
+    /// a 400.
+    #[must_use]
+    pub fn older(self, groups: Groups) -> Option<Self> {
+        let older = match self.level {
+            Level::V5_7 => Self { level: Level::V5_6 },
+            Level::V5_6 => Self { level: Level::V5_0 },
+            Level::V5_0 => return None,
+        };
+        if older.target(1, groups) == self.target(1, groups) { older.older(groups) } else { Some(older) }
+    }
+
+    /// Returns the path and query of a page, the first being 1.
+    #[must_use]
+    pub fn target(self, number: u64, groups: Groups) -> String {
+        url::page_path(number, self.limit(), &wire::field_names(groups, self.level))
     }
 }
 
 /// One broker, with the connections of one probe.
 pub struct EmqxApi {
     http: Http,
-    request_timeout: Duration,
 }
 
 impl EmqxApi {
-    /// Prepares to ask; nothing is sent yet.
+    /// Prepares the connections; nothing is sent yet.
     ///
     /// # Errors
-    /// [`RequestError::Connect`] when the URL cannot be asked at all, which a validated configuration excludes.
+    /// [`RequestError::Connect`] for a URL that cannot be used, which a validated configuration excludes.
     pub fn new(access: &Access) -> Result<Self, RequestError> {
-        Ok(Self { http: Http::new(access)?, request_timeout: access.request_timeout })
+        Ok(Self { http: Http::new(access)? })
     }
 
-    /// Looks one client up by its ID. `None` says that the broker does not know it.
+    /// The path and query of a count.
+    pub const COUNT_TARGET: &str = url::ONE_CLIENT;
+
+    /// Returns the path of a lookup.
+    #[must_use]
+    pub fn lookup_target(client_id: &str) -> String {
+        url::lookup_path(client_id)
+    }
+
+    /// Returns the path and query of a filter by a client ID.
+    #[must_use]
+    pub fn filter_target(client_id: &str) -> String {
+        url::filter_path(client_id)
+    }
+
+    /// Looks up one client by its ID. `None` means that the broker does not know it.
     ///
     /// # Errors
-    /// Every [`RequestError`]; a row that is not this client's is [`RequestError::Decode`].
-    pub async fn lookup(&self, client_id: &str, groups: Groups) -> Response<Option<Client>> {
-        let by_path = url::lookup_path(client_id);
-        let is_by_path = by_path.is_some();
-        let target = by_path.unwrap_or_else(|| url::filter_path(client_id));
-        let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
-        let answer = reply.and_then(|reply| {
-            if is_by_path { looked_up(&reply, client_id, groups) } else { filtered(&reply, client_id, groups) }
-        });
+    /// Every [`RequestError`]; another client's row is [`RequestError::Decode`].
+    pub async fn lookup(
+        &self,
+        client_id: &str,
+        groups: Groups,
+        limits: RequestLimits,
+    ) -> Response<Option<ClientRow>> {
+        let (exchange, response) = self.http.get(url::lookup_path(client_id), limits.body, limits.time).await;
+        let answer = response.and_then(|response| looked_up(&response, client_id, groups));
         Response { answer, exchange }
     }
 
-    /// Asks how many clients the broker has, which shows at the same time whether it answers at all. `None` says
-    /// that it does not count.
+    /// Filters the list of clients by a client ID, which costs the broker a scan of all its clients.
     ///
     /// # Errors
     /// Every [`RequestError`].
-    pub async fn count(&self) -> Response<Option<u64>> {
-        let target = url::ONE_CLIENT.to_owned();
-        let (exchange, reply) = self.http.get(target, MAX_LOOKUP_BYTES, self.request_timeout).await;
-        let answer = reply.and_then(|reply| {
-            reply.expect_ok()?;
-            Ok(wire::page(reply.json(), Groups::STATE)?.count)
+    pub async fn filter(&self, client_id: &str, groups: Groups, limits: RequestLimits) -> Response<Filtered> {
+        let (exchange, response) = self.http.get(url::filter_path(client_id), limits.body, limits.time).await;
+        let answer = response.and_then(|response| filtered(&response, client_id, groups));
+        Response { answer, exchange }
+    }
+
+    /// Asks how many clients the broker has, which also shows whether it responds at all. `None` means that it does not
+    /// count.
+    ///
+    /// # Errors
+    /// Every [`RequestError`].
+    pub async fn count(&self, limits: RequestLimits) -> Response<Option<u64>> {
+        let (exchange, response) = self.http.get(Self::COUNT_TARGET.to_owned(), limits.body, limits.time).await;
+        let answer = response.and_then(|response| {
+            response.expect_ok()?;
+            Ok(wire::page(response.json(), Groups::STATE, 1)?.count)
         });
         Response { answer, exchange }
     }
 
-    /// Asks for a page of the list of clients. It may take as long as it takes.
+    /// Requests a page of the list of clients, the first being 1.
     ///
     /// # Errors
-    /// Every [`RequestError`] but [`RequestError::Timeout`].
-    pub async fn page(&self, number: u64, dialect: ListDialect, groups: Groups) -> Response<Page> {
-        let fields = wire::field_names(groups, dialect.has_young_fields);
-        let target = url::page_path(number, dialect.limit, &fields);
-        let (exchange, reply) = self.http.get(target, MAX_PAGE_BYTES, Duration::MAX).await;
-        let answer = match reply {
-            // Thousands of clients take a while to read, in which nobody else of this thread should have to wait.
-            Ok(reply) => spawn_blocking(move || {
-                reply.expect_ok()?;
-                wire::page(reply.json(), groups)
+    /// Every [`RequestError`].
+    pub async fn page(
+        &self,
+        number: u64,
+        dialect: ListDialect,
+        groups: Groups,
+        limits: RequestLimits,
+    ) -> Response<Page> {
+        let target = dialect.target(number, groups);
+        let (exchange, response) = self.http.get(target, limits.body, limits.time).await;
+        let answer = match response {
+            // Reading thousands of clients takes a while, in which nobody else of this thread should have to wait.
+            Ok(response) => spawn_blocking(move || {
+                response.expect_ok()?;
+                wire::page(response.json(), groups, dialect.limit())
             })
             .await
             .unwrap_or_else(|_| Err(RequestError::decode("a page that cannot be read"))),
@@ -147,42 +211,61 @@ impl EmqxApi {
         Response { answer, exchange }
     }
 
-    /// What to say of a request that is given up now: that the broker is silent, or that it could not even be
-    /// reached.
+    /// Returns whether data was received that no request asked for, since the start or the last
+    /// [`reconnect`](Self::reconnect). Responses received before then may belong to other requests.
     #[must_use]
-    pub fn overdue(&self) -> RequestError {
-        self.http.overdue()
+    pub fn saw_unsolicited_bytes(&self) -> bool {
+        self.http.saw_unsolicited_bytes()
+    }
+
+    /// Sends all further requests over new connections.
+    pub fn reconnect(&self) {
+        self.http.reconnect();
+    }
+
+    /// Returns the error for a request that is given up now: the connection phase it was waiting for, or the response.
+    #[must_use]
+    pub fn timeout_error(&self) -> RequestError {
+        self.http.timeout_error()
     }
 }
 
-/// The answer to `GET /clients/{id}`.
-fn looked_up(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
-    if reply.is_unknown_client() {
+/// Reads the response to `GET /clients/{id}`.
+fn looked_up(
+    response: &RawResponse,
+    client_id: &str,
+    groups: Groups,
+) -> Result<Option<ClientRow>, RequestError> {
+    if response.is_unknown_client() {
         return Ok(None);
     }
-    reply.expect_ok()?;
-    let client = wire::row(reply.json(), groups)?;
-    if *client.client_id != *client_id {
-        return Err(RequestError::decode("the answer is about another client than the one asked for"));
+    response.expect_ok()?;
+    let row = wire::row(response.json(), groups)?;
+    if *row.client.client_id != *client_id {
+        return Err(RequestError::decode("the response is about another client than the requested one"));
     }
-    Ok(Some(client))
+    Ok(Some(row))
 }
 
-/// The answer to `GET /clients?clientid={id}`, which EMQX before 5.6 and the durable sessions of later versions
-/// fill with strangers. Their presence proves nothing about the client that was asked for.
-fn filtered(reply: &Reply, client_id: &str, groups: Groups) -> Result<Option<Client>, RequestError> {
-    reply.expect_ok()?;
-    let rows = wire::page(reply.json(), groups)?.rows;
-    let strangers = rows.iter().any(|row| row.client_id() != Some(client_id));
-    let mut found = Vec::new();
+/// Reads the response to `GET /clients?clientid={id}`.
+fn filtered(response: &RawResponse, client_id: &str, groups: Groups) -> Result<Filtered, RequestError> {
+    response.expect_ok()?;
+    let rows = wire::page(response.json(), groups, url::FILTER_LIMIT)?.rows;
+    let is_empty = rows.is_empty();
+    let mut found: Option<ClientRow> = None;
     for row in rows.into_iter().filter(|row| row.client_id() == Some(client_id)) {
-        found.push(row.into_client()?);
+        let row = row.into_client()?;
+        found = Some(match found {
+            Some(earlier) => ClientRow {
+                client: Client::preferred(earlier.client, row.client),
+                odd_field: earlier.odd_field.or(row.odd_field),
+            },
+            None => row,
+        });
     }
-    match found.into_iter().reduce(Client::preferred) {
-        Some(client) => Ok(Some(client)),
-        None if strangers => Err(RequestError::decode(
-            "this broker ignores the filter by client ID, which is the only way to ask for this ID",
-        )),
-        None => Ok(None),
-    }
+    Ok(match found {
+        Some(row) => Filtered::Found(row),
+        None if is_empty => Filtered::Empty,
+        None => Filtered::OthersOnly,
+    })
 }

@@ -1,8 +1,8 @@
-//! Errors as people read them.
+//! Formats errors with their causes.
 
 use std::error::Error;
 
-/// An error and its causes in one line.
+/// Formats an error and its causes in one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

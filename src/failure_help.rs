@@ -1,72 +1,70 @@
-//! What people are told of each reason for which a probe could not find something out: what it means, and what to look
-//! at first. What one types stands in backquotes.
+//! Explains each failure reason to people: its meaning, and what to check first. Code is in backquotes.
 
 use crate::outcome::FailureReason;
 
-/// What it means, in one sentence.
+/// Returns the meaning of the reason, in one sentence.
 #[must_use]
 pub fn meaning(reason: FailureReason) -> &'static str {
     match reason {
-        FailureReason::Config => "A secret or a TLS file of this broker could not be read.",
-        FailureReason::Dns => "The broker's name could not be resolved.",
-        FailureReason::Connect => "No connection could be made to the broker's REST API.",
-        FailureReason::Tls => "The connection was made, but TLS could not be agreed on.",
-        FailureReason::Timeout => "No answer came in time.",
-        FailureReason::Unauthorized => "The broker does not accept the API key (401).",
-        FailureReason::Forbidden => {
-            "The broker accepts the API key, but does not let it ask for clients (403)."
-        }
-        FailureReason::HttpStatus => "The broker answered with a status that is no answer.",
-        FailureReason::Protocol => "The connection broke, the answer was cut short, or it was not HTTP.",
-        FailureReason::Decode => "A whole answer came, but not one that EMQX gives.",
-        FailureReason::TooLarge => "An answer came that is larger than any EMQX gives.",
+        FailureReason::Config => "A secret or TLS file of this broker could not be read.",
+        FailureReason::Dns => "The host name of the broker could not be resolved.",
+        FailureReason::Connect => "The connection to the broker's REST API failed.",
+        FailureReason::Tls => "The TLS handshake with the broker failed.",
+        FailureReason::Timeout => "The broker did not respond in time.",
+        FailureReason::Unauthorized => "The broker rejected the API key (401).",
+        FailureReason::Forbidden => "The API key is not allowed to read clients (403).",
+        FailureReason::HttpStatus => "The broker answered with an unexpected HTTP status.",
+        FailureReason::Protocol => "The connection was lost, the response was truncated, or it was not HTTP.",
+        FailureReason::Decode => "The response was complete, but not what EMQX returns.",
+        FailureReason::TooLarge => "The response was larger than any EMQX returns.",
     }
 }
 
-/// What to look at first.
+/// Returns what to check first.
 #[must_use]
 pub fn remedy(reason: FailureReason) -> &'static str {
     match reason {
         FailureReason::Config => {
-            "The cause names the file or the variable. The user the exporter runs as must be able to read it; the \
-             next probe tries again, without a restart."
+            "The error names the file or variable. The user that runs the exporter must be able to read it; the next \
+             probe tries again, without a restart."
         }
         FailureReason::Dns => {
-            "Is the host in `api_url` spelled right, and known where the exporter runs? In Kubernetes a Service of \
-             another namespace needs its namespace in the name."
+            "Check the host in `api_url`, and that it can be resolved where the exporter runs. In Kubernetes, the name \
+             of a Service in another namespace must include that namespace."
         }
         FailureReason::Connect => {
-            "Is EMQX up, does its dashboard listen there (port 18083 by default), and does no firewall or \
-             NetworkPolicy stand between?"
+            "Check that EMQX is running, that its dashboard listens on this port (18083 by default), and that no \
+             firewall or NetworkPolicy blocks the connection."
         }
         FailureReason::Tls => {
-            "The cause says at which step: a certificate of another name (`server_name`), of an unknown authority \
-             (`ca_file`), one that has expired, a client certificate that is missing, or a port that speaks plain \
-             HTTP."
+            "The error names the step: a certificate for another name (`server_name`), from an unknown authority \
+             (`ca_file`) or expired, a missing client certificate (`cert_file`), or a port without TLS."
         }
         FailureReason::Timeout => {
-            "A node of the cluster may hang: the debug view shows which requests stayed silent. Where EMQX is only \
-             slow, give it more time with `timeout_seconds` and Prometheus' `scrape_timeout`."
+            "A node of the cluster may hang: the debug view shows the requests without a response. If the \
+             error says that `concurrency` limits the probe, increase it. If EMQX is only slow, increase \
+             `timeout_seconds` and Prometheus' `scrape_timeout`."
         }
         FailureReason::Unauthorized => {
-            "Key or secret is wrong, or the key is disabled or expired: look at System > API Key in the EMQX dashboard."
+            "The key or secret is wrong, or the key is disabled or expired: check System > API Key in the EMQX \
+             dashboard."
         }
         FailureReason::Forbidden => {
             "Give the key the role `viewer` and, where keys have scopes, `connections`: System > API Key in the EMQX \
              dashboard."
         }
         FailureReason::HttpStatus => {
-            "404 is what a booting broker says to everything, and what a wrong path in `api_url` gets (it ends in \
-             /api); 5xx is trouble of the broker or of a proxy before it. The cause says which."
+            "404: EMQX is still starting, or the path in `api_url` is wrong (it ends in /api). 3xx: `api_url` must be \
+             the address it redirects to. 5xx: an error of EMQX or of a proxy in front of it."
         }
         FailureReason::Protocol => {
-            "Often a broker or a proxy that is restarting; if it stays, a port that speaks something else, such as \
-             MQTT, or TLS where `api_url` says http."
+            "EMQX or a proxy may be restarting. If it persists, check that the port speaks HTTP, not MQTT, and not TLS \
+             while `api_url` says http."
         }
         FailureReason::Decode => {
-            "Does `api_url` lead to EMQX, and not to a login page or another program? If it is about a single \
-             client, EMQX told something of it that cannot be: the debug view shows what."
+            "Check that `api_url` points to EMQX, not to a login page or another program. If only some clients are \
+             affected, EMQX returned an invalid value: the debug view shows it."
         }
-        FailureReason::TooLarge => "Does `api_url` lead to EMQX, and not to another program?",
+        FailureReason::TooLarge => "Check that `api_url` points to EMQX, not to another program.",
     }
 }

@@ -1,12 +1,11 @@
-//! Durations, moments and counts as people say them.
+//! Formats durations, times and counts for people.
 
 use jiff::Timestamp;
 
-/// How long ago something was, in one rounded-down unit: `a second`, `39 minutes`, `16 hours`, `a month`.
+/// Formats an age in one rounded-down unit: `a second`, `39 minutes`, `16 hours`, `a month`.
 ///
-/// The wording is that of Python's `humanize.naturaldelta` (4.9), which the tables of this program's forerunner
-/// used: months have 30.5 days, years 365.
-pub(crate) fn time_ago(seconds: u64) -> String {
+/// The wording is that of Python's `humanize.naturaldelta` (4.9): months have 30.5 days, years 365.
+pub(crate) fn age(seconds: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
@@ -14,49 +13,49 @@ pub(crate) fn time_ago(seconds: u64) -> String {
     let months = days * 2 / 61;
     match (years, months, days) {
         (0, _, 0) if seconds == 0 => "a moment".to_owned(),
-        (0, _, 0) if seconds < MINUTE => counted(seconds, "a second", "seconds"),
-        (0, _, 0) if seconds < HOUR => counted(seconds / MINUTE, "a minute", "minutes"),
-        (0, _, 0) => counted(seconds / HOUR, "an hour", "hours"),
-        (0, 0, _) => counted(days, "a day", "days"),
-        (0, _, _) => counted(months, "a month", "months"),
+        (0, _, 0) if seconds < MINUTE => plural(seconds, "a second", "seconds"),
+        (0, _, 0) if seconds < HOUR => plural(seconds / MINUTE, "a minute", "minutes"),
+        (0, _, 0) => plural(seconds / HOUR, "an hour", "hours"),
+        (0, 0, _) => plural(days, "a day", "days"),
+        (0, _, _) => plural(months, "a month", "months"),
         (1, 0, 0) => "a year".to_owned(),
-        (1, 0, _) => format!("1 year, {}", counted(days, "1 day", "days")),
-        (1, _, _) => format!("1 year, {}", counted(months, "1 month", "months")),
+        (1, 0, _) => format!("1 year, {}", plural(days, "1 day", "days")),
+        (1, _, _) => format!("1 year, {}", plural(months, "1 month", "months")),
         _ => format!("{years} years"),
     }
 }
 
-/// So many of them, where there is a way to say that it is one.
-pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
-    if count == 1 { one.to_owned() } else { format!("{count} {many}") }
+/// Returns `singular` for 1, else the count and the `noun` in the plural.
+pub(crate) fn plural(count: u64, singular: &str, noun: &str) -> String {
+    if count == 1 { singular.to_owned() } else { format!("{count} {noun}") }
 }
 
-/// How many clients a failure leaves unknown, behind what is said of it; nothing where nobody was asked for.
+/// Formats the number of clients that a failure leaves unknown, to be appended to its text; empty for 0.
 pub(crate) fn clients_unknown(clients: usize) -> String {
     match clients {
         0 => String::new(),
-        clients => format!(" ({} unknown)", counted(clients as u64, "1 client", "clients")),
+        clients => format!(" ({} unknown)", plural(clients as u64, "1 client", "clients")),
     }
 }
 
-/// A moment, to the second. Brokers, exporters and people may be in different places: it is UTC.
-pub(crate) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+/// Formats a time to the second, in UTC.
+pub(crate) fn utc(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// A setting in seconds, exactly and briefly: `10s`, `2m`, `1m30s`, `1h`. None at all is `off`.
-pub(crate) fn interval(seconds: u64) -> String {
+/// Formats a duration exactly and briefly: `10s`, `2m`, `1m30s`, `1h`; 0 is `off`.
+pub(crate) fn short_duration(seconds: u64) -> String {
     if seconds == 0 {
         return "off".to_owned();
     }
-    let mut told = String::new();
+    let mut text = String::new();
     for (count, unit) in [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')] {
         if count > 0 {
-            told.push_str(&count.to_string());
-            told.push(unit);
+            text.push_str(&count.to_string());
+            text.push(unit);
         }
     }
-    told
+    text
 }
 
 #[cfg(test)]
@@ -98,15 +97,15 @@ mod tests {
     ];
 
     #[test]
-    fn durations_read_as_those_of_humanize() {
+    fn ages_read_as_those_of_humanize() {
         for (seconds, words) in NATURALDELTA {
-            assert_eq!(time_ago(*seconds), *words, "{seconds} s");
+            assert_eq!(age(*seconds), *words, "{seconds} s");
         }
     }
 
     #[test]
-    fn intervals_are_exact() {
-        let told = [0, 10, 60, 90, 120, 3600, 65_535].map(interval);
-        assert_eq!(told, ["off", "10s", "1m", "1m30s", "2m", "1h", "18h12m15s"]);
+    fn short_durations_are_exact() {
+        let texts = [0, 10, 60, 90, 120, 3600, 65_535].map(short_duration);
+        assert_eq!(texts, ["off", "10s", "1m", "1m30s", "2m", "1h", "18h12m15s"]);
     }
 }

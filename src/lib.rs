@@ -11,9 +11,9 @@
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns) -> humanize, outcome, client
-//! cli -> table (columns to sort by)
+//! cli -> table (columns to sort by), config (the default file)
 //! server, server/pages -> failure_help (what each failure reason means and what to do)
-//! server/web_auth (own port), tls -> files (whether files have changed)
+//! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! server, check/watch -> signals
 //! probe, server -> blocking (names, files and reloads, on detached threads)
 //! ```
@@ -22,22 +22,24 @@ mod blocking;
 pub mod check;
 pub mod cli;
 pub mod client;
+mod closed_set;
 pub mod config;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
-mod files;
 pub mod healthcheck;
 mod humanize;
 pub mod logging;
 pub mod metrics;
 pub mod outcome;
 pub mod probe;
+mod sanitize;
 pub mod server;
 mod signals;
 mod table;
 pub mod tls;
 pub mod version;
+mod watched_files;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -98,7 +100,7 @@ fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
         Task::CheckConfig { config_file, web_config_file } => {
             check_config(&config_file, web_config_file.as_deref())?;
         }
-        Task::Generate(what) => print(&cli::generated(what)?)?,
+        Task::Generate(target) => print(&cli::generate(target)?)?,
         Task::Check(task) => {
             let config = load(&task.config_file)?;
             return Ok(System::new().block_on(check::check(&config, &task))?.into());

@@ -15,7 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::table::harmless;
+use crate::sanitize::sanitized;
 
 /// Lines that wait for stderr; further ones are dropped. The default of the library takes 5 MB at the start.
 const MAX_WAITING_LINES: usize = 1_024;
@@ -155,7 +155,7 @@ impl<W: Write> Write for BoundedLine<W> {
     /// Is called once for each line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        let bounded = bounded(harmless(text.trim_end_matches('\n')), self.format);
+        let bounded = bounded(sanitized(text.trim_end_matches('\n')), self.format);
         self.writer.write_all(&[bounded.as_bytes(), b"\n"].concat())?;
         Ok(line.len())
     }

@@ -1,48 +1,48 @@
-//! The table of metrics: every family a probe tells, what it is called and where its value comes from.
+//! The table of metrics: every metric family of a probe, with its name, help, type and value.
 //!
-//! Adding a metric is one entry. [`exposition`] writes what the table says, and knows none of its entries.
+//! Adding a metric is one entry. [`exposition`] writes the table and knows none of its entries.
 
-mod client;
+mod client_metrics;
 pub mod exposition;
-mod probe;
+mod probe_metrics;
 
 use jiff::Timestamp;
 
 use crate::client::{Client, ExpiryInterval, Group, Limit};
 use crate::outcome::{Outcome, ProbedClient};
-use client::CLIENT_METRICS;
-use probe::{OUTCOME_METRICS, TOLD_METRICS};
+use client_metrics::CLIENT_METRICS;
+use probe_metrics::{PROBE_METRICS, PROBED_CLIENT_METRICS};
 
-/// The families of all families a probe may tell, in the order they are told.
+/// Returns every metric family of a probe, in the order of the exposition.
 pub fn families() -> impl Iterator<Item = &'static FamilyMeta> {
-    let outcome = OUTCOME_METRICS.iter().map(|metric| &metric.family);
-    let told = TOLD_METRICS.iter().map(|metric| &metric.family);
+    let probe = PROBE_METRICS.iter().map(|metric| &metric.family);
+    let probed_client = PROBED_CLIENT_METRICS.iter().map(|metric| &metric.family);
     let client = CLIENT_METRICS.iter().map(|metric| &metric.family);
-    outcome.chain(told).chain(client)
+    probe.chain(probed_client).chain(client)
 }
 
-/// Name, help and type of a family.
+/// Name, help and type of a metric family.
 #[derive(Debug, Clone, Copy)]
 pub struct FamilyMeta {
-    /// Its whole name.
+    /// Full name.
     pub name: &'static str,
-    /// What a person reads about it: what is counted, in which unit, and what resets it.
+    /// Help text: what is measured, in which unit, and what resets it.
     pub help: &'static str,
-    /// Whether it only ever grows.
-    pub kind: Kind,
+    /// Metric type.
+    pub metric_type: MetricType,
 }
 
-/// The type of a family.
+/// Type of a metric family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Goes up and down.
+pub enum MetricType {
+    /// A value that goes up and down.
     Gauge,
-    /// Grows, and begins at 0 again with a new connection or session.
+    /// A count that is reset to 0 by a new connection or session.
     Counter,
 }
 
-impl Kind {
-    /// The word of the `# TYPE` line.
+impl MetricType {
+    /// Returns its name in the `# TYPE` line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -53,79 +53,79 @@ impl Kind {
 }
 
 /// A family about the probe as a whole.
-struct OutcomeMetric {
+struct ProbeMetric {
     family: FamilyMeta,
-    samples: OutcomeSamples,
+    samples: ProbeSamples,
 }
 
-/// What such a family says.
-enum OutcomeSamples {
+/// Samples of a family about the probe.
+enum ProbeSamples {
     /// One sample.
-    One(fn(&Outcome) -> Value),
-    /// A sample for each value of one label.
-    Each(&'static str, fn(&Outcome) -> Vec<(&'static str, Value)>),
-    /// The same, with the broker as the first label.
-    EachOfBroker(&'static str, fn(&Outcome) -> Vec<(&'static str, Value)>),
+    One(fn(&Outcome) -> SampleValue),
+    /// One sample for each value of a label.
+    PerLabel(&'static str, fn(&Outcome) -> Vec<(&'static str, SampleValue)>),
+    /// The same, with `broker` as the first label.
+    PerBrokerAndLabel(&'static str, fn(&Outcome) -> Vec<(&'static str, SampleValue)>),
 }
 
-/// A family about an asked-for client, which needs no description by the broker and so bears no user name.
-struct ToldMetric {
+/// A family about a requested client that exists without a response, and so has no `username` label.
+struct ProbedClientMetric {
     family: FamilyMeta,
-    value: fn(&ProbedClient) -> Option<Value>,
+    value: fn(&ProbedClient) -> Option<SampleValue>,
 }
 
-/// A family about a client that the broker described.
+/// A family about a client that the broker knows.
 struct ClientMetric {
     family: FamilyMeta,
     group: Group,
-    samples: Samples,
+    samples: ClientSamples,
 }
 
-/// Where something told of a client comes from.
-type Fact<T> = fn(&Client) -> Option<T>;
+/// Returns a value of a client, if the broker reported it.
+type Getter<T> = fn(&Client) -> Option<T>;
 
-/// What such a family says of one client, besides who it is.
-enum Samples {
+/// Samples of one client, without the labels that identify it.
+enum ClientSamples {
     /// One sample.
-    One(Fact<Value>),
-    /// A sample for each value of one label.
-    Each(&'static str, &'static [(&'static str, Fact<Value>)]),
-    /// A sample of value 1 whose labels are what is told. A label that is not known is empty.
-    Info(&'static [(&'static str, Fact<String>)]),
+    One(Getter<SampleValue>),
+    /// One sample for each value of a label.
+    PerLabel(&'static str, &'static [(&'static str, Getter<SampleValue>)]),
+    /// One sample of value 1 with these labels. A label without a value is empty.
+    Info(&'static [(&'static str, Getter<String>)]),
 }
 
 /// The value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Value {
-    /// A count, written in full.
+enum SampleValue {
+    /// A count, written with all digits.
     Count(u64),
-    /// A moment, told in seconds since 1970.
-    Moment(Timestamp),
-    /// Anything measured; a finite number.
-    Measured(f64),
-    /// More than any number.
+    /// A time, written in seconds since 1970.
+    Timestamp(Timestamp),
+    /// A finite number.
+    Float(f64),
+    /// `+Inf`.
     Infinity,
 }
 
-impl From<u64> for Value {
+impl From<u64> for SampleValue {
     fn from(count: u64) -> Self {
         Self::Count(count)
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for SampleValue {
     fn from(flag: bool) -> Self {
         Self::Count(flag.into())
     }
 }
 
-impl From<Timestamp> for Value {
-    fn from(moment: Timestamp) -> Self {
-        Self::Moment(moment)
+impl From<Timestamp> for SampleValue {
+    fn from(time: Timestamp) -> Self {
+        Self::Timestamp(time)
     }
 }
 
-impl From<Limit> for Value {
+impl From<Limit> for SampleValue {
     fn from(limit: Limit) -> Self {
         match limit {
             Limit::AtMost(most) => Self::Count(most),
@@ -134,7 +134,7 @@ impl From<Limit> for Value {
     }
 }
 
-impl From<ExpiryInterval> for Value {
+impl From<ExpiryInterval> for SampleValue {
     fn from(interval: ExpiryInterval) -> Self {
         match interval {
             ExpiryInterval::Seconds(seconds) => Self::Count(seconds),
@@ -163,7 +163,12 @@ mod tests {
     #[test]
     fn counters_and_only_counters_end_in_total() {
         for family in families() {
-            assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
+            assert_eq!(
+                family.metric_type == MetricType::Counter,
+                family.name.ends_with("_total"),
+                "{}",
+                family.name
+            );
         }
     }
 
@@ -176,15 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn a_client_of_no_group_has_no_samples() {
+    fn a_client_without_groups_has_no_samples() {
         let client = Client::default();
         for metric in CLIENT_METRICS {
             match metric.samples {
-                Samples::One(value) => assert_eq!(value(&client), None, "{}", metric.family.name),
-                Samples::Each(_, values) => {
+                ClientSamples::One(value) => assert_eq!(value(&client), None, "{}", metric.family.name),
+                ClientSamples::PerLabel(_, values) => {
                     assert!(values.iter().all(|(_, value)| value(&client).is_none()), "{}", metric.family.name);
                 }
-                Samples::Info(_) => {}
+                ClientSamples::Info(_) => {}
             }
         }
     }

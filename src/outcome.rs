@@ -1,89 +1,83 @@
-//! What a probe found out: the state of each client it asked for, why it does not know the others, and what the
-//! asking cost. The series of the probe, the logs and the table of `--check` are all told from it.
+//! The result of a probe: the status of each requested client, why it is unknown for some, and what the requests cost.
+//!
+//! It does not change once the probe has ended. The probe series, the debug view, the logs and the table of `--check` are
+//! all derived from it.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-
 use crate::client::{Client, Groups, WatchedClient};
+use crate::closed_set::closed_set;
 
-/// How many requests are told one by one.
-const MAX_REQUESTS_TOLD: usize = 200;
+/// Maximum number of distinct failures that keep their text. The reasons of the others are still reported.
+const MAX_FAILURE_TEXTS: usize = 8;
 
-/// How many decisions are told.
-const MAX_DECISIONS_TOLD: usize = 20;
-
-/// How many failures keep their text. The reasons of the others are still counted.
-const MAX_FAILURES_TOLD: usize = 8;
-
-/// What a probe of one broker found out.
+/// The result of a probe of one broker.
 #[derive(Debug)]
 pub struct Outcome {
     /// Alias of the broker.
     pub broker: String,
-    /// What was asked of each client.
+    /// The metric groups that were requested.
     pub groups: Groups,
-    /// What was found out about each asked-for client, in the order of the configuration.
+    /// Every requested client, in the order of the configuration, or of its ID where all were requested.
     pub clients: Vec<ProbedClient>,
-    /// Whether `clients` are all that were asked for. They are not when the broker's whole list was, and could not
-    /// be read to its end.
+    /// Whether `clients` are all that were requested. They are not when all clients of the broker were, and its list could
+    /// not be read to the end.
     pub is_complete: bool,
-    /// Why something could not be found out.
+    /// Why the probe did not succeed.
     pub failures: Failures,
-    /// What the asking cost.
+    /// The requests to the broker.
     pub requests: RequestStats,
-    /// How long the probe was allowed to take.
+    /// How long the probe might take.
     pub timeout: Duration,
     /// How long it took.
     pub duration: Duration,
 }
 
 impl Outcome {
-    /// Whether every question was answered.
+    /// Returns whether every request was answered.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.failures.is_empty()
     }
 
-    /// How many of the asked-for clients are in `state`.
+    /// Returns how many of the requested clients are in `state`.
     #[must_use]
     pub fn count(&self, state: ClientState) -> usize {
-        self.clients.iter().filter(|told| told.status.state() == state).count()
+        self.clients.iter().filter(|client| client.status.state() == state).count()
     }
 
-    /// How many of the asked-for clients are in each state.
+    /// Returns how many of the requested clients are in each state.
     #[must_use]
     pub fn by_state(&self) -> [(ClientState, usize); ClientState::ALL.len()] {
         let mut counts = [0; ClientState::ALL.len()];
-        for told in &self.clients {
-            counts[told.status.state() as usize] += 1;
+        for client in &self.clients {
+            counts[client.status.state() as usize] += 1;
         }
         ClientState::ALL.map(|state| (state, counts[state as usize]))
     }
 }
 
-/// What was found out about one client.
+/// A requested client and its status.
 #[derive(Debug)]
 pub struct ProbedClient {
-    /// Whom it is about.
+    /// Which client it is.
     pub identity: ClientIdentity,
-    /// What was found out.
+    /// What the broker said of it.
     pub status: ClientStatus,
 }
 
-/// Whom something was found out about.
+/// Which client a status belongs to.
 #[derive(Debug, Clone)]
 pub enum ClientIdentity {
     /// A client of the configuration.
     Watched(Arc<WatchedClient>),
-    /// A client, by its ID, that the broker told of because all of its clients were asked for.
+    /// A client of the broker, by its ID, because all of them were requested.
     Listed(Arc<str>),
 }
 
 impl ProbedClient {
-    /// What people call the client; its ID where the configuration has no name for it.
+    /// Returns the alias of the client; its ID where the configuration has none.
     #[must_use]
     pub fn alias(&self) -> &str {
         match &self.identity {
@@ -92,7 +86,7 @@ impl ProbedClient {
         }
     }
 
-    /// The MQTT client ID.
+    /// Returns the MQTT client ID.
     #[must_use]
     pub fn client_id(&self) -> &str {
         match &self.identity {
@@ -101,7 +95,7 @@ impl ProbedClient {
         }
     }
 
-    /// How long the client may be away, if the configuration knows it.
+    /// Returns how long the client may be away, if it is configured.
     #[must_use]
     pub fn offline_after(&self) -> Option<Duration> {
         match &self.identity {
@@ -111,19 +105,19 @@ impl ProbedClient {
     }
 }
 
-/// What was found out about a client.
+/// What a broker said of a client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientStatus {
-    /// The broker knows it: it is connected, or its session is held.
+    /// It is connected, or the broker holds its session.
     Known(Client),
     /// The broker does not know it.
     Absent,
-    /// It could not be asked. Nothing may be claimed about it.
+    /// The broker could not be asked about it, so nothing is claimed.
     Unknown,
 }
 
 impl ClientStatus {
-    /// The state this amounts to.
+    /// Returns the state this amounts to.
     #[must_use]
     pub fn state(&self) -> ClientState {
         match self {
@@ -134,7 +128,7 @@ impl ClientStatus {
         }
     }
 
-    /// The broker's description of the client, if it gave one.
+    /// Returns the broker's description of the client, if it gave one.
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         match self {
@@ -144,128 +138,60 @@ impl ClientStatus {
     }
 }
 
-/// The four honest states of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientState {
-    /// It is connected.
-    Connected,
-    /// It is away and the broker holds its session.
-    Disconnected,
-    /// The broker does not know it.
-    Absent,
-    /// It could not be asked.
-    Unknown,
-}
-
-impl ClientState {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Connected, Self::Disconnected, Self::Absent, Self::Unknown];
-
-    /// Its name as a label value.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connected => "connected",
-            Self::Disconnected => "disconnected",
-            Self::Absent => "absent",
-            Self::Unknown => "unknown",
-        }
+closed_set! {
+    /// What is known about whether a client is connected.
+    pub enum ClientState {
+        /// The client is connected.
+        Connected = "connected",
+        /// The client is away, and the broker holds its session.
+        Disconnected = "disconnected",
+        /// The broker does not know the client.
+        Absent = "absent",
+        /// The broker could not be asked about the client.
+        Unknown = "unknown",
     }
 }
 
-/// Why something could not be found out: a closed set, which is the metric's label, the log's field and the word
-/// people read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailureReason {
-    /// A secret or a TLS file could not be read.
-    Config,
-    /// The broker's name could not be resolved.
-    Dns,
-    /// No connection could be made.
-    Connect,
-    /// TLS could not be agreed on.
-    Tls,
-    /// No answer came in time.
-    Timeout,
-    /// The broker does not accept the credentials (401).
-    Unauthorized,
-    /// The broker does not allow these credentials to ask (403).
-    Forbidden,
-    /// Any other HTTP status that is no answer.
-    HttpStatus,
-    /// Broken HTTP, or a connection that was lost.
-    Protocol,
-    /// A whole answer that is not what EMQX says.
-    Decode,
-    /// An answer larger than any EMQX gives.
-    TooLarge,
-}
-
-impl FailureReason {
-    /// Every reason.
-    pub const ALL: [Self; 11] = [
-        Self::Config,
-        Self::Dns,
-        Self::Connect,
-        Self::Tls,
-        Self::Timeout,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::HttpStatus,
-        Self::Protocol,
-        Self::Decode,
-        Self::TooLarge,
-    ];
-
-    /// Its name as a label value.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Timeout => "timeout",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::HttpStatus => "http_status",
-            Self::Protocol => "protocol",
-            Self::Decode => "decode",
-            Self::TooLarge => "too_large",
-        }
+closed_set! {
+    /// Why a probe failed: the metric label, the log field and the word in every message.
+    pub enum FailureReason {
+        /// A secret or a TLS file could not be read.
+        Config = "config",
+        /// The broker's host name could not be resolved.
+        Dns = "dns",
+        /// No TCP connection could be made.
+        Connect = "connect",
+        /// The TLS handshake failed.
+        Tls = "tls",
+        /// No complete response came in time.
+        Timeout = "timeout",
+        /// The broker refused the credentials (401).
+        Unauthorized = "unauthorized",
+        /// The broker refused the request to these credentials (403).
+        Forbidden = "forbidden",
+        /// The broker answered with any other unexpected HTTP status.
+        HttpStatus = "http_status",
+        /// The HTTP was malformed, or the connection was lost.
+        Protocol = "protocol",
+        /// A complete response was not what EMQX sends.
+        Decode = "decode",
+        /// A response was larger than any that EMQX sends.
+        TooLarge = "too_large",
     }
 }
 
-impl Serialize for ClientState {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl Serialize for FailureReason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl fmt::Display for FailureReason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-/// One thing that went wrong and could not be mended by asking again.
+/// One kind of failure that no retry mended.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// Its kind.
+    /// Its reason.
     pub reason: FailureReason,
     /// The whole chain of causes in one line, without secrets.
     pub text: String,
-    /// How many clients are unknown because of it; 0 when nobody was asked for.
+    /// How many clients are unknown because of it; 0 when it leaves none unknown, or nobody knows how many.
     pub clients: usize,
 }
 
-/// All that went wrong. Failures of the same kind and text are told once.
+/// All failures of a probe. Those of the same reason and text are one.
 #[derive(Debug, Default)]
 pub struct Failures {
     told: Vec<Failure>,
@@ -282,110 +208,59 @@ impl Failures {
         let same = self.told.iter_mut().find(|failure| failure.reason == reason && failure.text == text);
         if let Some(failure) = same {
             failure.clients += clients;
-        } else if self.told.len() < MAX_FAILURES_TOLD {
+        } else if self.told.len() < MAX_FAILURE_TEXTS {
             self.told.push(Failure { reason, text: text.to_owned(), clients });
         }
     }
 
-    /// Whether nothing went wrong.
+    /// Returns whether there is no failure.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Whether something went wrong for this reason.
+    /// Returns whether there is a failure with this reason.
     #[must_use]
     pub fn has(&self, reason: FailureReason) -> bool {
         self.reasons.contains(&reason)
     }
 
-    /// The reasons, each once.
+    /// Returns the reasons, each once, in the order of [`FailureReason::ALL`].
     #[must_use]
     pub fn reasons(&self) -> &[FailureReason] {
         &self.reasons
     }
 
-    /// The first few failures with their texts.
+    /// Returns the first few distinct failures with their texts.
     #[must_use]
     pub fn told(&self) -> &[Failure] {
         &self.told
     }
 }
 
-/// What the asking cost, and how it went.
+/// The requests of a probe: how many, what they cost, and why they were chosen.
 #[derive(Debug, Clone, Default)]
 pub struct RequestStats {
-    /// Requests sent to the broker, or tried to, repeated ones included.
+    /// Requests sent to the broker, or tried to, retries included.
     pub sent: u64,
-    /// How many of these repeated an earlier one.
+    /// How many of these were retries.
     pub retries: u64,
-    /// Bytes of the bodies the broker answered with.
+    /// Bytes of the response bodies.
     pub response_bytes: u64,
-    /// Whether the broker answered at all.
+    /// Whether the broker responded to any request.
     pub answered: bool,
-    /// Status of the last answer that was an error.
+    /// Status of the last response that was an error.
     pub last_error_status: Option<u16>,
-    /// What was decided on the way, and why, a sentence each.
+    /// How the requests were chosen, and why, a sentence each; the first few.
     pub decisions: Vec<String>,
-    /// The first requests that came to an end, in the order they did.
+    /// The first few hundred requests, in the order in which they ended. Those that had not ended with the probe come last.
     pub records: Vec<RequestRecord>,
-    /// Status and duration of every request that came to an end; no status where no answer began to come.
+    /// Status and duration of every request; no status where no response began.
     pub timings: Vec<(Option<u16>, Duration)>,
 }
 
-/// A request that came to an end.
-#[derive(Debug, Clone)]
-pub struct RequestRecord {
-    /// What was asked for, below the base of the API.
-    pub target: String,
-    /// Status of the answer, if one began to come.
-    pub status: Option<u16>,
-    /// Bytes of the answer's body.
-    pub body_bytes: u64,
-    /// How long it took.
-    pub duration: Duration,
-    /// What was wrong with it.
-    pub error: Option<String>,
-}
-
 impl RequestStats {
-    /// Takes an ended request in.
-    pub fn note(&mut self, request: RequestRecord, is_error_status: bool) {
-        self.response_bytes += request.body_bytes;
-        self.timings.push((request.status, request.duration));
-        if let Some(status) = request.status {
-            self.answered = true;
-            if is_error_status {
-                self.last_error_status = Some(status);
-            }
-        }
-        if self.records.len() < MAX_REQUESTS_TOLD {
-            self.records.push(request);
-        }
-    }
-
-    /// Takes in what was decided, and why.
-    pub fn decide(&mut self, what: impl Into<String>) {
-        if self.decisions.len() < MAX_DECISIONS_TOLD {
-            self.decisions.push(what.into());
-        }
-    }
-
-    /// Adds what another part of the same probe cost.
-    pub fn add(&mut self, other: Self) {
-        self.sent += other.sent;
-        self.retries += other.retries;
-        self.response_bytes += other.response_bytes;
-        self.answered |= other.answered;
-        self.last_error_status = other.last_error_status.or(self.last_error_status);
-        self.decisions.extend(other.decisions);
-        self.records.extend(other.records);
-        self.timings.extend(other.timings);
-        self.decisions.truncate(MAX_DECISIONS_TOLD);
-        self.records.truncate(MAX_REQUESTS_TOLD);
-    }
-
-    /// Status of the last answer that was an error, else 200; 0 when there was no answer.
+    /// Returns the status of the last response that was an error, else 200; 0 when there was no response.
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self.last_error_status {
@@ -394,4 +269,19 @@ impl RequestStats {
             None => 0,
         }
     }
+}
+
+/// One request of a probe.
+#[derive(Debug, Clone)]
+pub struct RequestRecord {
+    /// Path and query below the base of the API.
+    pub target: String,
+    /// Status of the response, if one began.
+    pub status: Option<u16>,
+    /// Bytes of the response body.
+    pub body_bytes: u64,
+    /// How long it took, or was waited for.
+    pub duration: Duration,
+    /// Why it failed.
+    pub error: Option<String>,
 }

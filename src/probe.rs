@@ -1,12 +1,15 @@
-//! One probe: everyone who is asked for is asked, within a deadline, and what came of it is told.
+//! One probe: every requested client is asked about within a deadline, and the result is an [`Outcome`].
 //!
-//! The only place that knows deadlines. The handler of `/probe` and `--check` differ in what they do with the
-//! outcome, not in how it is found.
+//! The only place that knows deadlines. The handler of `/probe`, the pages and `--check` differ in what they do with the
+//! outcome, not in how it comes about.
 
-mod broker_probe;
 mod list_pager;
+mod listing;
 mod progress;
+mod recorder;
+mod request;
 mod scheduler;
+mod watching;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -14,23 +17,23 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
 
 use crate::client::{Groups, WatchedClient};
 use crate::config::Broker;
-use crate::emqx::{Access, EmqxApi, Exchange, RequestError};
+use crate::emqx::{Access, EmqxApi, RequestError};
 use crate::error_chain::chain;
-use crate::outcome::{
-    ClientIdentity, ClientStatus, FailureReason, Failures, Outcome, ProbedClient, RequestRecord, RequestStats,
-};
-use broker_probe::BrokerProbe;
+use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
+use listing::Listing;
 pub use progress::Progress;
-use scheduler::MAX_SILENT;
+use recorder::Recorder;
+use request::Request;
+use scheduler::{Bounds, Ended, MAX_STALLED, Pace, Plan, run};
+use watching::{Watching, probed};
 
-/// The longest a probe may take, whatever Prometheus or the configuration allows.
+/// Maximum duration of a probe, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How many brokers are asked at once by whoever asks several.
+/// Maximum number of brokers probed at once by whoever probes several.
 pub const BROKERS_AT_ONCE: usize = 8;
 
 /// What a probe is to find out.
@@ -38,15 +41,15 @@ pub const BROKERS_AT_ONCE: usize = 8;
 pub struct ProbeSpec {
     /// The broker to ask.
     pub broker: Arc<Broker>,
-    /// Whom to ask for.
+    /// The requested clients.
     pub targets: Targets,
-    /// What to ask of them.
+    /// The requested metric groups.
     pub groups: Groups,
-    /// How long it may take.
+    /// How long the probe may take.
     pub timeout: Duration,
 }
 
-/// Whom a probe asks for.
+/// The requested clients of a probe.
 #[derive(Debug)]
 pub enum Targets {
     /// These clients of the configuration.
@@ -55,52 +58,136 @@ pub enum Targets {
     All,
 }
 
-/// Asks a broker. Whatever goes wrong on its side is part of the outcome, never an error.
-pub async fn probe(question: ProbeSpec) -> Outcome {
-    probe_with_progress(question, &Progress::default()).await
+/// Probes a broker. Whatever goes wrong on its side is part of the outcome, never an error.
+pub async fn probe(spec: ProbeSpec) -> Outcome {
+    probe_with_progress(spec, &Progress::default()).await
 }
 
-/// The same, and says on the way how far it has come.
-pub async fn probe_with_progress(question: ProbeSpec, progress: &Progress) -> Outcome {
+/// Does the same, and reports on the way how far it has come.
+pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcome {
     let started = Instant::now();
-    let ProbeSpec { broker, targets, groups, timeout } = question;
+    let ProbeSpec { broker, targets, groups, timeout } = spec;
+    let mut recorder = Recorder::default();
     let deadline = started + timeout;
-    let mut outcome = Outcome {
+    let mut findings = match prepare(&broker, deadline).await {
+        Ok(api) => {
+            let run = BrokerRun { api, broker: &broker, groups, timeout, deadline };
+            run.find(targets, &mut recorder, progress).await
+        }
+        Err((reason, text)) => fail_all(targets, reason, &text),
+    };
+    number_nodes(&mut findings.clients, &broker);
+    findings.decisions.into_iter().for_each(|decision| recorder.decision(decision));
+    Outcome {
         broker: broker.alias.clone(),
         groups,
-        clients: Vec::new(),
-        is_complete: true,
-        failures: Failures::default(),
-        requests: RequestStats::default(),
+        clients: findings.clients,
+        is_complete: findings.is_complete,
+        failures: findings.failures,
+        requests: recorder.finish(),
         timeout,
-        duration: Duration::ZERO,
-    };
-    match prepare(&broker, deadline).await {
-        Ok(emqx) => {
-            let inquiry = BrokerProbe { emqx, broker, groups, deadline, progress };
-            inquiry.ask(targets, &mut outcome).await;
-        }
-        Err((reason, text)) => fail_all(targets, reason, &text, &mut outcome),
+        duration: started.elapsed(),
     }
-    outcome.duration = started.elapsed();
-    outcome
 }
 
-/// Nobody can be asked.
-fn fail_all(targets: Targets, reason: FailureReason, text: &str, outcome: &mut Outcome) {
+/// What a plan found.
+#[derive(Debug)]
+struct Findings {
+    clients: Vec<ProbedClient>,
+    /// Whether these are all the requested clients.
+    is_complete: bool,
+    failures: Failures,
+    /// How the requests were chosen, and why, a sentence each.
+    decisions: Vec<String>,
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        let (clients, failures, decisions) = (Vec::new(), Failures::default(), Vec::new());
+        Self { clients, is_complete: true, failures, decisions }
+    }
+}
+
+/// A run of requests to one broker.
+struct BrokerRun<'a> {
+    api: EmqxApi,
+    broker: &'a Broker,
+    groups: Groups,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+impl BrokerRun<'_> {
+    /// Requests these clients, each in the way that costs the broker least.
+    async fn find(&self, targets: Targets, recorder: &mut Recorder, progress: &Progress) -> Findings {
+        let mut findings = Findings::default();
+        match targets {
+            Targets::Watched(clients) => {
+                let mut plan = Watching::new(clients, self.groups, self.deadline, progress);
+                let ended = self.run(plan.first(), &mut plan, recorder).await;
+                plan.finish(ended, &mut findings);
+            }
+            Targets::All => {
+                let mut plan = Listing::new(self.groups, self.deadline, progress);
+                let ended = self.run(plan.first(), &mut plan, recorder).await;
+                plan.finish(ended, &mut findings);
+            }
+        }
+        findings
+    }
+
+    /// Carries a plan out. Returns why it ended early, if it did.
+    async fn run(
+        &self,
+        first: Vec<Request>,
+        plan: &mut dyn Plan,
+        recorder: &mut Recorder,
+    ) -> Option<(FailureReason, String)> {
+        let Broker { concurrency, attempts, timeout, .. } = *self.broker;
+        let bounds = Bounds { concurrency, attempts, request_timeout: timeout, deadline: self.deadline };
+        let send = |request: Request, limits| request.send(&self.api, self.groups, limits);
+        match run(first, bounds, recorder, plan, send).await? {
+            Ended::Aborted(error) => Some((reason(&error), chain(&error))),
+            Ended::Deadline(pace) => Some(self.overdue(pace)),
+        }
+    }
+
+    /// Says why the deadline came first. A broker that answers everything, only not fast enough, needs more `concurrency`.
+    fn overdue(&self, pace: Pace) -> (FailureReason, String) {
+        let Pace { answered, unsent, stalled, duration } = pace;
+        if answered == 0 || unsent == 0 || stalled > self.broker.concurrency {
+            let error = self.api.timeout_error();
+            return (reason(&error), chain(&error));
+        }
+        let text = format!(
+            "`concurrency: {}` limits this probe: the broker answered {answered} requests in {:.1} s, {:.0} a second, and \
+             {unsent} more did not fit into the deadline of {:.1} s",
+            self.broker.concurrency,
+            duration.as_secs_f64(),
+            f64::from(answered) / duration.as_secs_f64(),
+            self.timeout.as_secs_f64(),
+        );
+        (FailureReason::Timeout, text)
+    }
+}
+
+/// Returns the findings of a probe that cannot send any request.
+fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
+    let mut findings = Findings::default();
     match targets {
         Targets::Watched(clients) => {
-            outcome.failures.add(reason, text, clients.len());
-            outcome.clients = told(clients, std::iter::repeat(ClientStatus::Unknown));
+            findings.failures.add(reason, text, clients.len());
+            findings.clients = probed(clients, std::iter::repeat(ClientStatus::Unknown));
         }
         Targets::All => {
-            outcome.failures.add(reason, text, 0);
-            outcome.is_complete = false;
+            findings.failures.add(reason, text, 0);
+            findings.is_complete = false;
         }
     }
+    findings
 }
 
-/// Reads the secrets and the files of TLS, and makes ready to ask.
+/// Reads the secrets and the TLS files, and prepares the connections.
 async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
     let access = if broker.reads_files() {
         let reading = Arc::clone(broker);
@@ -132,23 +219,8 @@ fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
         api_secret: broker.api_secret.read()?,
         tls,
         request_timeout: broker.timeout,
-        max_connections: broker.concurrency + MAX_SILENT + 1,
+        max_connections: broker.concurrency + MAX_STALLED + 1,
     })
-}
-
-/// Takes a request that came to its end into the account.
-fn note(account: &mut RequestStats, exchange: Exchange, error: Option<&RequestError>) {
-    let Exchange { target, status, body_bytes, duration } = exchange;
-    let error_text = error.map(|error| chain(error));
-    let milliseconds = duration.as_millis();
-    debug!(path = target, status, milliseconds, error = error_text, "asked the broker");
-    let request = RequestRecord { target, status, body_bytes, duration, error: error_text };
-    account.note(request, matches!(error, Some(RequestError::Status { .. })));
-}
-
-fn told(clients: Vec<Arc<WatchedClient>>, findings: impl Iterator<Item = ClientStatus>) -> Vec<ProbedClient> {
-    let subjects = clients.into_iter().map(ClientIdentity::Watched);
-    subjects.zip(findings).map(|(identity, status)| ProbedClient { identity, status }).collect()
 }
 
 fn reason(error: &RequestError) -> FailureReason {
@@ -162,6 +234,17 @@ fn reason(error: &RequestError) -> FailureReason {
         RequestError::Status { .. } => FailureReason::HttpStatus,
         RequestError::Protocol { .. } => FailureReason::Protocol,
         RequestError::Decode { .. } => FailureReason::Decode,
-        RequestError::TooLarge { .. } => FailureReason::TooLarge,
+        RequestError::TooLarge { .. } | RequestError::TooManyRows { .. } => FailureReason::TooLarge,
+    }
+}
+
+/// Gives each client the number that the configuration has for its node.
+fn number_nodes(clients: &mut [ProbedClient], broker: &Broker) {
+    for client in clients {
+        if let ClientStatus::Known(client) = &mut client.status
+            && let (Some(address), Some(node)) = (client.address.as_deref_mut(), client.node.as_deref())
+        {
+            address.node_number = broker.nodes.get(node).copied();
+        }
     }
 }

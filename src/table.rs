@@ -1,26 +1,26 @@
-//! The table of columns: what people see of a client, and where it comes from.
+//! The table of columns: what `--check` and the page show of a client.
 //!
-//! Adding a column is one entry. How the table is drawn is the business of those who show it.
+//! Adding a column is one entry. How the table is laid out is up to those who show it.
 
 mod cell;
-mod content;
-mod order;
+mod column_value;
+mod sort_order;
 
 use jiff::Timestamp;
 
 use crate::client::{Group, Groups, Session};
 use crate::outcome::ProbedClient;
-pub(crate) use cell::{Cell, Weight, harmless, is_command};
-use content::Content;
-pub(crate) use content::word;
-use order::Key;
-pub(crate) use order::{Order, UnknownColumn};
+pub(crate) use cell::{Cell, Severity};
+use column_value::ColumnValue;
+pub(crate) use column_value::state_label;
+use sort_order::SortKey;
+pub(crate) use sort_order::{SortOrder, UnknownColumn};
 
-/// A line of a table: a client, and the broker that was asked for it.
+/// A row of the table: a client and its broker.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
-    /// What was found out about the client.
-    pub(crate) told: &'a ProbedClient,
+pub(crate) struct TableRow<'a> {
+    /// The client as probed.
+    pub(crate) client: &'a ProbedClient,
     /// Alias of the broker.
     pub(crate) broker: &'a str,
 }
@@ -28,45 +28,44 @@ pub(crate) struct Row<'a> {
 /// A column of the table.
 #[derive(Debug)]
 pub(crate) struct Column {
-    /// What it is called where one asks to sort by it.
+    /// Name for `--sort` and the page's `sort` parameter.
     pub(crate) name: &'static str,
-    /// Its heading in a terminal, in two lines.
+    /// Heading in a terminal, in two lines.
     pub(crate) heading: [&'static str; 2],
-    /// Its heading in words.
+    /// Heading on the page.
     pub(crate) title: &'static str,
-    /// How its cells are set.
+    /// Alignment of its cells.
     pub(crate) alignment: Alignment,
-    /// The group its cells come from.
+    /// Metric group that contains its values.
     pub(crate) group: Group,
-    /// Who shows it.
-    pub(crate) shown: Shown,
-    /// What its cells say.
-    content: Content,
+    /// Where it is shown.
+    pub(crate) visibility: Visibility,
+    value: ColumnValue,
 }
 
-/// Who shows a column.
+/// Where a column is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// Everyone.
+pub(crate) enum Visibility {
+    /// Everywhere.
     Always,
-    /// Everyone who has the room.
+    /// Everywhere, but hidden in a terminal that is too narrow.
     IfRoom,
-    /// A terminal with the clients of several brokers.
+    /// In a terminal, when several brokers are shown.
     IfSeveralBrokers,
-    /// A terminal.
-    InTerminal,
-    /// A page, which has more room than a terminal.
-    OnPage,
+    /// In a terminal.
+    TerminalOnly,
+    /// On the page.
+    PageOnly,
 }
 
-/// How the cells of a column are set.
+/// Alignment of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alignment {
-    /// Words.
+    /// Left; for text.
     Left,
-    /// Durations: to the right, and broken between words where there is little room.
+    /// Right, and wrapped between words in a narrow terminal; for durations.
     Right,
-    /// Counts: to the right, and never broken.
+    /// Right, and never wrapped; for numbers.
     Digits,
 }
 
@@ -78,8 +77,8 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Alias",
         alignment: Alignment::Left,
         group: Group::State,
-        shown: Shown::Always,
-        content: Content::Name(|row| Some(row.told.alias())),
+        visibility: Visibility::Always,
+        value: ColumnValue::Name(|row| Some(row.client.alias())),
     },
     Column {
         name: "broker",
@@ -87,18 +86,18 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Broker",
         alignment: Alignment::Left,
         group: Group::State,
-        shown: Shown::IfSeveralBrokers,
-        content: Content::Name(|row| Some(row.broker)),
+        visibility: Visibility::IfSeveralBrokers,
+        value: ColumnValue::Name(|row| Some(row.broker)),
     },
-    STATE,
+    Column::STATE,
     Column {
         name: "since",
         heading: ["Since", "(time ago)"],
-        title: "For how long",
+        title: "In state for",
         alignment: Alignment::Right,
         group: Group::Session,
-        shown: Shown::OnPage,
-        content: Content::Since,
+        visibility: Visibility::PageOnly,
+        value: ColumnValue::StateAge,
     },
     Column {
         name: "created",
@@ -106,8 +105,8 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Session age",
         alignment: Alignment::Right,
         group: Group::Session,
-        shown: Shown::IfRoom,
-        content: Content::Time(|told| session(told)?.created_at),
+        visibility: Visibility::IfRoom,
+        value: ColumnValue::Age(|client| session(client)?.created_at),
     },
     Column {
         name: "keepalive",
@@ -115,8 +114,8 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Keepalive",
         alignment: Alignment::Digits,
         group: Group::Session,
-        shown: Shown::IfRoom,
-        content: Content::Interval(|client| client.session.as_ref()?.keepalive_seconds),
+        visibility: Visibility::IfRoom,
+        value: ColumnValue::Seconds(|client| client.session.as_ref()?.keepalive_seconds),
     },
     Column {
         name: "connected",
@@ -124,29 +123,29 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Connected",
         alignment: Alignment::Right,
         group: Group::Session,
-        shown: Shown::InTerminal,
-        content: Content::Presence,
+        visibility: Visibility::TerminalOnly,
+        value: ColumnValue::ConnectedFor,
     },
-    digits("subscriptions", ["Sub", "Cnt"], "Subscriptions", Group::Queue, Shown::IfRoom, {
-        Content::Count(|client| client.queue.as_ref()?.subscriptions)
+    count("subscriptions", ["Sub", "Cnt"], "Subscriptions", Group::Queue, Visibility::IfRoom, {
+        ColumnValue::Count(|client| client.queue.as_ref()?.subscriptions)
     }),
-    digits("inflight", ["MsgIn", "Flght"], "In flight", Group::Queue, Shown::IfRoom, {
-        Content::Count(|client| client.queue.as_ref()?.inflight)
+    count("inflight", ["MsgIn", "Flght"], "In flight", Group::Queue, Visibility::IfRoom, {
+        ColumnValue::Count(|client| client.queue.as_ref()?.inflight)
     }),
-    digits("queue", ["Msg", "Queue"], "Queued", Group::Queue, Shown::OnPage, {
-        Content::Burden(|client| client.queue.as_ref()?.mqueue)
+    count("queue", ["Msg", "Queue"], "Queued", Group::Queue, Visibility::PageOnly, {
+        ColumnValue::WarningCount(|client| client.queue.as_ref()?.mqueue)
     }),
-    digits("received", ["RX", "Msg"], "Received", Group::Traffic, Shown::IfRoom, {
-        Content::Count(|client| client.traffic.as_ref()?.received_messages.total())
+    count("received", ["RX", "Msg"], "Received", Group::Traffic, Visibility::IfRoom, {
+        ColumnValue::Count(|client| client.traffic.as_ref()?.received_messages.total())
     }),
-    digits("received-dropped", ["RX", "Drop"], "Received, dropped", Group::Traffic, Shown::IfRoom, {
-        Content::Burden(|client| client.traffic.as_ref()?.received_dropped)
+    count("received-dropped", ["RX", "Drop"], "Received, dropped", Group::Traffic, Visibility::IfRoom, {
+        ColumnValue::WarningCount(|client| client.traffic.as_ref()?.received_dropped)
     }),
-    digits("sent", ["TX", "Msg"], "Sent", Group::Traffic, Shown::IfRoom, {
-        Content::Count(|client| client.traffic.as_ref()?.sent_messages.total())
+    count("sent", ["TX", "Msg"], "Sent", Group::Traffic, Visibility::IfRoom, {
+        ColumnValue::Count(|client| client.traffic.as_ref()?.sent_messages.total())
     }),
-    digits("sent-dropped", ["TX", "Drop"], "Sent, dropped", Group::Traffic, Shown::IfRoom, {
-        Content::Burden(|client| client.traffic.as_ref()?.sent_dropped)
+    count("sent-dropped", ["TX", "Drop"], "Sent, dropped", Group::Traffic, Visibility::IfRoom, {
+        ColumnValue::WarningCount(|client| client.traffic.as_ref()?.sent_dropped)
     }),
     Column {
         name: "username",
@@ -154,8 +153,8 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "User name",
         alignment: Alignment::Left,
         group: Group::State,
-        shown: Shown::OnPage,
-        content: Content::Name(|row| row.told.status.client()?.username.as_deref()),
+        visibility: Visibility::PageOnly,
+        value: ColumnValue::Name(|row| row.client.status.client()?.username.as_deref()),
     },
     Column {
         name: "node",
@@ -163,74 +162,70 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Node",
         alignment: Alignment::Left,
         group: Group::Session,
-        shown: Shown::OnPage,
-        content: Content::Name(|row| row.told.status.client()?.node.as_deref()),
+        visibility: Visibility::PageOnly,
+        value: ColumnValue::Name(|row| row.client.status.client()?.node.as_deref()),
     },
 ];
 
-const STATE: Column = Column {
-    name: "state",
-    heading: ["", "State"],
-    title: "State",
-    alignment: Alignment::Left,
-    group: Group::State,
-    shown: Shown::OnPage,
-    content: Content::State,
-};
-
-const fn digits(
+const fn count(
     name: &'static str,
     heading: [&'static str; 2],
     title: &'static str,
     group: Group,
-    shown: Shown,
-    content: Content,
+    visibility: Visibility,
+    value: ColumnValue,
 ) -> Column {
-    Column { name, heading, title, alignment: Alignment::Digits, group, shown, content }
+    Column { name, heading, title, alignment: Alignment::Digits, group, visibility, value }
 }
 
-/// The groups that fill the columns which `is_shown`.
+/// Returns the metric groups needed for the columns that match `is_shown`.
 #[must_use]
 pub(crate) fn groups(is_shown: impl Fn(&Column) -> bool) -> Groups {
     COLUMNS.iter().filter(|column| is_shown(column)).map(|column| column.group).collect()
 }
 
 impl Column {
-    /// The column that tells the state.
-    pub(crate) fn of_state() -> &'static Self {
-        &STATE
-    }
+    /// The column with the client's state.
+    pub(crate) const STATE: Self = Self {
+        name: "state",
+        heading: ["", "State"],
+        title: "State",
+        alignment: Alignment::Left,
+        group: Group::State,
+        visibility: Visibility::PageOnly,
+        value: ColumnValue::State,
+    };
 
-    /// Whether its cells are numbers of which the largest are of interest.
+    /// Whether its cells are counts, which are usually sorted in descending order.
     #[must_use]
     pub(crate) fn is_count(&self) -> bool {
-        matches!(self.content, Content::Count(_) | Content::Burden(_))
+        matches!(self.value, ColumnValue::Count(_) | ColumnValue::WarningCount(_))
     }
 
-    /// Whether a terminal shows it, if there is room.
+    /// Whether a terminal shows it.
     #[must_use]
     pub(crate) fn is_in_terminal(&self) -> bool {
-        self.shown != Shown::OnPage
+        self.visibility != Visibility::PageOnly
     }
 
-    /// Whether a page shows it.
+    /// Whether the page shows it.
     #[must_use]
     pub(crate) fn is_on_page(&self) -> bool {
-        matches!(self.shown, Shown::Always | Shown::IfRoom | Shown::OnPage)
+        matches!(self.visibility, Visibility::Always | Visibility::IfRoom | Visibility::PageOnly)
     }
 
-    /// Its cell in the row of one client, in a table that is made `now`.
+    /// Returns its cell in a row; ages count up to `now`.
     #[must_use]
-    pub(crate) fn cell(&self, row: Row<'_>, now: Timestamp) -> Cell {
-        self.content.cell(row, now)
+    pub(crate) fn cell(&self, row: TableRow<'_>, now: Timestamp) -> Cell {
+        self.value.cell(row, now)
     }
 
-    /// What its cell is sorted by.
-    fn key<'a>(&self, row: Row<'a>) -> Key<'a> {
-        self.content.key(row)
+    /// Returns the key by which rows are sorted.
+    fn sort_key<'a>(&self, row: TableRow<'a>) -> SortKey<'a> {
+        self.value.sort_key(row)
     }
 }
 
-fn session(told: &ProbedClient) -> Option<&Session> {
-    told.status.client()?.session.as_deref()
+fn session(client: &ProbedClient) -> Option<&Session> {
+    client.status.client()?.session.as_deref()
 }

@@ -1,46 +1,46 @@
-//! TLS towards a broker: made from the configuration's files, and made anew when those files change.
+//! TLS towards a broker, loaded from the files of the configuration and loaded again when they change.
+
+mod pem;
+mod verifier;
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore, crypto};
 
-use crate::files::read_bounded;
+use crate::watched_files::WatchedFiles;
 
-/// The largest certificate, key or bundle that is read. The bundle of a whole operating system has 0.25 MiB.
-const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) use self::pem::{read_certificates, read_private_key, read_roots};
+pub(crate) use self::verifier::AnyCertificate;
 
-/// What the configuration says about TLS.
+/// The TLS settings of a broker, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// Whom to trust.
+    /// Which certificates of the broker are accepted.
     pub trust: Trust,
-    /// The certificate to show a broker that wants one.
-    pub identity: Option<Identity>,
-    /// The name the broker's certificate must bear, and that is asked for by SNI, instead of the URL's host.
+    /// The client certificate for a broker that requests one.
+    pub client_cert: Option<CertFiles>,
+    /// The name that the broker's certificate must have and that SNI sends, instead of the URL's host.
     pub server_name: Option<String>,
 }
 
-/// Which certificates of a broker are believed.
+/// Which certificates of a broker are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// Those signed by the certificate authorities of the operating system.
+    /// Those issued by the certificate authorities of the operating system.
     System,
-    /// Those signed by the certificate authorities in this PEM file.
+    /// Those issued by the certificate authorities in this PEM file.
     CaFile(PathBuf),
-    /// Any: the peer is not verified.
-    Anyone,
+    /// Every certificate: nothing is verified.
+    SkipVerify,
 }
 
-/// A client certificate and its key, both PEM files.
+/// A certificate and its private key, both in PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The certificate chain, the client's own certificate first.
+pub struct CertFiles {
+    /// The certificate chain, the end-entity certificate first.
     pub cert_file: PathBuf,
     /// The private key.
     pub key_file: PathBuf,
@@ -49,15 +49,15 @@ pub struct Identity {
 /// Why TLS could not be set up. One sentence, which names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file is missing, unreadable or absurdly large.
+    /// A file is missing, unreadable or too large.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file is no PEM file, or holds something other than it should.
+    /// A file is not PEM, or contains something other than it should.
     #[error("{} is not a usable PEM file", path.display())]
     Pem {
         /// The file.
@@ -72,17 +72,17 @@ pub enum TlsError {
         path: PathBuf,
     },
     /// The certificate and the key do not belong together, or are of an unsupported kind.
-    #[error("{} and {} are not a usable pair of certificate and key", identity.cert_file.display(), identity.key_file.display())]
-    Identity {
+    #[error("{} and {} are not a usable pair of certificate and key", files.cert_file.display(), files.key_file.display())]
+    CertAndKey {
         /// The pair.
-        identity: Identity,
-        /// What rustls said of them.
+        files: CertFiles,
+        /// The error of the TLS library.
         source: rustls::Error,
     },
     /// The operating system has no certificate authorities.
     #[error("this system has no certificate authorities; install ca-certificates or name a CA file")]
     NoSystemRoots,
-    /// A server name that no certificate can bear.
+    /// A server name that no certificate can have.
     #[error("the server name must be a DNS name or an IP address")]
     ServerName,
     /// The TLS library refused its own defaults.
@@ -90,199 +90,109 @@ pub enum TlsError {
     Unsupported(#[from] rustls::Error),
 }
 
-/// The TLS set-up of one broker, shared by its probes so that TLS sessions can be resumed.
+/// TLS towards one broker, shared by its probes so that TLS sessions are resumed.
 #[derive(Debug)]
-pub struct Tls {
+pub struct BrokerTls {
     settings: TlsSettings,
-    made: Mutex<Made>,
+    loaded: Mutex<Arc<Loaded>>,
 }
 
-impl PartialEq for Tls {
-    /// Whether both were asked for the same. What their files hold may change at any time.
+impl PartialEq for BrokerTls {
+    /// Compares the settings. The contents of the files may change at any time.
     fn eq(&self, other: &Self) -> bool {
         self.settings == other.settings
     }
 }
 
-/// A set-up, and the contents of the files it was made from.
+/// The configuration of the TLS library, and the files it was made from.
 #[derive(Debug)]
-struct Made {
-    files: Files,
+struct Loaded {
     config: Arc<ClientConfig>,
+    files: WatchedFiles,
 }
 
-impl Tls {
-    /// Reads the files once, so that a bad one is found at the start.
+impl BrokerTls {
+    /// Reads the files, so that a bad one is found when the configuration is loaded.
     ///
     /// # Errors
-    /// A file that cannot be read or holds no certificate or key, a pair that does not match, a server name that
-    /// no certificate can bear, or a system without certificate authorities where these are wanted.
+    /// A file that cannot be read or contains no certificate or key, a pair that does not match, a server name that
+    /// no certificate can have, or a system without certificate authorities where these are needed.
     pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
         if let Some(name) = &settings.server_name {
             ServerName::try_from(name.as_str()).map_err(|_| TlsError::ServerName)?;
         }
-        let files = Files::read(&settings)?;
-        let config = Arc::new(client_config(&settings, &files)?);
-        Ok(Self { settings, made: Mutex::new(Made { files, config }) })
+        let loaded = Arc::new(Loaded::read(&settings)?);
+        Ok(Self { settings, loaded: Mutex::new(loaded) })
     }
 
-    /// The set-up for a new probe, with files that have changed read anew. It blocks on these files.
-    ///
-    /// Contents are compared, not times: a Kubernetes secret changes by a swapped link, and a file may change
-    /// twice within the granularity of its time stamp.
+    /// Returns the configuration for a new probe, and reads files that have changed. It blocks on these files.
     ///
     /// # Errors
-    /// The same as [`Tls::load`].
+    /// As of [`BrokerTls::load`].
     pub fn current(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let files = Files::read(&self.settings)?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.files != files {
-            let config = Arc::new(client_config(&self.settings, &files)?);
-            *made = Made { files, config };
+        // Not locked while files are read, so that nobody waits for a hung disk twice.
+        let mut loaded = Arc::clone(&self.lock());
+        if loaded.files.have_changed() {
+            loaded = Arc::new(Loaded::read(&self.settings)?);
+            *self.lock() = Arc::clone(&loaded);
         }
-        Ok(Arc::clone(&made.config))
+        Ok(Arc::clone(&loaded.config))
     }
 
-    /// The name to verify and to ask for, where it is not the URL's host.
+    fn lock(&self) -> MutexGuard<'_, Arc<Loaded>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name to verify and to send by SNI, where it is not the URL's host.
     pub fn server_name(&self) -> Option<&str> {
         self.settings.server_name.as_deref()
     }
 
-    /// What it was made from.
+    /// The settings it was loaded from.
     pub fn settings(&self) -> &TlsSettings {
         &self.settings
     }
 }
 
-/// The contents of the files a set-up is made from.
-#[derive(PartialEq, Eq)]
-struct Files {
-    ca: Option<Vec<u8>>,
-    cert: Option<Vec<u8>>,
-    key: Option<Vec<u8>>,
-}
-
-impl std::fmt::Debug for Files {
-    /// Nothing of their contents: one of them is a private key.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Files").finish_non_exhaustive()
-    }
-}
-
-impl Files {
+impl Loaded {
     fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let ca = match &settings.trust {
-            Trust::CaFile(path) => Some(read(path)?),
-            Trust::System | Trust::Anyone => None,
-        };
-        let (cert, key) = match &settings.identity {
-            Some(identity) => (Some(read(&identity.cert_file)?), Some(read(&identity.key_file)?)),
-            None => (None, None),
-        };
-        Ok(Self { ca, cert, key })
+        let mut files = WatchedFiles::default();
+        let config = Arc::new(read_config(settings, &mut files)?);
+        Ok(Self { config, files })
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    read_bounded(path, MAX_FILE_BYTES).map_err(|source| TlsError::Read { path: path.to_owned(), source })
-}
-
-fn client_config(settings: &TlsSettings, files: &Files) -> Result<ClientConfig, TlsError> {
+fn read_config(settings: &TlsSettings, files: &mut WatchedFiles) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(crypto::ring::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let builder = match (&settings.trust, &files.ca) {
-        (Trust::Anyone, _) => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate::new(&provider)))
+    let builder = match &settings.trust {
+        Trust::System => builder.with_root_certificates(system_roots()?),
+        Trust::CaFile(path) => builder.with_root_certificates(read_roots(path, files)?),
+        Trust::SkipVerify => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate::new(true, &provider)))
         }
-        (Trust::CaFile(path), Some(pem)) => builder.with_root_certificates(roots_of_file(path, pem)?),
-        (Trust::CaFile(_) | Trust::System, _) => builder.with_root_certificates(roots_of_system()?),
     };
-    let mut config = match (&settings.identity, &files.cert, &files.key) {
-        (Some(identity), Some(cert), Some(key)) => {
-            let chain = certificates(&identity.cert_file, cert)?;
-            let key = PrivateKeyDer::from_pem_slice(key)
-                .map_err(|source| TlsError::Pem { path: identity.key_file.clone(), source })?;
+    let mut config = match &settings.client_cert {
+        Some(pair) => {
+            let chain = read_certificates(&pair.cert_file, files)?;
+            let key = read_private_key(&pair.key_file, files)?;
             builder
                 .with_client_auth_cert(chain, key)
-                .map_err(|source| TlsError::Identity { identity: identity.clone(), source })?
+                .map_err(|source| TlsError::CertAndKey { files: pair.clone(), source })?
         }
-        _ => builder.with_no_client_auth(),
+        None => builder.with_no_client_auth(),
     };
-    // EMQX would agree to HTTP/2, which gains nothing here and whose library has known weaknesses.
+    // EMQX would accept HTTP/2, which gains nothing here and whose library has known weaknesses.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-pub(crate) fn roots_of_file(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
+fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(certificates(path, pem)?);
-    if usable == 0 {
-        return Err(TlsError::NoCertificate { path: path.to_owned() });
-    }
-    Ok(roots)
-}
-
-fn roots_of_system() -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if usable == 0 {
+    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 {
         return Err(TlsError::NoSystemRoots);
     }
     Ok(roots)
-}
-
-pub(crate) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate { path: path.to_owned() });
-    }
-    Ok(chain)
-}
-
-/// Believes any certificate whose key the peer owns: what `ssl: false` asks for.
-#[derive(Debug)]
-struct AnyCertificate(WebPkiSupportedAlgorithms);
-
-impl AnyCertificate {
-    fn new(provider: &CryptoProvider) -> Self {
-        Self(provider.signature_verification_algorithms)
-    }
-}
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        crypto::verify_tls12_signature(message, cert, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        crypto::verify_tls13_signature(message, cert, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
 }

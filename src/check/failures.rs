@@ -1,39 +1,39 @@
-//! What `--check` could not find out, told to stderr.
+//! The failures of `--check`, printed to stderr.
 
 use std::io::Write as _;
 
 use crate::humanize::clients_unknown;
 use crate::outcome::{ClientState, Outcome};
-use crate::table::is_command;
+use crate::sanitize::is_unsafe;
 
-/// Says what could not be found out, in the words of the metric `emqx_probe_failure_reason`.
-pub(super) fn report(outcomes: &[Outcome]) {
+/// Prints the failures with the reasons of the metric `emqx_probe_failure_reason`.
+pub(super) fn print(outcomes: &[Outcome]) {
     let mut stderr = anstream::stderr().lock();
     for line in lines(outcomes) {
         let _ = writeln!(stderr, "{line}");
     }
 }
 
-/// What could not be found out, a line for each failure.
+/// Returns a line for each failure.
 pub(super) fn lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
     outcomes.iter().flat_map(failure_lines)
 }
 
-/// A line for each failure, which holds nothing that a terminal would obey: parts of it may come from the broker.
+/// Returns a line for each failure, without unsafe characters: parts of it may come from the broker.
 fn failure_lines(outcome: &Outcome) -> Vec<String> {
     let failures = outcome.failures.told();
-    let broker = outcome.broker.replace(is_command, " ");
+    let broker = outcome.broker.replace(is_unsafe, " ");
     let mut lines: Vec<_> = failures
         .iter()
         .map(|failure| {
-            let text = failure.text.replace(is_command, " ");
+            let text = failure.text.replace(is_unsafe, " ");
             format!("{broker}: {}: {text}{}", failure.reason, clients_unknown(failure.clients))
         })
         .collect();
-    let told: usize = failures.iter().map(|failure| failure.clients).sum();
-    let untold = outcome.count(ClientState::Unknown).saturating_sub(told);
-    if untold > 0 {
-        lines.push(format!("{broker}: more of the like{}", clients_unknown(untold)));
+    let listed: usize = failures.iter().map(|failure| failure.clients).sum();
+    let others = outcome.count(ClientState::Unknown).saturating_sub(listed);
+    if others > 0 {
+        lines.push(format!("{broker}: further failures{}", clients_unknown(others)));
     }
     lines
 }
@@ -53,14 +53,14 @@ mod tests {
             client_id: format!("client-{number}"),
             offline_after: Duration::from_secs(900),
         };
-        let told = |number| ProbedClient {
+        let probed = |number| ProbedClient {
             identity: ClientIdentity::Watched(Arc::new(client(number))),
             status: ClientStatus::Unknown,
         };
         Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
-            clients: (0..unknown).map(told).collect(),
+            clients: (0..unknown).map(probed).collect(),
             is_complete: true,
             failures,
             requests: RequestStats::default(),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_whose_failure_is_not_told_are_still_counted() {
+    fn clients_of_failures_that_are_not_listed_are_still_counted() {
         let mut failures = Failures::default();
         for number in 0..11 {
             failures.add(FailureReason::Decode, &format!("odd {number}"), 2);
@@ -92,6 +92,6 @@ mod tests {
         let lines = failure_lines(&outcome(22, failures));
         assert_eq!(lines.len(), 9);
         assert_eq!(lines[7], "LocalEMQX: decode: odd 7 (2 clients unknown)");
-        assert_eq!(lines[8], "LocalEMQX: more of the like (6 clients unknown)");
+        assert_eq!(lines[8], "LocalEMQX: further failures (6 clients unknown)");
     }
 }

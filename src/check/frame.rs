@@ -1,66 +1,67 @@
-//! What a terminal shows of an answer that is redrawn in place: as much of it as there is room for.
+//! A frame of `--watch`: as much of a result as fits into the terminal.
 
 use std::iter;
 use std::time::Duration;
 
 use comfy_table::{ColumnConstraint, Table, TableStyle, Width};
 
-use super::drawing::{Drawing, rows};
-use super::{Round, failures, text};
-use crate::humanize::moment;
-use crate::table::Order;
+use super::text_table::{TextTable, table_rows};
+use super::{CheckResult, failures, table_output};
+use crate::humanize::utc;
+use crate::table::SortOrder;
 
-/// The lines of a frame while there is no answer yet.
-pub(super) fn waiting(every: Duration, columns: usize) -> Vec<String> {
-    fold(&format!("{}. Asking for the first time.", often(every)), columns)
+/// Returns the lines that are shown until the first result.
+pub(super) fn first_frame(interval: Duration, columns: usize) -> Vec<String> {
+    wrap(&format!("{}. Waiting for the first result.", every(interval)), columns)
 }
 
-/// The lines of a frame: when it was asked, the table, and what it cannot say.
+/// Returns the lines of a frame: the title, the table, and the failures.
 pub(super) fn frame(
-    round: &Round,
-    every: Duration,
-    order: Order,
+    result: &CheckResult,
+    interval: Duration,
+    order: SortOrder,
     (columns, height): (usize, usize),
 ) -> Vec<String> {
-    let mut lines = fold(&title(round, every), columns);
-    let rows = rows(&round.outcomes, order);
+    let mut lines = wrap(&title(result, interval), columns);
+    let rows = table_rows(&result.outcomes, order);
     let room = height.saturating_sub(lines.len());
-    // More rows than lines are never shown.
-    let drawing =
-        Drawing::new(&rows[..rows.len().min(room)], round.outcomes.len() > 1, round.answered_at, Some(columns));
-    let notes = text::empty(&round.outcomes).chain(failures::lines(&round.outcomes));
-    // There is always a line to say how many clients are hidden.
+    // Only rows that may fit are measured.
+    let measured = &rows[..rows.len().min(room)];
+    let table = TextTable::new(measured, result.outcomes.len() > 1, result.ended_at, Some(columns));
+    let notes =
+        table_output::brokers_without_clients(&result.outcomes).chain(failures::lines(&result.outcomes));
+    // One line is kept for the number of hidden clients.
     let room_for_notes = room.saturating_sub(usize::from(!rows.is_empty()));
-    let notes = shortened(notes.flat_map(|note| fold(&note, columns)).collect(), room_for_notes);
+    let notes = truncated(notes.flat_map(|note| wrap(&note, columns)).collect(), room_for_notes);
     if !rows.is_empty() {
-        lines.extend(table(&drawing, rows.len(), columns, room - notes.len()));
+        lines.extend(table_lines(&table, rows.len(), columns, room - notes.len()));
     }
     lines.extend(notes);
     lines.truncate(height);
     lines
 }
 
-fn title(round: &Round, every: Duration) -> String {
-    let took = round.took.as_secs_f64();
-    format!("{}. Asked at {}; it took {took:.2} s.", often(every), moment(round.asked_at))
+fn title(result: &CheckResult, interval: Duration) -> String {
+    let seconds = result.duration.as_secs_f64();
+    format!("{}. Last query: {}, took {seconds:.2} s.", every(interval), utc(result.started_at))
 }
 
-fn often(every: Duration) -> String {
-    format!("Every {} s", every.as_secs_f64())
+fn every(interval: Duration) -> String {
+    format!("Every {} s", interval.as_secs_f64())
 }
 
-/// The table, with as many of its rows as there are lines for.
-fn table(drawing: &Drawing<'_>, rows: usize, columns: usize, room: usize) -> Vec<String> {
-    let hidden = |count: usize| fold(&format!("No room for {count} of {rows} clients."), columns);
-    let head = drawing.head();
-    let left_out: Vec<_> = drawing.left_out().iter().flat_map(|left_out| fold(left_out, columns)).collect();
-    let room_for_rows = room.saturating_sub(head.len() + 1 + left_out.len());
+/// Returns the table with as many of its rows as fit into `room` lines.
+fn table_lines(table: &TextTable<'_>, rows: usize, columns: usize, room: usize) -> Vec<String> {
+    let hidden = |count: usize| wrap(&format!("{count} of {rows} clients hidden"), columns);
+    let header = table.header();
+    let hidden_columns: Vec<_> = table.hidden_columns().iter().flat_map(|line| wrap(line, columns)).collect();
+    let room_for_rows = room.saturating_sub(header.len() + 1 + hidden_columns.len());
     let (mut body, mut shown) = (Vec::new(), 0);
-    while shown < drawing.rows() {
-        let row = drawing.body(shown..shown + 1);
-        // Where others follow, there must be room left to say that they are not shown.
-        let others = if shown + 1 < rows { hidden(rows).len() } else { 0 };
-        if body.len() + row.len() + others > room_for_rows {
+    while shown < table.row_count() {
+        let row = table.body(shown..shown + 1);
+        // Before the last row, there must be room for the number of hidden clients.
+        let reserved = if shown + 1 < rows { hidden(rows).len() } else { 0 };
+        if body.len() + row.len() + reserved > room_for_rows {
             break;
         }
         body.extend(row);
@@ -70,22 +71,28 @@ fn table(drawing: &Drawing<'_>, rows: usize, columns: usize, room: usize) -> Vec
     if shown == 0 {
         return hidden.into_iter().take(room).collect();
     }
-    head.into_iter().chain(body).chain(iter::once(drawing.foot())).chain(hidden).chain(left_out).collect()
+    header
+        .into_iter()
+        .chain(body)
+        .chain(iter::once(table.bottom_border()))
+        .chain(hidden)
+        .chain(hidden_columns)
+        .collect()
 }
 
-/// So many of the lines, the last of which says how many are left out.
-fn shortened(mut lines: Vec<String>, room: usize) -> Vec<String> {
+/// Cuts the lines to `room`, of which the last then gives the number of hidden lines.
+fn truncated(mut lines: Vec<String>, room: usize) -> Vec<String> {
     if lines.len() > room {
         let shown = room.saturating_sub(1);
-        let left_out = format!("No room for {} more lines.", lines.len() - shown);
+        let hidden = format!("{} more lines hidden", lines.len() - shown);
         lines.truncate(shown);
-        lines.extend(iter::once(left_out).take(room));
+        lines.extend(iter::once(hidden).take(room));
     }
     lines
 }
 
-/// A text in lines of so many columns, broken between its words.
-fn fold(text: &str, columns: usize) -> Vec<String> {
+/// Wraps a text between its words to lines of this width.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
     let width = u16::try_from(columns.max(1)).unwrap_or(u16::MAX);
     let mut table = Table::new();
     table.load_style(TableStyle::new()).force_no_tty().add_row([text]);
@@ -111,17 +118,17 @@ mod tests {
         ClientIdentity, ClientStatus, FailureReason, Failures, Outcome, ProbedClient, RequestStats,
     };
 
-    const EVERY: Duration = Duration::from_secs(5);
+    const INTERVAL: Duration = Duration::from_secs(5);
 
-    fn round(clients: usize, failures: usize) -> Round {
-        let told = |number| ProbedClient {
+    fn result(clients: usize, failures: usize) -> CheckResult {
+        let probed = |number| ProbedClient {
             identity: ClientIdentity::Listed(Arc::from(format!("client-{number:03}"))),
             status: ClientStatus::Absent,
         };
         let mut outcome = Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
-            clients: (0..clients).map(told).collect(),
+            clients: (0..clients).map(probed).collect(),
             is_complete: true,
             failures: Failures::default(),
             requests: RequestStats::default(),
@@ -133,54 +140,60 @@ mod tests {
             outcome.failures.add(FailureReason::Decode, &text, 0);
         }
         let at = Timestamp::from_second(1_800_000_000).expect("a time");
-        let took = Duration::from_millis(1234);
-        Round { outcomes: vec![outcome], verdict: CheckStatus::Answered, asked_at: at, answered_at: at, took }
+        let duration = Duration::from_millis(1234);
+        CheckResult {
+            outcomes: vec![outcome],
+            status: CheckStatus::Success,
+            started_at: at,
+            ended_at: at,
+            duration,
+        }
     }
 
-    fn shown(round: &Round, size: (usize, usize)) -> Vec<String> {
-        let lines = frame(round, EVERY, Order::default(), size);
+    fn shown(result: &CheckResult, size: (usize, usize)) -> Vec<String> {
+        let lines = frame(result, INTERVAL, SortOrder::default(), size);
         lines.iter().map(|line| strip_str(line).to_string()).collect()
     }
 
     #[test]
-    fn a_frame_tells_when_it_was_asked_and_shows_everything_there_is_room_for() {
-        let lines = shown(&round(3, 1), (160, 24));
-        assert_eq!(lines[0], "Every 5 s. Asked at 2027-01-15 08:00:00 UTC; it took 1.23 s.");
+    fn a_frame_has_the_time_of_the_query_and_everything_that_fits() {
+        let lines = shown(&result(3, 1), (160, 24));
+        assert_eq!(lines[0], "Every 5 s. Last query: 2027-01-15 08:00:00 UTC, took 1.23 s.");
         assert!(lines[1].starts_with('┏') && lines[8].starts_with('└'), "{lines:#?}");
         assert!(lines[9].starts_with("LocalEMQX: decode: failure 0 with"), "{lines:#?}");
         assert_eq!(lines.len(), 10);
-        let exactly = shown(&round(3, 1), (160, 10));
+        let exactly = shown(&result(3, 1), (160, 10));
         assert_eq!(exactly, lines, "and not a line more is needed");
-        let less = shown(&round(3, 1), (160, 9));
-        assert_eq!((less.len(), less[7].as_str()), (9, "No room for 2 of 3 clients."), "{less:#?}");
+        let less = shown(&result(3, 1), (160, 9));
+        assert_eq!((less.len(), less[7].as_str()), (9, "2 of 3 clients hidden"), "{less:#?}");
     }
 
     #[test]
-    fn a_frame_is_never_larger_than_its_terminal_and_counts_whom_it_hides() {
+    fn a_frame_is_never_larger_than_its_terminal_and_counts_hidden_clients() {
         for failures in [0, 1, 8] {
-            let round = round(30, failures);
+            let result = result(30, failures);
             for (columns, height) in
                 (1..130).step_by(13).flat_map(|columns| (0..48).map(move |lines| (columns, lines)))
             {
-                let lines = shown(&round, (columns, height));
+                let lines = shown(&result, (columns, height));
                 assert!(lines.len() <= height, "{columns} x {height}: {lines:#?}");
                 if columns < 40 {
-                    // The least table is wider, and cut by the terminal.
+                    // The narrowest table is wider, and cut by the terminal.
                     continue;
                 }
                 assert!(lines.iter().all(|line| line.width() <= columns), "{columns} x {height}: {lines:#?}");
                 let rows = lines.iter().filter(|line| line.contains("client-")).count();
-                let hidden = lines.contains(&format!("No room for {} of 30 clients.", 30 - rows));
-                let title = fold(&title(&round, EVERY), columns).len();
+                let hidden = lines.contains(&format!("{} of 30 clients hidden", 30 - rows));
+                let title = wrap(&title(&result, INTERVAL), columns).len();
                 assert!(rows == 30 || hidden || height <= title, "{columns} x {height}: {lines:#?}");
             }
         }
     }
 
     #[test]
-    fn failures_that_have_no_room_are_counted() {
-        let lines = shown(&round(0, 8), (160, 5));
+    fn failures_that_do_not_fit_are_counted() {
+        let lines = shown(&result(0, 8), (160, 5));
         assert_eq!(lines.len(), 5);
-        assert_eq!(lines[4], "No room for 5 more lines.");
+        assert_eq!(lines[4], "5 more lines hidden");
     }
 }

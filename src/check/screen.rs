@@ -1,4 +1,4 @@
-//! Terminals, and one whose whole screen is ours for a while.
+//! Terminals and their alternate screen.
 
 use std::env;
 use std::io::{self, IsTerminal, Stdout, Write as _};
@@ -16,30 +16,29 @@ use crossterm::{execute, queue};
 use rustix::process::{Signal, getpid, kill_process};
 use unicode_width::UnicodeWidthStr as _;
 
-/// What a terminal has that does not say.
-const USUAL_SIZE: (usize, usize) = (80, 24);
+/// Fallback size for terminals that do not report one.
+const DEFAULT_SIZE: (usize, usize) = (80, 24);
 
-/// Whether it is a terminal that lets itself be drawn over.
+/// Whether the stream is a terminal that can be redrawn in place.
 pub(super) fn can_redraw(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-/// Columns and lines of a terminal.
+/// Returns the columns and lines of a terminal.
 pub(super) fn size(terminal: &impl AsFd) -> (usize, usize) {
     terminal_size::terminal_size_of(terminal)
-        .map_or(USUAL_SIZE, |(columns, lines)| (usize::from(columns.0), usize::from(lines.0)))
+        .map_or(DEFAULT_SIZE, |(columns, lines)| (usize::from(columns.0), usize::from(lines.0)))
 }
 
-/// The screen of stdout, which is another one than that of the shell, and has no cursor. It is given back when this is
-/// dropped.
-pub(super) struct Screen {
+/// The alternate screen of the terminal on stdout, with a hidden cursor. Dropping it restores the shell's screen.
+pub(super) struct AlternateScreen {
     stdout: Stdout,
     is_coloured: bool,
 }
 
-impl Screen {
-    /// Takes the screen.
-    pub(super) fn take() -> io::Result<Self> {
+impl AlternateScreen {
+    /// Switches to the alternate screen.
+    pub(super) fn open() -> io::Result<Self> {
         let stdout = io::stdout();
         let is_coloured = AutoStream::choice(&stdout) != ColorChoice::Never;
         let mut screen = Self { stdout, is_coloured };
@@ -47,7 +46,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Gives it back while this process is stopped, and takes it again when it goes on.
+    /// Restores the shell's screen while this process is stopped, and switches back when it continues.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         self.leave()?;
         kill_process(getpid(), Signal::STOP)?;
@@ -62,14 +61,14 @@ impl Screen {
         execute!(self.stdout, EnableLineWrap, Show, LeaveAlternateScreen)
     }
 
-    /// Its columns and lines.
+    /// Returns its columns and lines.
     pub(super) fn size(&self) -> (usize, usize) {
         size(&self.stdout)
     }
 
-    /// Shows these lines and nothing else. The cursor stands in the first of them afterwards.
+    /// Shows only these lines, and moves the cursor to the first of them.
     ///
-    /// Nothing is cleared before it is written over, and all is written at once: nothing flickers.
+    /// To avoid flicker, lines are overwritten instead of cleared first, and all are written at once.
     pub(super) fn show(&mut self, lines: &[String]) -> io::Result<()> {
         let (columns, height) = self.size();
         let mut frame = Vec::new();
@@ -78,7 +77,7 @@ impl Screen {
         for line in lines.iter().take(height) {
             let plain = strip_str(line).to_string();
             queue!(frame, MoveTo(0, next), Print(if self.is_coloured { line } else { &plain }))?;
-            // Behind a line that fills the terminal the cursor stands on its last character.
+            // After a line of full width the cursor is still on its last character, which must not be cleared.
             if plain.width() < columns {
                 queue!(frame, Clear(ClearType::UntilNewLine))?;
             }
@@ -93,9 +92,9 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for AlternateScreen {
     fn drop(&mut self) {
-        // Nobody is left to tell when the terminal has gone.
+        // An error cannot be reported once the terminal is gone.
         let _ = self.leave();
     }
 }

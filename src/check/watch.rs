@@ -1,4 +1,4 @@
-//! `--watch`: asks again and again, until it is told to stop.
+//! `--watch`: repeats the query until it is stopped.
 
 use std::io;
 use std::pin::pin;
@@ -9,97 +9,96 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::frame::{frame, waiting};
-use super::progress::Line;
-use super::screen::{self, Screen};
-use super::{CheckError, CheckRun, CheckStatus, Round, Style};
-use crate::cli::Output;
+use super::frame::{first_frame, frame};
+use super::progress_line::ProgressLine;
+use super::screen::{self, AlternateScreen};
+use super::{CheckError, CheckResult, CheckRun, CheckStatus, Printer};
+use crate::cli::OutputFormat;
 use crate::signals::StopSignals;
 
-/// How long an answer that is being printed is waited for when everything is to stop.
-const LAST_WORD: Duration = Duration::from_secs(1);
+/// How long a stop waits for a result that is being printed.
+const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Asks again so long after it asked last, or at once where that took longer, and says what the last answer came to.
-/// Without any answer, nobody could be asked in full.
-pub(super) async fn watch(inquiry: &CheckRun, every: Duration) -> Result<CheckStatus, CheckError> {
+/// Queries at this interval, or back to back if a query takes longer, and returns the status of the last result:
+/// incomplete if there is none.
+pub(super) async fn watch(run: &CheckRun, interval: Duration) -> Result<CheckStatus, CheckError> {
     let mut stop = StopSignals::listen()?;
-    if inquiry.style.output == Output::Table && screen::can_redraw(&io::stdout()) {
-        Ok(Frames::open(inquiry, every)?.draw_until(&mut stop).await?)
+    if run.printer.format == OutputFormat::Table && screen::can_redraw(&io::stdout()) {
+        Ok(LiveTable::open(run, interval)?.run_until(&mut stop).await?)
     } else {
-        Ok(print_until(&mut stop, inquiry, every).await?)
+        Ok(print_until(&mut stop, run, interval).await?)
     }
 }
 
-/// Prints one answer after the other, as long as somebody reads them.
-async fn print_until(stop: &mut StopSignals, inquiry: &CheckRun, every: Duration) -> io::Result<CheckStatus> {
-    let mut verdict = CheckStatus::Incomplete;
+/// Prints one result after the other as long as stdout is read.
+async fn print_until(stop: &mut StopSignals, run: &CheckRun, interval: Duration) -> io::Result<CheckStatus> {
+    let mut status = CheckStatus::Incomplete;
     loop {
-        let next = Instant::now() + every;
-        let Some(round) = stop.run_until_stopped(inquiry.ask(Line::on_stderr())).await else { break };
-        verdict = round.verdict;
-        let mut printing = pin!(print(inquiry.style, round));
+        let next = Instant::now() + interval;
+        let Some(result) = stop.run_until_stopped(run.probe_all(ProgressLine::on_stderr())).await else {
+            break;
+        };
+        status = result.status;
+        let mut printing = pin!(print(run.printer, result));
         let Some(is_read) = stop.run_until_stopped(&mut printing).await else {
-            // Whoever reads no more cannot keep us here.
-            let _ = timeout(LAST_WORD, printing).await;
+            // A reader that stopped reading must not delay the end.
+            let _ = timeout(PRINT_TIMEOUT, printing).await;
             break;
         };
         if !is_read? || stop.run_until_stopped(sleep_until(next)).await.is_none() {
             break;
         }
     }
-    Ok(verdict)
+    Ok(status)
 }
 
-/// Prints on a thread of its own: a pipe that nobody empties would keep us from hearing that we are to stop.
-async fn print(style: Style, round: Round) -> io::Result<bool> {
-    let (done, printed) = oneshot::channel();
-    // Nobody waits for it any more where that fails.
-    thread::Builder::new().spawn(move || drop(done.send(style.print(&round))))?;
-    printed.await.unwrap_or_else(|_| Err(io::Error::other("the printing broke off")))
+/// Prints on a separate thread: a full pipe would block the signals.
+async fn print(printer: Printer, result: CheckResult) -> io::Result<bool> {
+    let (sender, receiver) = oneshot::channel();
+    // Sending fails only after a stop.
+    thread::Builder::new().spawn(move || drop(sender.send(printer.print(&result))))?;
+    receiver.await.unwrap_or_else(|_| Err(io::Error::other("the printing thread panicked")))
 }
 
-/// The answers in a terminal, each in the place of the one before.
-struct Frames<'a> {
-    inquiry: &'a CheckRun,
-    every: Duration,
-    screen: Screen,
+/// The results in a terminal, redrawn in place.
+struct LiveTable<'a> {
+    run: &'a CheckRun,
+    interval: Duration,
+    screen: AlternateScreen,
     resized: Signal,
     /// Ctrl-Z.
     suspended: Signal,
-    last: Option<Round>,
+    last: Option<CheckResult>,
 }
 
-impl<'a> Frames<'a> {
-    fn open(inquiry: &'a CheckRun, every: Duration) -> io::Result<Self> {
+impl<'a> LiveTable<'a> {
+    fn open(run: &'a CheckRun, interval: Duration) -> io::Result<Self> {
         let resized = signal(SignalKind::window_change())?;
         let suspended = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
-        Ok(Self { inquiry, every, screen: Screen::take()?, resized, suspended, last: None })
+        Ok(Self { run, interval, screen: AlternateScreen::open()?, resized, suspended, last: None })
     }
 
-    async fn draw_until(mut self, stop: &mut StopSignals) -> io::Result<CheckStatus> {
+    async fn run_until(mut self, stop: &mut StopSignals) -> io::Result<CheckStatus> {
         self.draw()?;
         loop {
-            let next = Instant::now() + self.every;
-            let inquiry = self.inquiry;
-            let Some(round) = stop.run_until_stopped(self.during(inquiry.ask(Some(Line::on_stdout())))).await
-            else {
-                break;
-            };
-            self.last = Some(round?);
+            let next = Instant::now() + self.interval;
+            let query = self.run.probe_all(Some(ProgressLine::on_stdout()));
+            let Some(result) = stop.run_until_stopped(self.redraw_during(query)).await else { break };
+            self.last = Some(result?);
             self.draw()?;
-            if stop.run_until_stopped(self.during(sleep_until(next))).await.transpose()?.is_none() {
+            if stop.run_until_stopped(self.redraw_during(sleep_until(next))).await.transpose()?.is_none() {
                 break;
             }
         }
-        Ok(self.last.map_or(CheckStatus::Incomplete, |round| round.verdict))
+        Ok(self.last.map_or(CheckStatus::Incomplete, |result| result.status))
     }
 
-    /// Waits for something, and draws anew when the terminal has changed meanwhile.
-    async fn during<T>(&mut self, waiting: impl Future<Output = T>) -> io::Result<T> {
-        let mut waiting = pin!(waiting);
+    /// Waits for the future, and redraws when the terminal changes meanwhile.
+    async fn redraw_during<T>(&mut self, future: impl Future<Output = T>) -> io::Result<T> {
+        let mut future = pin!(future);
         loop {
             tokio::select! {
-                done = &mut waiting => return Ok(done),
+                result = &mut future => return Ok(result),
                 _ = self.resized.recv() => self.draw()?,
                 _ = self.suspended.recv() => {
                     self.screen.suspend()?;
@@ -112,8 +111,8 @@ impl<'a> Frames<'a> {
     fn draw(&mut self) -> io::Result<()> {
         let size = self.screen.size();
         let lines = match &self.last {
-            Some(round) => frame(round, self.every, self.inquiry.style.order, size),
-            None => waiting(self.every, size.0),
+            Some(result) => frame(result, self.interval, self.run.printer.order, size),
+            None => first_frame(self.interval, size.0),
         };
         self.screen.show(&lines)
     }

@@ -8,47 +8,41 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::version;
 
-/// What each exit status says.
+/// Meaning of each exit status.
 const EXIT_STATUS: &[(&str, &str)] = &[
-    ("0", "Everything that was asked for was answered."),
-    ("1", "The configuration or the command line is wrong, or the answer could not be printed."),
-    ("2", "A broker could not be asked in full. What is known is printed all the same."),
+    ("0", "Success."),
+    ("1", "Configuration or usage error, or the result could not be printed."),
+    ("2", "A probe failed, at least for some clients. Known values are still printed."),
     ("3", "With --strict: a watched client is not connected."),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("EMQX_CLIENT_MONITOR_CFG", "The configuration, where --cfg does not name it."),
-    ("NO_COLOR", "Where it is set and not empty, nothing is coloured."),
-    (
-        "CLICOLOR, CLICOLOR_FORCE",
-        "With 0, the former turns colours off; with 1, the latter turns them on in pipes too.",
-    ),
-    ("TERM", "With dumb, --watch prints one table after the other instead of redrawing it in place."),
+    ("EMQX_CLIENT_MONITOR_CFG", "Configuration file, if --cfg is not given."),
+    ("NO_COLOR", "If set and not empty, output is not coloured."),
+    ("CLICOLOR, CLICOLOR_FORCE", "CLICOLOR=0 turns colours off; CLICOLOR_FORCE=1 turns them on in pipes too."),
+    ("TERM", "If dumb, --watch prints one table after the other instead of redrawing it in place."),
 ];
 
-const FILES: &[(&str, &str)] = &[(
-    "~/.config/emqx-client-monitor/config.yaml",
-    "The configuration, where neither --cfg nor the environment names it.",
-)];
+const FILES: &[(&str, &str)] = &[("~/.config/emqx-client-monitor/config.yaml", "Default configuration file.")];
 
 const EXAMPLES: &[(&str, &str)] = &[
-    ("emqx-client-monitor --cfg config.yaml", "Answers Prometheus."),
+    ("emqx-client-monitor --cfg config.yaml", "Serve Prometheus."),
     (
         "emqx-client-monitor check --strict",
-        "Says in a table, and in its exit status, whether every watched client is connected.",
+        "Print a table of the watched clients; the exit status is 3 if one is not connected.",
     ),
     (
         "emqx-client-monitor check --all --sort -received",
-        "Every client of the brokers; those first of which most was received.",
+        "Print every client of the brokers, sorted by received messages in descending order.",
     ),
-    ("emqx-client-monitor check --watch 5", "The table, made anew every 5 seconds until Ctrl-C."),
+    ("emqx-client-monitor check --watch 5", "Refresh the table every 5 seconds until Ctrl-C."),
     (
         "emqx-client-monitor check --output json | jq -r '.clients[] | select(.state != \"connected\") | .alias'",
-        "The aliases of the clients that are not connected.",
+        "Print the aliases of all clients that are not connected.",
     ),
 ];
 
-/// Writes the page in roff.
+/// Returns the page in roff.
 pub(super) fn page(command: Command) -> io::Result<Vec<u8>> {
     let manual = Man::new(command).source(concat!("emqx-client-monitor ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();

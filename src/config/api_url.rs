@@ -1,26 +1,32 @@
 //! The URL of a broker's REST API.
 
+use serde::Serializer;
 use url::Url;
 
-use super::value::Value;
+use super::node_ref::NodeRef;
 
-/// What an `api_url` must be.
-pub(super) const RIGHT: &str = "an http or https URL whose path ends in /api, such as http://emqx:18083/api";
+/// Describes a valid `api_url`.
+pub(super) const EXPECTED: &str = "an http or https URL whose path ends in /api, such as http://emqx:18083/api";
 
-/// The base of the REST API without a last slash: its path ends in `/api`.
+/// Reads the base of the REST API and removes what follows `/api` in its path.
 ///
-/// No message shows the URL, since it may hold a password.
-pub(super) fn read(value: &Value<'_>) -> Option<Url> {
-    let Some(url) = value.text(RIGHT)?.parse::<Url>().ok().filter(is_http) else {
-        return value.expected(RIGHT);
+/// No message shows the URL, since it may contain a password.
+pub(super) fn read(value: &NodeRef<'_>) -> Option<Url> {
+    let Some(url) = value.text(EXPECTED)?.parse::<Url>().ok().filter(is_http) else {
+        return value.expected(EXPECTED);
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return value.expected("without a user name and password; write them as api_key and api_secret");
+        return value.refuse("must not contain a user name or a password; set api_key and api_secret instead");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return value.expected("without a query (?) and a fragment (#)");
+        return value.refuse("must not contain a query (?) or a fragment (#)");
     }
-    with_base_path(url).or_else(|| value.expected(RIGHT))
+    with_base_path(url).or_else(|| value.expected(EXPECTED))
+}
+
+/// Serializes the URL as its text.
+pub(super) fn serialize<S: Serializer>(url: &Url, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(url.as_str())
 }
 
 fn is_http(url: &Url) -> bool {

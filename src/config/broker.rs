@@ -1,127 +1,138 @@
-//! A broker that can be asked.
+//! Reads a broker of the configuration.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use url::Url;
 
 use super::api_url;
-use super::document::Kind;
+use super::document::ScalarKind;
+use super::mapping::Mapping;
+use super::node_ref::NodeRef;
 use super::secret::{self, Secret};
-use super::section::Section;
 use super::ssl;
-use super::value::Value;
 use crate::client::WatchedClient;
-use crate::tls::Tls;
+use crate::tls::BrokerTls;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
+const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 const DEFAULT_ATTEMPTS: u32 = 3;
-const MOST_ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 const DEFAULT_CONCURRENCY: usize = 4;
-const MOST_CONCURRENCY: usize = 64;
+const MAX_CONCURRENCY: usize = 64;
 
-/// A broker, how to ask it, and the clients watched on it.
-#[derive(Debug, PartialEq)]
+/// A broker, the settings of requests to it, and the clients watched on it.
+///
+/// Serialized, it is the broker as `/config` shows it.
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Broker {
-    /// The name people gave it, unique among the brokers.
+    /// The name of the user's choice, unique among the brokers.
     pub alias: String,
-    /// Base of its REST API: the path ends in `/api`.
+    /// The base of its REST API; the path ends in `/api`.
+    #[serde(serialize_with = "api_url::serialize")]
     pub api_url: Url,
-    /// User name for the REST API.
+    /// The user name for the REST API.
     pub api_key: Secret,
-    /// Password for the REST API.
+    /// The password for the REST API.
     pub api_secret: Secret,
-    /// TLS; none when the URL is an `http` one.
-    pub tls: Option<Tls>,
-    /// Of one API request.
+    /// The TLS settings; `None` for an `http` URL.
+    #[serde(rename = "ssl", skip_serializing_if = "Option::is_none")]
+    pub tls: Option<BrokerTls>,
+    /// The time limit of one API request.
+    #[serde(rename = "timeout_seconds", serialize_with = "serialize_seconds")]
     pub timeout: Duration,
-    /// How often one API request is made at most.
+    /// Maximum number of attempts of one API request.
     pub attempts: u32,
-    /// How many connections, and so API requests, one probe has at once.
+    /// Maximum number of API requests that one probe has under way at once.
     pub concurrency: usize,
-    /// The numbers of EMQX nodes, by their names.
+    /// The number of each EMQX node, by its name.
     pub nodes: BTreeMap<String, u64>,
     /// The clients watched on it, in the order of the file.
+    #[serde(skip)]
     pub clients: Vec<Arc<WatchedClient>>,
 }
 
 impl Broker {
-    /// Whether files have to be read to ask it, which may block.
+    /// Whether a probe of it reads files, which may block.
     #[must_use]
     pub fn reads_files(&self) -> bool {
         self.api_key.needs_file() || self.api_secret.needs_file() || self.tls.is_some()
     }
 
-    /// How long a probe may take for which nobody set a deadline: as long as all attempts of one API request.
+    /// Returns the deadline of a probe whose request sets none: the time of all attempts of one API request.
     #[must_use]
     pub fn default_timeout(&self) -> Duration {
         self.timeout.saturating_mul(self.attempts)
     }
 }
 
-/// A broker of the file, as far as it could be read. What is missing has been reported.
+fn serialize_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// A broker of the file, as far as it could be read; what is missing has been reported.
 #[derive(Default)]
 pub(super) struct ListedBroker {
     pub(super) alias: Option<String>,
     pub(super) broker: Option<Broker>,
 }
 
-/// The brokers: one, or a list of them.
-pub(super) fn read_all(value: &Value<'_>) -> Vec<ListedBroker> {
-    const RIGHT: &str =
+/// Reads one broker, or a list of them.
+pub(super) fn read_all(value: &NodeRef<'_>) -> Vec<ListedBroker> {
+    const EXPECTED: &str =
         "a broker (a mapping with alias, api_url, api_key and api_secret), or a list of brokers";
     if !value.is_list() {
-        return vec![read(value, RIGHT, &mut HashSet::new())];
+        return vec![read(value, EXPECTED, &mut HashSet::new())];
     }
-    let Some(elements) = value.elements(RIGHT).filter(|elements| !elements.is_empty()) else {
-        value.error("must not be empty: there is no broker to ask");
+    let Some(elements) = value.elements(EXPECTED).filter(|elements| !elements.is_empty()) else {
+        value.error("must not be empty; configure at least one broker");
         return Vec::new();
     };
-    let mut taken = HashSet::new();
+    let mut used = HashSet::new();
     elements
         .iter()
-        .map(|element| read(element, "a mapping with alias, api_url, api_key and api_secret", &mut taken))
+        .map(|element| read(element, "a mapping with alias, api_url, api_key and api_secret", &mut used))
         .collect()
 }
 
-fn read(value: &Value<'_>, right: &str, taken: &mut HashSet<String>) -> ListedBroker {
-    let Some(mut section) = Section::open(value, right) else {
+fn read(value: &NodeRef<'_>, expected: &str, used_aliases: &mut HashSet<String>) -> ListedBroker {
+    let Some(mut mapping) = Mapping::open(value, expected) else {
         return ListedBroker::default();
     };
-    let alias = read_alias(&mut section, taken);
-    let broker = read_settings(section, alias.clone());
+    let alias = read_alias(&mut mapping, used_aliases);
+    let broker = read_settings(mapping, alias.clone());
     ListedBroker { alias, broker }
 }
 
-fn read_alias(section: &mut Section<'_>, taken: &mut HashSet<String>) -> Option<String> {
-    const RIGHT: &str = "a name for this broker, of your own choice";
-    let value = section.required("alias", RIGHT)?;
-    let alias = value.line(RIGHT)?;
+fn read_alias(mapping: &mut Mapping<'_>, used: &mut HashSet<String>) -> Option<String> {
+    const EXPECTED: &str = "a name of your choice for this broker";
+    let value = mapping.required("alias", EXPECTED)?;
+    let alias = value.line(EXPECTED)?;
     if alias == "*" {
-        return value.expected("another name: * stands for all brokers");
+        return value.refuse("must not be \"*\", which means all brokers");
     }
-    if !taken.insert(alias.to_owned()) {
-        value.error("is the alias of another broker already");
+    if !used.insert(alias.to_owned()) {
+        value.error("duplicate alias; another broker has it");
     }
     Some(alias.to_owned())
 }
 
-fn read_settings(mut section: Section<'_>, alias: Option<String>) -> Option<Broker> {
-    let url_value = section.required("api_url", api_url::RIGHT);
+fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Broker> {
+    let url_value = mapping.required("api_url", api_url::EXPECTED);
     let url = url_value.as_ref().and_then(api_url::read);
     let api_key =
-        section.required("api_key", "the key of an EMQX API key").and_then(|key| secret::read_key(&key));
+        mapping.required("api_key", "the key of an EMQX API key").and_then(|key| secret::read_key(&key));
     let api_secret =
-        section.required("api_secret", "the secret of that API key").and_then(|secret| secret::read(&secret));
-    let ssl_value = section.optional("ssl");
+        mapping.required("api_secret", "the secret of that API key").and_then(|secret| secret::read(&secret));
+    let ssl_value = mapping.optional("ssl");
     let tls_settings = ssl_value.as_ref().map_or_else(|| Some(ssl::default()), ssl::read);
-    let timeout = section.optional("timeout_seconds").and_then(|timeout| read_timeout(&timeout));
-    let attempts = section.integer_or("attempts", DEFAULT_ATTEMPTS, &(1..=MOST_ATTEMPTS));
-    let concurrency = section.integer_or("concurrency", DEFAULT_CONCURRENCY, &(1..=MOST_CONCURRENCY));
-    let nodes = section.optional("nodes").and_then(|nodes| read_nodes(&nodes));
-    section.finish();
+    let timeout = mapping.optional("timeout_seconds").and_then(|timeout| read_timeout(&timeout));
+    let attempts = mapping.integer_or("attempts", DEFAULT_ATTEMPTS, &(1..=MAX_ATTEMPTS));
+    let concurrency = mapping.integer_or("concurrency", DEFAULT_CONCURRENCY, &(1..=MAX_CONCURRENCY));
+    let nodes = mapping.optional("nodes").and_then(|nodes| read_nodes(&nodes));
+    mapping.finish();
 
     let api_url = url?;
     let tls = if api_url.scheme() == "https" {
@@ -144,27 +155,27 @@ fn read_settings(mut section: Section<'_>, alias: Option<String>) -> Option<Brok
     })
 }
 
-fn read_timeout(value: &Value<'_>) -> Option<Duration> {
+fn read_timeout(value: &NodeRef<'_>) -> Option<Duration> {
     let seconds = match value.kind() {
-        Some(Kind::Integer(seconds)) => Some(Duration::from_secs(seconds)),
-        Some(Kind::Decimal(seconds)) => Duration::try_from_secs_f64(seconds).ok(),
+        Some(ScalarKind::Integer(seconds)) => Some(Duration::from_secs(seconds)),
+        Some(ScalarKind::Decimal(seconds)) => Duration::try_from_secs_f64(seconds).ok(),
         _ => None,
     };
     seconds
-        .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_TIMEOUT)
+        .filter(|timeout| !timeout.is_zero() && *timeout <= MAX_TIMEOUT)
         .or_else(|| value.expected("a number of seconds above 0 and up to 120"))
 }
 
-fn read_nodes(value: &Value<'_>) -> Option<BTreeMap<String, u64>> {
-    const RIGHT: &str = "a mapping of EMQX node names to numbers";
+fn read_nodes(value: &NodeRef<'_>) -> Option<BTreeMap<String, u64>> {
+    const EXPECTED: &str = "a mapping of EMQX node names to numbers";
     let mut nodes = BTreeMap::new();
-    for (name, number) in value.entries(RIGHT)? {
+    for (name, number) in value.entries(EXPECTED)? {
         let name_text = name.line("the name of an EMQX node");
         let Some((name_text, number)) = name_text.zip(number.integer(&(0..=u64::MAX))) else {
             continue;
         };
         if nodes.insert(name_text.to_owned(), number).is_some() {
-            name.error("a node stands here twice; keep one of them");
+            name.error("duplicate node; keep one of them");
         }
     }
     Some(nodes)

@@ -1,12 +1,12 @@
-//! What comes to light while a configuration is read: problems, each at its place, and warnings.
+//! The problems and warnings found while a configuration is read.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::error::{ConfigError, TOLD_PROBLEMS};
-use super::location::NodePath;
+use super::error::{ConfigError, MAX_REPORTED_PROBLEMS};
+use super::node_path::NodePath;
 
-/// Collects problems and warnings, so that reading goes on behind the first one.
+/// Collects problems and warnings, so that one problem does not hide the next.
 pub(super) struct Diagnostics {
     directory: PathBuf,
     problems: RefCell<Vec<(NodePath, String)>>,
@@ -14,7 +14,7 @@ pub(super) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// For the configuration in the file at `path`.
+    /// Returns the empty diagnostics of the file at `path`.
     pub(super) fn new(path: &Path) -> Self {
         Self {
             directory: path.parent().map(Path::to_path_buf).unwrap_or_default(),
@@ -23,39 +23,39 @@ impl Diagnostics {
         }
     }
 
-    /// The file that the configuration means by `name`.
+    /// Returns the path of a file named in the configuration; a relative one counts from the configuration's directory.
     pub(super) fn resolve(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    pub(super) fn problem(&self, place: NodePath, message: String) {
-        self.problems.borrow_mut().push((place, message));
+    pub(super) fn problem(&self, node: NodePath, message: String) {
+        self.problems.borrow_mut().push((node, message));
     }
 
     pub(super) fn warning(&self, message: String) {
         self.warnings.borrow_mut().push(message);
     }
 
-    /// The warnings, unless there are problems, which are then located in `text`.
+    /// Returns the warnings, or an error with the problems, each located in `text`.
     pub(super) fn conclude(self, path: &Path, text: &str) -> Result<Vec<String>, ConfigError> {
         let mut problems = self.problems.into_inner();
         if problems.is_empty() {
             return Ok(self.warnings.into_inner());
         }
         problems.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let more = problems.len().saturating_sub(TOLD_PROBLEMS);
+        let omitted = problems.len().saturating_sub(MAX_REPORTED_PROBLEMS);
         let located = problems
             .into_iter()
-            .take(TOLD_PROBLEMS)
-            .map(|(place, message)| (place.locate(text), message))
+            .take(MAX_REPORTED_PROBLEMS)
+            .map(|(node, message)| (node.locate(text), message))
             .collect();
-        Err(ConfigError::problems(path, located, more))
+        Err(ConfigError::problems(path, located, omitted))
     }
 }
 
-/// A harmless text of the configuration, quoted, on one line and of bounded length.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    let rest = if text.chars().nth(MOST).is_some() { "..." } else { "" };
-    format!("{:?}{rest}", text.chars().take(MOST).collect::<String>())
+/// Quotes a text that is no secret, on one line and of bounded length.
+pub(super) fn quoted(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    let rest = if text.chars().nth(MAX_CHARS).is_some() { "..." } else { "" };
+    format!("{:?}{rest}", text.chars().take(MAX_CHARS).collect::<String>())
 }

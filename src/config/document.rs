@@ -1,9 +1,9 @@
-//! A YAML text as a tree that keeps what types of serde would lose: the order of the keys, keys that stand
-//! there twice, and scalars as they are written (`0x1F`, `1.10` and `1e3` may well be client IDs).
+//! A YAML text as a tree that keeps what serde's types would lose: the order of keys, duplicate keys, and scalars as
+//! they are written (`0x1F`, `1.10` and `1e3` may well be client IDs).
 //!
-//! The text is read three times. First for its syntax alone: only there are `serde_yaml`'s own words shown,
-//! because only there they never quote a value, which might be a secret. Then for its shape, and then, guided
-//! by that shape, for the text of each scalar.
+//! The text is read three times. First its syntax is checked: only then are `serde_yaml`'s own messages shown, because
+//! only then do they never quote a value, which might be a secret. Then the shape of the tree is read, and last, guided
+//! by that shape, the text of each scalar.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,32 +14,33 @@ use serde::de::{
     Visitor,
 };
 
-use super::location::{Location, SyntaxError};
+use super::error::SyntaxError;
+use super::location::Location;
 
-/// How large a document may be when its aliases are written out, which `serde_yaml` bounds but loosely:
-/// the bytes of its texts, and [`NODE_SIZE`] for each node.
-const SIZE_LIMIT: usize = 128 << 20;
-const NODE_SIZE: usize = 64;
+/// Maximum size of a document with its aliases expanded, which `serde_yaml` bounds only loosely: the bytes of its texts,
+/// and [`NODE_BYTES`] for each node.
+const MAX_BYTES: usize = 128 << 20;
+const NODE_BYTES: usize = 64;
 
 /// One value of a document.
 pub(super) enum Node {
     Scalar(Scalar),
     Sequence(Vec<Self>),
     Mapping(Vec<(Self, Self)>),
-    /// Anything with a tag of somebody's own, such as `!include`; what it holds is of no use to us.
+    /// A node with an application's own tag, such as `!include`; its content is never used.
     Tagged,
 }
 
-/// A value that holds no others.
+/// A text, a number, a boolean or null.
 pub(super) struct Scalar {
-    pub(super) kind: Kind,
-    /// As it is written, without its quotes; empty when it is null.
+    pub(super) kind: ScalarKind,
+    /// The text as it is written, without its quotes; empty for null.
     pub(super) text: String,
 }
 
 /// What YAML takes a scalar for.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum ScalarKind {
     Null,
     Bool(bool),
     Integer(u64),
@@ -51,11 +52,12 @@ pub(super) enum Kind {
 /// Reads a text that holds one YAML document.
 pub(super) fn read(text: &str) -> Result<Node, SyntaxError> {
     check_syntax(text)?;
-    let size = Size::default();
-    let mut root = Shape(&size).deserialize(document(text)).map_err(|error| explain_content(&error, &size))?;
-    let size = Size::default();
-    let texts = Texts { node: &mut root, size: &size };
-    texts.deserialize(document(text)).map_err(|error| explain_content(&error, &size))?;
+    let budget = Budget::default();
+    let mut root =
+        TreeShape(&budget).deserialize(document(text)).map_err(|error| content_error(&error, &budget))?;
+    let budget = Budget::default();
+    let texts = ScalarTexts { node: &mut root, budget: &budget };
+    texts.deserialize(document(text)).map_err(|error| content_error(&error, &budget))?;
     Ok(root)
 }
 
@@ -66,39 +68,54 @@ fn document(text: &str) -> serde_yaml::Deserializer<'_> {
 fn check_syntax(text: &str) -> Result<(), SyntaxError> {
     let mut documents = document(text);
     if let Some(first) = documents.next() {
-        IgnoredAny::deserialize(first).map_err(|error| SyntaxError::from_parser(&error, text))?;
+        IgnoredAny::deserialize(first).map_err(|error| parser_error(&error, text))?;
     }
     if documents.next().is_some() {
-        return Err(SyntaxError::new(None, "holds more than one YAML document; there must be only one"));
+        return Err(SyntaxError::new(None, "more than one YAML document; expected one"));
     }
     Ok(())
 }
 
-/// Says what is wrong with a text of good syntax, in words of our own.
-fn explain_content(error: &serde_yaml::Error, size: &Size) -> SyntaxError {
+/// Returns what `serde_yaml` reports about the syntax of `text`, with the location taken out of the message.
+fn parser_error(error: &serde_yaml::Error, text: &str) -> SyntaxError {
+    let message = error.to_string();
+    // A character that YAML forbids is reported by its offset alone.
+    if let Some((message, offset)) = message.rsplit_once(" at position ") {
+        let location = offset.parse().ok().map(|offset| Location::of_byte(text.as_bytes(), offset));
+        return SyntaxError::new(location, message);
+    }
+    let Some(location) = error.location() else {
+        return SyntaxError::new(None, message);
+    };
+    let suffix = format!(" at line {} column {}", location.line(), location.column());
+    SyntaxError::new(Some(Location::from(&location)), message.replacen(&suffix, "", 1))
+}
+
+/// Explains an error in a text of good syntax without the message of `serde_yaml`, which may quote a value.
+fn content_error(error: &serde_yaml::Error, budget: &Budget) -> SyntaxError {
     let quoting_values = error.to_string();
-    let message = if size.is_exhausted() {
-        "is too large, with its aliases (*name) written out"
+    let message = if budget.is_exhausted() {
+        "too large with its aliases (*name) expanded"
     } else if quoting_values.starts_with("repetition limit") {
-        "its aliases (*name) repeat too much"
+        "too many repetitions of aliases (*name)"
     } else if quoting_values.starts_with("recursion limit") {
-        "is nested too deeply"
+        "nested too deeply"
     } else {
-        "a value does not fit the tag before it (such as !!int)"
+        "value does not match its tag (such as !!int)"
     };
     SyntaxError::new(error.location().map(|location| Location::from(&location)), message)
 }
 
-/// What one reading has left of [`SIZE_LIMIT`].
-struct Size(Cell<usize>);
+/// What one reading has left of [`MAX_BYTES`].
+struct Budget(Cell<usize>);
 
-impl Default for Size {
+impl Default for Budget {
     fn default() -> Self {
-        Self(Cell::new(SIZE_LIMIT))
+        Self(Cell::new(MAX_BYTES))
     }
 }
 
-impl Size {
+impl Budget {
     fn spend<E: Error>(&self, bytes: usize) -> Result<(), E> {
         self.0.set(self.0.get().saturating_sub(bytes));
         if self.is_exhausted() { Err(E::custom("too large")) } else { Ok(()) }
@@ -109,20 +126,20 @@ impl Size {
     }
 }
 
-/// Reads a node; the texts of its scalars are left empty.
+/// Reads a node without the texts of its scalars.
 #[derive(Clone, Copy)]
-struct Shape<'s>(&'s Size);
+struct TreeShape<'b>(&'b Budget);
 
-impl<'de> DeserializeSeed<'de> for Shape<'_> {
+impl<'de> DeserializeSeed<'de> for TreeShape<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        self.0.spend(NODE_SIZE)?;
+        self.0.spend(NODE_BYTES)?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Shape<'_> {
+impl<'de> Visitor<'de> for TreeShape<'_> {
     type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,40 +147,40 @@ impl<'de> Visitor<'de> for Shape<'_> {
     }
 
     fn visit_none<E>(self) -> Result<Node, E> {
-        scalar(Kind::Null)
+        scalar(ScalarKind::Null)
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
-        scalar(Kind::Null)
+        scalar(ScalarKind::Null)
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        scalar(Kind::Bool(value))
+        scalar(ScalarKind::Bool(value))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        scalar(Kind::Integer(value))
+        scalar(ScalarKind::Integer(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        scalar(Kind::Decimal(value as f64))
+        scalar(ScalarKind::Decimal(value as f64))
     }
 
     fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
-        scalar(Kind::Decimal(value as f64))
+        scalar(ScalarKind::Decimal(value as f64))
     }
 
     fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
-        scalar(Kind::Decimal(value as f64))
+        scalar(ScalarKind::Decimal(value as f64))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        scalar(Kind::Decimal(value))
+        scalar(ScalarKind::Decimal(value))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {
         self.0.spend(text.len())?;
-        scalar(Kind::Text)
+        scalar(ScalarKind::Text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Node, A::Error> {
@@ -189,28 +206,28 @@ impl<'de> Visitor<'de> for Shape<'_> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is the last word of visitors")]
-fn scalar<E>(kind: Kind) -> Result<Node, E> {
+#[expect(clippy::unnecessary_wraps, reason = "the return type of visitors")]
+fn scalar<E>(kind: ScalarKind) -> Result<Node, E> {
     Ok(Node::Scalar(Scalar { kind, text: String::new() }))
 }
 
 /// Fills in the texts of the scalars of a node.
-struct Texts<'n> {
+struct ScalarTexts<'n> {
     node: &'n mut Node,
-    size: &'n Size,
+    budget: &'n Budget,
 }
 
-impl<'de> DeserializeSeed<'de> for Texts<'_> {
+impl<'de> DeserializeSeed<'de> for ScalarTexts<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self.node {
-            Node::Tagged | Node::Scalar(Scalar { kind: Kind::Null, .. }) => {
+            Node::Tagged | Node::Scalar(Scalar { kind: ScalarKind::Null, .. }) => {
                 IgnoredAny::deserialize(deserializer).map(|IgnoredAny| ())
             }
             Node::Scalar(scalar) => {
                 scalar.text = String::deserialize(deserializer)?;
-                self.size.spend(scalar.text.len())
+                self.budget.spend(scalar.text.len())
             }
             Node::Sequence(_) => deserializer.deserialize_seq(self),
             Node::Mapping(_) => deserializer.deserialize_map(self),
@@ -218,7 +235,7 @@ impl<'de> DeserializeSeed<'de> for Texts<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Texts<'_> {
+impl<'de> Visitor<'de> for ScalarTexts<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -230,7 +247,7 @@ impl<'de> Visitor<'de> for Texts<'_> {
             return Err(A::Error::custom("a sequence where there was none"));
         };
         for node in nodes {
-            elements.next_element_seed(Texts { node, size: self.size })?;
+            elements.next_element_seed(ScalarTexts { node, budget: self.budget })?;
         }
         Ok(())
     }
@@ -241,8 +258,8 @@ impl<'de> Visitor<'de> for Texts<'_> {
         };
         for (key, value) in entries {
             pairs.next_entry_seed(
-                Texts { node: key, size: self.size },
-                Texts { node: value, size: self.size },
+                ScalarTexts { node: key, budget: self.budget },
+                ScalarTexts { node: value, budget: self.budget },
             )?;
         }
         Ok(())

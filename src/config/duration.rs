@@ -1,10 +1,12 @@
-//! Durations as Prometheus writes them, such as `1h30m`.
+//! Durations in the syntax of Prometheus, such as `1h30m`.
 
 use std::time::Duration;
 
-use super::value::Value;
+use serde::Serializer;
 
-const RIGHT: &str =
+use super::node_ref::NodeRef;
+
+const EXPECTED: &str =
     "a duration such as 15m, 1h30m or 7d, longer than 0 (units y, w, d, h, m, s and ms, in this order)";
 
 /// The units and their milliseconds, the largest first. A year has 365 days.
@@ -19,11 +21,11 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// Prometheus counts durations in nanoseconds of 63 bits.
-const LONGEST_MILLISECONDS: u64 = i64::MAX as u64 / 1_000_000;
+const MAX_MILLISECONDS: u64 = i64::MAX as u64 / 1_000_000;
 
-/// A positive duration.
-pub(super) fn read(value: &Value<'_>) -> Option<Duration> {
-    parse(value.text(RIGHT)?).or_else(|| value.expected(RIGHT))
+/// Reads a positive duration.
+pub(super) fn read(value: &NodeRef<'_>) -> Option<Duration> {
+    parse(value.text(EXPECTED)?).or_else(|| value.expected(EXPECTED))
 }
 
 fn parse(text: &str) -> Option<Duration> {
@@ -34,17 +36,17 @@ fn parse(text: &str) -> Option<Duration> {
         let (number, behind) = rest.split_at(rest.find(|sign: char| !sign.is_ascii_digit())?);
         let unit_end = behind.find(|sign: char| sign.is_ascii_digit()).unwrap_or(behind.len());
         let (unit, behind) = behind.split_at(unit_end);
-        // What is left of the units are those smaller than the last one: each at most once, in order.
+        // Only units smaller than the previous one are left, so each comes at most once and in order.
         let (_, factor) = units.find(|(name, _)| *name == unit)?;
         milliseconds = number.parse::<u64>().ok()?.checked_mul(*factor)?.checked_add(milliseconds)?;
         rest = behind;
     }
-    (1..=LONGEST_MILLISECONDS).contains(&milliseconds).then(|| Duration::from_millis(milliseconds))
+    (1..=MAX_MILLISECONDS).contains(&milliseconds).then(|| Duration::from_millis(milliseconds))
 }
 
-/// A duration as [`read`] reads it. Less than a millisecond is left out.
-pub(super) fn shown(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(LONGEST_MILLISECONDS);
+/// Formats a duration so that [`read`] reads the same; fractions of a millisecond are dropped.
+pub(super) fn format(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(MAX_MILLISECONDS);
     let mut text = String::new();
     for (unit, factor) in UNITS {
         if rest >= factor {
@@ -56,14 +58,19 @@ pub(super) fn shown(duration: Duration) -> String {
     text
 }
 
+/// Serializes a duration as [`format`] formats it.
+pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format(*duration))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_can_be_read() {
+    fn a_formatted_duration_is_read_back() {
         for text in ["15m", "2h", "1h30m", "250ms", "1y1w1d1h1m1s1ms"] {
-            assert_eq!(parse(text).map(shown).as_deref(), Some(text));
+            assert_eq!(parse(text).map(format).as_deref(), Some(text));
         }
     }
 

@@ -1,34 +1,44 @@
-//! What is wrong with a configuration, for people.
+//! The errors of a configuration, as people read them.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::location::{Location, SyntaxError};
+use super::location::Location;
 
-/// So many problems are told; somebody who sees them has enough to mend.
-pub(super) const TOLD_PROBLEMS: usize = 50;
+/// Maximum number of problems reported.
+pub(super) const MAX_REPORTED_PROBLEMS: usize = 50;
 
 /// Why a configuration cannot be used. Never shows a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// There is no text to read.
+    /// No file was named, and there is none in any of the default places.
+    #[error(
+        "no configuration file: looked for {}; write one with `emqx-client-monitor --generate config > FILE`, \
+         or name one with --cfg FILE",
+        display_paths(looked_at)
+    )]
+    NotFound {
+        /// The default places, in the order they were looked at.
+        looked_at: Vec<PathBuf>,
+    },
+    /// The configuration file cannot be read.
     #[error(
         "cannot read the configuration file {}: {reason}; name another one with --cfg FILE, \
-         or start from the commented example config/config.yaml", path.display()
+         or write one with `emqx-client-monitor --generate config > FILE`", path.display()
     )]
     Unreadable {
-        /// The file that was asked for.
+        /// The file.
         path: PathBuf,
-        /// What the operating system says about it.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// There is no web configuration to read.
+    /// The web configuration file cannot be read.
     #[error("cannot read the web configuration file {}: {reason}", path.display())]
     WebUnreadable {
-        /// The file that was asked for.
+        /// The file.
         path: PathBuf,
-        /// What the operating system says about it.
+        /// The error of the operating system.
         reason: io::Error,
     },
     /// The text is not a configuration.
@@ -39,31 +49,44 @@ pub enum ConfigError {
 /// The problems of a file, in its order; their `Display` is a line for each.
 #[derive(Debug)]
 pub struct Problems {
-    told: Vec<String>,
-    more: usize,
+    reported: Vec<String>,
+    omitted: usize,
+}
+
+/// Why a text is not a YAML document that can be read.
+#[derive(Debug)]
+pub(super) struct SyntaxError {
+    pub(super) location: Option<Location>,
+    pub(super) message: String,
+}
+
+impl SyntaxError {
+    pub(super) fn new(location: Option<Location>, message: impl Into<String>) -> Self {
+        Self { location, message: message.into() }
+    }
 }
 
 impl ConfigError {
-    /// The one problem of a text that is no YAML document.
-    pub(super) fn syntax(path: &Path, error: &SyntaxError) -> Self {
-        Self::problems(path, vec![(error.location, error.message.clone())], 0)
+    /// Returns the error of the file at `path` whose text is not a YAML document.
+    pub(super) fn syntax(path: &Path, error: SyntaxError) -> Self {
+        Self::problems(path, vec![(error.location, error.message)], 0)
     }
 
-    /// Problems and where they stand, and the number of those not told.
-    pub(super) fn problems(path: &Path, problems: Vec<(Option<Location>, String)>, more: usize) -> Self {
-        let tell = |(location, message)| match location {
+    /// Returns the error of the file at `path` with these problems, and the number of those left out.
+    pub(super) fn problems(path: &Path, problems: Vec<(Option<Location>, String)>, omitted: usize) -> Self {
+        let line = |(location, message)| match location {
             Some(location) => format!("{}:{location}: {message}", path.display()),
             None => format!("{}: {message}", path.display()),
         };
-        Self::Invalid(Problems { told: problems.into_iter().map(tell).collect(), more })
+        Self::Invalid(Problems { reported: problems.into_iter().map(line).collect(), omitted })
     }
 }
 
 impl Problems {
-    /// How many problems there are, told or not.
+    /// Returns the number of problems, reported or omitted.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.told.len() + self.more
+        self.reported.len() + self.omitted
     }
 }
 
@@ -71,10 +94,15 @@ impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.told.join("\n"))?;
-        if self.more > 0 {
-            write!(formatter, "\n... and {} more", self.more)?;
+        formatter.write_str(&self.reported.join("\n"))?;
+        if self.omitted > 0 {
+            write!(formatter, "\n... and {} more", self.omitted)?;
         }
         Ok(())
     }
+}
+
+fn display_paths(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
 }

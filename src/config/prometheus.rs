@@ -1,30 +1,33 @@
-//! What Prometheus is given: where it asks, and what it is told by default.
+//! The `prometheus` section: where the exporter listens, and which metric groups it reports by default.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::duration;
-use super::section::Section;
-use super::value::Value;
+use super::mapping::Mapping;
+use super::node_ref::NodeRef;
 use crate::client::{Group, Groups, UnknownGroup};
 
 const DEFAULT_PORT: u16 = 9671;
 const DEFAULT_GROUPS: [Group; 3] = [Group::Session, Group::Queue, Group::Traffic];
 const DEFAULT_OFFLINE_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// Where to serve, and what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the exporter listens, and which metric groups it reports by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PrometheusSettings {
     /// The address to listen on. `::` stands for every address, IPv6 and IPv4.
     pub address: IpAddr,
-    /// The port to listen on; 0 stands for any free one.
+    /// The port to listen on; 0 means any free one.
     pub port: u16,
-    /// The groups a probe answers with when it does not ask for others.
+    /// The groups of a probe whose request names none.
+    #[serde(serialize_with = "serialize_groups")]
     pub collect: Groups,
 }
 
 impl PrometheusSettings {
-    /// Where to listen.
+    /// Returns the address and port to listen on.
     #[must_use]
     pub fn listens_at(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port)
@@ -41,18 +44,24 @@ impl Default for PrometheusSettings {
     }
 }
 
-/// The settings, and how long a client that does not say may be away.
-pub(super) fn read(value: Option<Value<'_>>) -> (PrometheusSettings, Duration) {
-    const RIGHT: &str = "a mapping of address, port, collect and offline_after";
+/// Serializes the groups without [`Group::State`], which is always reported.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+fn serialize_groups<S: Serializer>(groups: &Groups, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(groups.iter().filter(|group| *group != Group::State).map(Group::name))
+}
+
+/// Reads the settings, and the `offline_after` of clients that set none.
+pub(super) fn read(value: Option<NodeRef<'_>>) -> (PrometheusSettings, Duration) {
+    const EXPECTED: &str = "a mapping of address, port, collect and offline_after";
     let default = PrometheusSettings::default();
-    let Some(mut section) = value.and_then(|value| Section::open(&value, RIGHT)) else {
+    let Some(mut mapping) = value.and_then(|value| Mapping::open(&value, EXPECTED)) else {
         return (default, DEFAULT_OFFLINE_AFTER);
     };
-    let address = section.optional("address").and_then(|address| read_address(&address));
-    let port = section.integer_or("port", default.port, &(0..=u16::MAX));
-    let collect = section.optional("collect").and_then(|collect| read_groups(&collect));
-    let offline_after = section.optional("offline_after").and_then(|duration| duration::read(&duration));
-    section.finish();
+    let address = mapping.optional("address").and_then(|address| read_address(&address));
+    let port = mapping.integer_or("port", default.port, &(0..=u16::MAX));
+    let collect = mapping.optional("collect").and_then(|collect| read_groups(&collect));
+    let offline_after = mapping.optional("offline_after").and_then(|duration| duration::read(&duration));
+    mapping.finish();
     let settings = PrometheusSettings {
         address: address.unwrap_or(default.address),
         port,
@@ -61,20 +70,20 @@ pub(super) fn read(value: Option<Value<'_>>) -> (PrometheusSettings, Duration) {
     (settings, offline_after.unwrap_or(DEFAULT_OFFLINE_AFTER))
 }
 
-fn read_address(value: &Value<'_>) -> Option<IpAddr> {
-    const RIGHT: &str = "an IP address to listen on, such as \"::\" or 0.0.0.0";
-    value.text(RIGHT)?.parse().ok().or_else(|| value.expected(RIGHT))
+fn read_address(value: &NodeRef<'_>) -> Option<IpAddr> {
+    const EXPECTED: &str = "an IP address to listen on, such as \"::\" or 0.0.0.0";
+    value.text(EXPECTED)?.parse().ok().or_else(|| value.expected(EXPECTED))
 }
 
-fn read_groups(value: &Value<'_>) -> Option<Groups> {
-    const RIGHT: &str = "a list of metric groups: state, session, queue, traffic, process or address";
+fn read_groups(value: &NodeRef<'_>) -> Option<Groups> {
+    const EXPECTED: &str = "a list of metric groups: state, session, queue, traffic, process or address";
     let mut groups = Vec::new();
-    for element in value.elements(RIGHT)? {
+    for element in value.elements(EXPECTED)? {
         let Some(name) = element.text("the name of a metric group") else {
             continue;
         };
         match name.parse::<Group>() {
-            Ok(group) if groups.contains(&group) => element.error("is in this list already"),
+            Ok(group) if groups.contains(&group) => element.error("duplicate entry"),
             Ok(group) => groups.push(group),
             Err(unknown @ UnknownGroup) => element.error(unknown),
         }

@@ -1,25 +1,26 @@
-//! Secrets: written in the configuration, or read from a file or the environment at each use, so that a
-//! rotated one works at once.
+//! Secrets: written in the configuration, or read from a file or the environment at each use, so that a rotated one
+//! works at once.
 
 use std::env::{self, VarError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Serialize, Serializer};
 
-use super::value::Value;
+use super::node_ref::NodeRef;
 use crate::error_chain;
-use crate::files::read_bounded;
+use crate::watched_files::read_bounded;
 
 /// The largest secret file, in bytes.
-const LARGEST_FILE: usize = 64 << 10;
+const MAX_FILE_BYTES: usize = 64 << 10;
 
-const RIGHT: &str = "a text, {file: PATH} or {env: NAME}";
+const EXPECTED: &str = "a text, {file: PATH} or {env: NAME}";
 
 /// Where a secret comes from. Its `Debug` never shows it.
 #[derive(Debug, Clone)]
 pub enum Secret {
-    /// It stands in the configuration.
+    /// It is written in the configuration.
     Text(SecretString),
     /// It is the content of this file, less one final newline.
     File(PathBuf),
@@ -39,7 +40,18 @@ impl PartialEq for Secret {
     }
 }
 
-/// Why a secret cannot be had. One sentence, which names the file or the variable and never shows the value.
+impl Serialize for Secret {
+    /// Serializes where the secret comes from; one written in the configuration is replaced by `<secret>`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(_) => serializer.serialize_str("<secret>"),
+            Self::File(path) => serializer.collect_map([("file", path)]),
+            Self::Env(name) => serializer.collect_map([("env", name)]),
+        }
+    }
+}
+
+/// Why a secret cannot be used. Names the file or the variable, and never shows the value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
@@ -47,55 +59,55 @@ pub enum SecretError {
     UnreadableFile {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file can be read, but its content is no secret.
+    /// The content of the file cannot be a secret.
     #[error("the secret file {} {fault}", path.display())]
     BadFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        fault: Fault,
+        fault: SecretFault,
     },
-    /// There is no such environment variable.
+    /// The environment variable is not set.
     #[error("the environment variable {name} is not set")]
     Unset {
         /// The variable.
         name: String,
     },
-    /// The value of the environment variable is no secret.
+    /// The value of the environment variable cannot be a secret.
     #[error("the environment variable {name} {fault}")]
     BadVariable {
         /// The variable.
         name: String,
         /// What is wrong with it.
-        fault: Fault,
+        fault: SecretFault,
     },
 }
 
-/// What keeps something from being a secret.
+/// Why a text cannot be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// There is nothing.
+pub enum SecretFault {
+    /// It is empty.
     #[error("is empty")]
     Empty,
-    /// It is no text.
-    #[error("is not UTF-8 text")]
+    /// It is not UTF-8.
+    #[error("is not valid UTF-8")]
     NotText,
-    /// It would break the header it is sent in.
-    #[error("holds control characters")]
+    /// It contains characters that a header cannot carry.
+    #[error("contains control characters")]
     ControlCharacters,
-    /// It is an API key, and where that is sent a colon ends it.
-    #[error("holds a colon (:), which an API key cannot have; the secret behind it belongs into api_secret")]
+    /// It is an API key with a colon, which would end it in basic authentication.
+    #[error("contains a colon (:), which an API key cannot; put what follows it into api_secret")]
     Colon,
 }
 
 impl Secret {
-    /// The secret as it is now.
+    /// Reads the secret.
     ///
     /// # Errors
-    /// The file or the variable is not there, or holds what cannot be a secret.
+    /// The file or the variable is missing, or contains what cannot be a secret.
     pub fn read(&self) -> Result<SecretString, SecretError> {
         match self {
             Self::Text(secret) => Ok(secret.clone()),
@@ -104,20 +116,20 @@ impl Secret {
         }
     }
 
-    /// The secret as it is now, where it is an API key.
+    /// Reads the secret as an API key.
     ///
     /// # Errors
-    /// As of [`Self::read`], or there is a colon in it: sent as the user name of basic authentication, it would end
-    /// there.
+    /// Those of [`Self::read`], and a colon: an API key is sent as the user name of basic authentication, which ends at
+    /// a colon.
     pub fn read_key(&self) -> Result<SecretString, SecretError> {
         let key = self.read()?;
         if !key.expose_secret().contains(':') {
             return Ok(key);
         }
         match self {
-            Self::File(path) => Err(SecretError::BadFile { path: path.clone(), fault: Fault::Colon }),
-            Self::Env(name) => Err(SecretError::BadVariable { name: name.clone(), fault: Fault::Colon }),
-            // The configuration refuses such a key where it is written.
+            Self::File(path) => Err(SecretError::BadFile { path: path.clone(), fault: SecretFault::Colon }),
+            Self::Env(name) => Err(SecretError::BadVariable { name: name.clone(), fault: SecretFault::Colon }),
+            // Refused when the configuration is read.
             Self::Text(_) => Ok(key),
         }
     }
@@ -130,13 +142,13 @@ impl Secret {
 }
 
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let content = read_bounded(path, LARGEST_FILE)
+    let content = read_bounded(path, MAX_FILE_BYTES)
         .map_err(|source| SecretError::UnreadableFile { path: path.to_path_buf(), source })?;
     secret_from(content).map_err(|fault| SecretError::BadFile { path: path.to_path_buf(), fault })
 }
 
-fn secret_from(content: Vec<u8>) -> Result<SecretString, Fault> {
-    let mut text = String::from_utf8(content).map_err(|_| Fault::NotText)?;
+fn secret_from(content: Vec<u8>) -> Result<SecretString, SecretFault> {
+    let mut text = String::from_utf8(content).map_err(|_| SecretFault::NotText)?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -149,71 +161,73 @@ fn secret_from(content: Vec<u8>) -> Result<SecretString, Fault> {
 fn read_variable(name: &str) -> Result<SecretString, SecretError> {
     let value = env::var(name).map_err(|error| match error {
         VarError::NotPresent => SecretError::Unset { name: name.to_owned() },
-        VarError::NotUnicode(_) => SecretError::BadVariable { name: name.to_owned(), fault: Fault::NotText },
+        VarError::NotUnicode(_) => {
+            SecretError::BadVariable { name: name.to_owned(), fault: SecretFault::NotText }
+        }
     })?;
     checked(value).map_err(|fault| SecretError::BadVariable { name: name.to_owned(), fault })
 }
 
-fn checked(text: String) -> Result<SecretString, Fault> {
+fn checked(text: String) -> Result<SecretString, SecretFault> {
     if text.is_empty() {
-        Err(Fault::Empty)
+        Err(SecretFault::Empty)
     } else if text.chars().any(char::is_control) {
-        Err(Fault::ControlCharacters)
+        Err(SecretFault::ControlCharacters)
     } else {
         Ok(SecretString::from(text))
     }
 }
 
-/// An API key. It is sent as the user name of basic authentication, in which a colon would end it.
-pub(super) fn read_key(value: &Value<'_>) -> Option<Secret> {
+/// Reads the setting of an API key, in which a colon is refused.
+pub(super) fn read_key(value: &NodeRef<'_>) -> Option<Secret> {
     if value.as_text().is_some_and(|key| key.contains(':')) {
-        return value.expected("without a colon (:); the secret behind it belongs into api_secret");
+        return value.refuse("must not contain a colon (:); put what follows it into api_secret");
     }
     let key = read_source(value)?;
     warn_of(key.read_key(), value);
     Some(key)
 }
 
-/// A secret.
-pub(super) fn read(value: &Value<'_>) -> Option<Secret> {
+/// Reads the setting of a secret.
+pub(super) fn read(value: &NodeRef<'_>) -> Option<Secret> {
     let secret = read_source(value)?;
     warn_of(secret.read(), value);
     Some(secret)
 }
 
-/// A secret that cannot be had now is worth a warning only: it may come before it is needed.
-fn warn_of(read: Result<SecretString, SecretError>, value: &Value<'_>) {
+/// Warns of a secret that cannot be read now; it may appear before it is needed.
+fn warn_of(read: Result<SecretString, SecretError>, value: &NodeRef<'_>) {
     if let Err(error) = read {
         let reason = error_chain::chain(&error);
         value
             .diagnostics()
-            .warning(format!("{}: {reason}; probes will fail until it can be read", value.name()));
+            .warning(format!("{}: {reason}; probes of this broker fail until it can be read", value.name()));
     }
 }
 
-fn read_source(value: &Value<'_>) -> Option<Secret> {
+fn read_source(value: &NodeRef<'_>) -> Option<Secret> {
     if value.is_mapping() { read_reference(value) } else { read_text(value) }
 }
 
-fn read_text(value: &Value<'_>) -> Option<Secret> {
-    value.line(RIGHT).map(|text| Secret::Text(SecretString::from(text)))
+fn read_text(value: &NodeRef<'_>) -> Option<Secret> {
+    value.line(EXPECTED).map(|text| Secret::Text(SecretString::from(text)))
 }
 
-/// Not a section of settings: messages about those name their keys, and here a key may be a misplaced secret.
-fn read_reference(value: &Value<'_>) -> Option<Secret> {
-    let entries = value.entries(RIGHT)?;
+/// Not read as a [`Mapping`](super::mapping::Mapping), whose messages show keys: here a key may be a misplaced secret.
+fn read_reference(value: &NodeRef<'_>) -> Option<Secret> {
+    let entries = value.entries(EXPECTED)?;
     let [(key, target)] = entries.as_slice() else {
-        return value.expected(RIGHT);
+        return value.expected(EXPECTED);
     };
     match key.as_text() {
         Some("file") => target.under("file").file().map(Secret::File),
         Some("env") => read_name(&target.under("env")).map(Secret::Env),
-        _ => value.expected(RIGHT),
+        _ => value.expected(EXPECTED),
     }
 }
 
-fn read_name(value: &Value<'_>) -> Option<String> {
-    const RIGHT: &str = "the name of an environment variable";
-    let name = value.line(RIGHT)?;
-    if name.contains('=') { value.expected(RIGHT) } else { Some(name.to_owned()) }
+fn read_name(value: &NodeRef<'_>) -> Option<String> {
+    const EXPECTED: &str = "the name of an environment variable";
+    let name = value.line(EXPECTED)?;
+    if name.contains('=') { value.expected(EXPECTED) } else { Some(name.to_owned()) }
 }

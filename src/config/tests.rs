@@ -1,10 +1,11 @@
-//! What a configuration means, and what is said about a wrong one.
+//! What a configuration means, and what is reported about a wrong one.
 
 mod brokers;
-mod clients;
+mod client_list;
 mod files;
 mod leaks;
-mod prometheus;
+mod prometheus_section;
+mod redaction;
 mod structure;
 mod yaml;
 
@@ -59,8 +60,8 @@ fn problems(text: &str) -> Vec<String> {
     let Err(error) = parse(text) else {
         panic!("no problem is seen in\n{text}");
     };
-    let told = error.to_string();
-    told.lines()
+    let text = error.to_string();
+    text.lines()
         .map(|line| line.strip_prefix("/etc/monitor/config.yaml:").unwrap_or(line).trim_start().to_owned())
         .collect()
 }

@@ -1,8 +1,7 @@
-//! The web configuration, `--web.config.file`: how the exporter guards its own port, in the format of Prometheus'
-//! exporter-toolkit.
+//! The web configuration, `--web.config.file`: TLS and access control of the exporter's own port, in the format of
+//! Prometheus' exporter-toolkit.
 
 mod client_auth;
-mod sources;
 mod tls;
 mod users;
 
@@ -12,30 +11,33 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 
-pub(crate) use self::sources::Sources;
 pub use self::users::Users;
 
 use super::diagnostics::Diagnostics;
 use super::document;
 use super::error::ConfigError;
-use super::file;
-use super::section::Section;
-use super::value::Value;
+use super::mapping::Mapping;
+use super::node_ref::NodeRef;
+use super::read_text;
+use crate::watched_files::WatchedFiles;
 
-/// What of the toolkit's format is not spoken here, and what to do about it.
+/// Maximum size of the web configuration, which may list many users.
+const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Keys of the toolkit's format that are not supported, and what to do instead.
 const UNSUPPORTED: [(&str, &str); 2] = [
-    ("http_server_config", "is not supported: HTTP/2 is never spoken and no headers are added; remove it"),
-    ("rate_limit", "is not supported; remove it, --web.max-probes bounds the probes under way"),
+    ("http_server_config", "is not supported: HTTP/2 is never used and no headers are added; remove it"),
+    ("rate_limit", "is not supported; remove it, --web.max-probes limits the concurrent probes"),
 ];
 
-/// How the exporter's own port is guarded. An empty file guards nothing.
+/// TLS and access control of the exporter's own port. An empty file configures neither.
 #[derive(Debug, Default)]
 pub struct WebConfig {
-    /// The TLS set-up; none for plain HTTP.
+    /// The TLS configuration; `None` for plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Who may ask; nobody in particular when empty.
+    /// The users of basic authentication; everybody has access when there are none.
     pub users: Users,
-    /// What is odd but does not keep the configuration from being used, a sentence each.
+    /// What is odd but does not make the configuration invalid, a sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -43,29 +45,29 @@ impl WebConfig {
     /// Reads the web configuration in the file at `path`, and the files it names.
     ///
     /// # Errors
-    /// The file cannot be read, or is no web configuration; then the error tells all its problems.
+    /// A file that cannot be read, or is no web configuration; then the error lists all problems.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::load_noting(path, &Sources::default())
+        Self::load_watched(path, &mut WatchedFiles::default())
     }
 
-    /// The same, and notes in `sources` what it was made from.
-    pub(crate) fn load_noting(path: &Path, sources: &Sources) -> Result<Self, ConfigError> {
+    /// Does the same, and adds the files that were read to `files`.
+    pub(crate) fn load_watched(path: &Path, files: &mut WatchedFiles) -> Result<Self, ConfigError> {
         let unreadable = |reason: io::Error| ConfigError::WebUnreadable { path: path.to_path_buf(), reason };
-        let text = file::text(sources.read(path).map_err(unreadable)?, path)?;
-        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, &error))?;
+        let text = read_text::text(files.read(path, MAX_FILE_BYTES).map_err(unreadable)?, path)?;
+        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, error))?;
         let diagnostics = Diagnostics::new(path);
-        let config = read(&Value::root(&root, &diagnostics), sources);
+        let config = read(&NodeRef::root(&root, &diagnostics), files);
         let warnings = diagnostics.conclude(path, &text)?;
         Ok(Self { warnings, ..config })
     }
 }
 
-/// What can be read of it; what cannot has been reported.
-fn read(root: &Value<'_>, sources: &Sources) -> WebConfig {
+/// Reads what can be read; everything else has been reported.
+fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
     if root.is_null() {
         return WebConfig::default();
     }
-    let Some(mut section) = Section::open(root, "a mapping of tls_server_config and basic_auth_users") else {
+    let Some(mut section) = Mapping::open(root, "a mapping of tls_server_config and basic_auth_users") else {
         return WebConfig::default();
     };
     for (key, why) in UNSUPPORTED {
@@ -75,10 +77,10 @@ fn read(root: &Value<'_>, sources: &Sources) -> WebConfig {
     let users = section.optional("basic_auth_users");
     section.finish();
 
-    let users_are_told_in_clear = tls.is_none();
-    let tls = tls.and_then(|value| tls::read(&value, sources));
+    let is_plain_http = tls.is_none();
+    let tls = tls.and_then(|value| tls::read(&value, files));
     let users = users.map(|value| users::read(&value)).unwrap_or_default();
-    if !users.is_empty() && users_are_told_in_clear {
+    if !users.is_empty() && is_plain_http {
         root.diagnostics().warning(
             "basic_auth_users without tls_server_config: passwords cross the network in clear text".to_owned(),
         );

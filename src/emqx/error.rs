@@ -1,99 +1,129 @@
-//! Why a request to EMQX brought no answer.
+//! Why a request to EMQX failed.
 
 use std::error::Error;
+use std::time::Duration;
 
 type Source = Box<dyn Error + Send + Sync>;
 
-/// Why a request brought no answer. One sentence each, which never holds a secret or text of the broker's own:
-/// a confused server may echo what it was sent.
+/// Why a request failed. One sentence each, which never holds a secret or text of the broker's own: a confused server
+/// may echo what it was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The host name has no address.
     #[error("cannot resolve {host}")]
     Dns {
-        /// The host of the broker's URL.
+        /// Host of the broker's URL.
         host: String,
-        /// What the resolver said.
+        /// Error of the resolver.
         source: Source,
     },
-    /// No connection could be made.
+    /// No TCP connection could be made.
     #[error("cannot connect to {address}")]
     Connect {
         /// Host and port of the broker's URL.
         address: String,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: Source,
     },
-    /// There was a connection, but TLS could not be agreed on.
-    #[error("no TLS with {address}")]
+    /// The TCP connection was made, but the TLS handshake over it failed.
+    #[error("TLS handshake with {address} failed")]
     Tls {
         /// Host and port of the broker's URL.
         address: String,
-        /// What the TLS library said.
+        /// Error of the TLS library.
         source: Source,
     },
-    /// The broker took the request and did not answer in time.
-    #[error("no complete answer in time")]
+    /// The request was sent, and no complete response came within its time limit.
+    #[error("timed out waiting for the response")]
     Timeout,
-    /// The broker answered, but not with an answer.
-    #[error("answered with HTTP status {status}{}", code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    /// The response has an unexpected status.
+    #[error(
+        "HTTP status {status}{}{}",
+        code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default(),
+        redirect.as_deref().map(redirect_hint).unwrap_or_default()
+    )]
     Status {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// EMQX's own name of the error, such as `BAD_API_KEY_OR_SECRET`.
+        /// EMQX's name of the error, such as `BAD_API_KEY_OR_SECRET`.
         code: Option<String>,
+        /// Time to wait before the next attempt, where a 429 or 503 names one in seconds.
+        retry_after: Option<Duration>,
+        /// Address that a redirect leads to, in place of `api_url` where that is known.
+        redirect: Option<String>,
     },
-    /// The connection broke, or what came over it was not HTTP.
+    /// The connection broke, or the response is not HTTP.
     #[error("{what}")]
     Protocol {
         /// What happened.
         what: String,
-        /// What the HTTP library said.
+        /// Error of the HTTP library.
         source: Option<Source>,
     },
-    /// The whole answer came, and it is not what EMQX says.
-    #[error("an answer that EMQX does not give: {what}")]
+    /// The response is complete, but not one of EMQX's.
+    #[error("unexpected response from EMQX: {what}")]
     Decode {
         /// What is wrong with it.
         what: String,
     },
-    /// The answer is larger than any EMQX gives.
-    #[error("the answer is larger than {limit} bytes")]
+    /// The list has more rows than were requested.
+    #[error("unexpected response from EMQX: a page of more than the {limit} requested rows")]
+    TooManyRows {
+        /// Number of rows requested.
+        limit: usize,
+    },
+    /// The response is larger than any of EMQX's.
+    #[error("response exceeds {limit} bytes")]
     TooLarge {
-        /// The most that is read.
+        /// Maximum size in bytes.
         limit: usize,
     },
 }
 
-/// What a failed request says about asking again.
+fn redirect_hint(address: &str) -> String {
+    format!(": redirected to {address}; write the new address into `api_url`")
+}
+
+/// What may be retried after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The same request may well succeed when it is repeated.
+    /// The same request may succeed when it is repeated.
     SameRequest,
-    /// Repeating it would bring the same.
+    /// The same request would fail again.
     Never,
-    /// Nobody could be asked now, whoever it is; that may pass.
+    /// No request reaches the broker at the moment.
     Broker,
-    /// Nobody can be asked with these credentials.
+    /// No request can succeed with these credentials.
     Abort,
 }
 
 impl RequestError {
-    /// An answer that is not what EMQX says.
-    pub(super) fn decode(what: impl Into<String>) -> Self {
+    /// Returns the error for a response that is not one of EMQX's.
+    pub(crate) fn decode(what: impl Into<String>) -> Self {
         Self::Decode { what: what.into() }
     }
 
-    /// What it says about asking again, this client or another.
+    /// Returns how long the broker asks to wait before the next attempt, if it does.
     #[must_use]
-    pub fn consequence(&self) -> Retry {
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Returns what may be retried after this error.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
         match self {
             Self::Dns { .. } | Self::Connect { .. } | Self::Tls { .. } => Retry::Broker,
             Self::Status { status: 401 | 403, .. } => Retry::Abort,
             Self::Status { status: 408 | 429 | 500..=599, .. } | Self::Timeout | Self::Protocol { .. } => {
                 Retry::SameRequest
             }
-            Self::Status { .. } | Self::Decode { .. } | Self::TooLarge { .. } => Retry::Never,
+            Self::Status { .. } | Self::Decode { .. } | Self::TooManyRows { .. } | Self::TooLarge { .. } => {
+                Retry::Never
+            }
         }
     }
 }

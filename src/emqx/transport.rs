@@ -1,79 +1,89 @@
-//! A connection to the broker: resolving its name, connecting, and agreeing on TLS.
+//! Connections to a broker: name resolution, TCP and TLS.
 //!
-//! The HTTP library is given connections made here rather than making its own, because its own cannot verify
-//! another name than the URL's host nor an IPv6 address, and does not tell which of the three steps failed.
+//! The HTTP library gets its connections from here, because its own connector can verify neither another name than the
+//! URL's host nor an IPv6 address, and does not report which phase failed.
 
-use std::cell::Cell;
-use std::fmt;
+mod race;
+mod response_framing;
+mod stream;
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_rt::net::{ActixStream, Ready};
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
+use rustix::io::Errno;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
 use crate::blocking::Blocking;
+use race::{connect_first, interleave};
+pub(super) use stream::StaleConnection;
+use stream::{BrokerStream, Socket};
 
-/// How far the connections of a probe have got.
+/// Phase of making a connection, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// The name is being resolved.
-    Dns,
-    /// A TCP connection is being made.
+pub(super) enum ConnectPhase {
+    /// Resolving the name.
+    Resolve,
+    /// Making the TCP connection.
     Connect,
-    /// TLS is being agreed on.
+    /// TLS handshake.
     Tls,
-    /// There was a connection to ask over.
+    /// The connection is ready for requests.
     Established,
 }
 
-/// A step on the way to a connection that failed.
+/// A connection that could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
-pub(super) struct NoConnection {
-    pub(super) stage: Stage,
+pub(super) struct ConnectFailure {
+    /// Phase that failed.
+    pub(super) phase: ConnectPhase,
     pub(super) source: io::Error,
 }
 
-/// A kept connection that was of use before, and that ended with no byte of an answer to what was last sent.
-///
-/// The broker most likely closed it before the request got there: for being idle, or for having served its number
-/// of requests. That says nothing about the broker, and a new connection will do.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct KeptConnectionLost(io::Error);
-
-/// Makes connections to one broker.
+/// Makes the connections of one probe to its broker.
 #[derive(Clone)]
-pub(super) struct Transport(Rc<Destination>);
+pub(super) struct Transport {
+    endpoint: Rc<Endpoint>,
+    observations: Observations,
+}
 
-struct Destination {
+struct Endpoint {
     host: Host,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    /// How long connecting to all addresses of the host may take.
+    /// Time limit for connecting to any address of the host.
     connect_timeout: Duration,
-    /// How far any connection has got, to tell what a request that is given up was waiting for.
-    furthest: Cell<Stage>,
+    /// Addresses of the host, the best first; empty until its name was resolved.
+    addresses: RefCell<Vec<SocketAddr>>,
+    /// Furthest phase that any connection reached, which tells what a request that timed out was waiting for.
+    phase: Cell<ConnectPhase>,
+}
+
+/// What was seen on the connections of a pool.
+#[derive(Debug, Clone, Default)]
+struct Observations {
+    /// Whether anything that begins as HTTP does was received, over any connection of the probe.
+    spoke_http: Rc<Cell<bool>>,
+    /// Whether data was received that no request asked for, over any connection of the pool.
+    unsolicited: Rc<Cell<bool>>,
 }
 
 impl Transport {
-    /// Connections to the host of `url`, verified under `server_name` or else under the host itself.
+    /// Returns a transport to the host of `url`. The certificate must bear the name given with `tls`, or else the host.
     pub(super) fn new(
         url: &Url,
         tls: Option<&(Arc<ClientConfig>, Option<String>)>,
@@ -92,22 +102,52 @@ impl Transport {
             }
             None => None,
         };
-        Ok(Self(Rc::new(Destination { host, port, tls, connect_timeout, furthest: Cell::new(Stage::Dns) })))
+        let address = match &host {
+            Host::Domain(_) => None,
+            Host::Ipv4(address) => Some(IpAddr::from(*address)),
+            Host::Ipv6(address) => Some(IpAddr::from(*address)),
+        };
+        let addresses = address.map(|address| SocketAddr::new(address, port)).into_iter().collect();
+        let endpoint = Endpoint {
+            host,
+            port,
+            tls,
+            connect_timeout,
+            addresses: RefCell::new(addresses),
+            phase: Cell::new(ConnectPhase::Resolve),
+        };
+        Ok(Self { endpoint: Rc::new(endpoint), observations: Observations::default() })
     }
 
-    /// The host it connects to.
+    /// Returns the same transport for a pool of new connections, on which nothing unsolicited was received yet.
+    pub(super) fn for_new_pool(&self) -> Self {
+        let observations = Observations { unsolicited: Rc::default(), ..self.observations.clone() };
+        Self { endpoint: Rc::clone(&self.endpoint), observations }
+    }
+
+    /// Returns the host it connects to.
     pub(super) fn host(&self) -> &Host {
-        &self.0.host
+        &self.endpoint.host
     }
 
-    /// How far any connection has got.
-    pub(super) fn furthest(&self) -> Stage {
-        self.0.furthest.get()
+    /// Returns the furthest phase that any connection reached.
+    pub(super) fn phase(&self) -> ConnectPhase {
+        self.endpoint.phase.get()
     }
 
-    /// Whether connections are encrypted.
+    /// Returns whether connections use TLS.
     pub(super) fn is_tls(&self) -> bool {
-        self.0.tls.is_some()
+        self.endpoint.tls.is_some()
+    }
+
+    /// Returns whether anything that begins as HTTP does was received, over any connection of the probe.
+    pub(super) fn spoke_http(&self) -> bool {
+        self.observations.spoke_http.get()
+    }
+
+    /// Returns whether data was received that no request asked for, over any connection of the pool.
+    pub(super) fn saw_unsolicited_bytes(&self) -> bool {
+        self.observations.unsolicited.get()
     }
 }
 
@@ -119,195 +159,103 @@ fn server_name_of(host: &Host) -> io::Result<ServerName<'static>> {
     }
 }
 
-impl Destination {
-    async fn connect(&self) -> Result<Stream, NoConnection> {
-        let failed = |stage| move |source| NoConnection { stage, source };
-        let addresses = self.resolve().await.map_err(failed(Stage::Dns))?;
-        self.reached(Stage::Connect);
-        let tcp = self.connect_to_any(&addresses).await.map_err(failed(Stage::Connect))?;
-        // Requests are one small packet each; waiting for more to send would only delay them.
-        tcp.set_nodelay(true).map_err(failed(Stage::Connect))?;
+impl Endpoint {
+    async fn connect(&self) -> Result<Socket, ConnectFailure> {
+        let failed = |phase| move |source| ConnectFailure { phase, source: with_descriptor_hint(source) };
+        let addresses = self.resolve().await.map_err(failed(ConnectPhase::Resolve))?;
+        self.reached(ConnectPhase::Connect);
+        let tcp = self.connect_tcp(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
+        // A request is one small packet; waiting for more data would only delay it.
+        tcp.set_nodelay(true).map_err(failed(ConnectPhase::Connect))?;
         let Some((connector, name)) = &self.tls else {
-            self.reached(Stage::Established);
-            return Ok(Stream::new(Wire::Plain(tcp)));
+            self.reached(ConnectPhase::Established);
+            return Ok(Socket::Plain(tcp));
         };
-        self.reached(Stage::Tls);
-        let tls = connector.connect(name.clone(), tcp).await.map_err(failed(Stage::Tls))?;
-        self.reached(Stage::Established);
-        Ok(Stream::new(Wire::Tls(Box::new(tls))))
+        self.reached(ConnectPhase::Tls);
+        let tls = connector.connect(name.clone(), tcp).await.map_err(failed(ConnectPhase::Tls))?;
+        self.reached(ConnectPhase::Established);
+        Ok(Socket::Tls(Box::new(tls)))
     }
 
-    fn reached(&self, stage: Stage) {
-        self.furthest.set(self.furthest.get().max(stage));
+    fn reached(&self, phase: ConnectPhase) {
+        self.phase.set(self.phase.get().max(phase));
     }
 
+    /// Returns the addresses of the host. A name is resolved until that has succeeded once.
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        let addresses: Vec<_> = match &self.host {
-            Host::Domain(name) => {
-                resolve(name).await?.into_iter().map(|address| SocketAddr::new(address, self.port)).collect()
-            }
-            Host::Ipv4(address) => vec![SocketAddr::from((*address, self.port))],
-            Host::Ipv6(address) => vec![SocketAddr::from((*address, self.port))],
-        };
-        if addresses.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        let known = self.addresses.borrow().clone();
+        let Host::Domain(name) = &self.host else { return Ok(known) };
+        if !known.is_empty() {
+            return Ok(known);
         }
+        let addresses = interleave(resolve(name).await?);
+        let addresses: Vec<_> =
+            addresses.into_iter().map(|address| SocketAddr::new(address, self.port)).collect();
+        self.addresses.replace(addresses.clone());
         Ok(addresses)
     }
 
-    /// Tries one address after another; each has its share of the time, so that a dead one cannot use it all up.
-    async fn connect_to_any(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        let share = self.connect_timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = error,
-                Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
-            }
-        }
-        Err(last)
+    /// Connects to the first address that accepts, which is tried first by later connections.
+    async fn connect_tcp(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let connected = timeout(self.connect_timeout, connect_first(addresses)).await;
+        let tcp = connected.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "connection timed out"))??;
+        let best = tcp.peer_addr()?;
+        self.addresses.borrow_mut().sort_by_key(|address| *address != best);
+        Ok(tcp)
     }
 }
 
-/// The addresses of a name, or why there are none.
+/// Names the limit that an operating system's error for missing file descriptors is about.
+fn with_descriptor_hint(error: io::Error) -> io::Error {
+    let is_shortage = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    if is_shortage(Errno::MFILE) || is_shortage(Errno::NFILE) {
+        return io::Error::new(
+            error.kind(),
+            "no file descriptors left; raise the limit of open files (ulimit -n)",
+        );
+    }
+    error
+}
+
+/// Addresses of a name, or the error of its resolution.
 type Addresses = Result<Vec<IpAddr>, Arc<io::Error>>;
 
-/// Names being resolved, for all brokers of the process.
+/// Name resolutions under way, shared by all probes of the process.
 static NAMES: LazyLock<Blocking<String, Addresses>> = LazyLock::new(Blocking::new);
 
-/// Resolves a name as the operating system does, hosts file and mDNS included.
+/// Resolves a name with the system resolver, which includes the hosts file and mDNS.
 async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
     let host = name.to_owned();
     let addresses = NAMES.run(name.to_owned(), move || match (host.as_str(), 0).to_socket_addrs() {
         Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
-        Err(error) => Err(Arc::new(error)),
+        // The resolver reports a shortage of file descriptors as a name that does not exist.
+        Err(error) => Err(Arc::new(File::open("/dev/null").err().unwrap_or(error))),
     });
-    addresses.await?.map_err(|error| io::Error::new(error.kind(), error))
+    let addresses = addresses.await?.map_err(|error| match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error),
+    })?;
+    if addresses.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(addresses)
 }
 
 impl Service<ConnectInfo<Uri>> for Transport {
-    type Response = Connection<Uri, Stream>;
+    type Response = Connection<Uri, BrokerStream>;
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, ConnectError>>;
 
     actix_service::always_ready!();
 
     fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
-        let destination = Rc::clone(&self.0);
+        let Self { endpoint, observations } = self.clone();
         let uri = request.request().clone();
         Box::pin(async move {
-            match destination.connect().await {
-                Ok(stream) => Ok(Connection::new(uri, stream)),
+            match endpoint.connect().await {
+                Ok(socket) => Ok(Connection::new(uri, BrokerStream::new(socket, observations))),
                 Err(error) => Err(ConnectError::Io(io::Error::other(error))),
             }
         })
-    }
-}
-
-/// A connection.
-#[derive(Debug)]
-pub(super) struct Stream {
-    wire: Wire,
-    /// Whether anything ever came over it.
-    heard: bool,
-    /// Whether something was sent to which nothing came back yet.
-    waiting: bool,
-}
-
-impl Stream {
-    fn new(wire: Wire) -> Self {
-        Self { wire, heard: false, waiting: false }
-    }
-
-    /// The end of the connection, as what it means to the request under way.
-    fn ended(&self, error: io::Error) -> io::Error {
-        if self.heard && self.waiting { io::Error::other(KeptConnectionLost(error)) } else { error }
-    }
-}
-
-/// What a connection is made of.
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Wire {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        }
-    }
-}
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Wire").field(self.tcp()).finish()
-    }
-}
-
-impl ActixStream for Stream {
-    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.wire.tcp(), context)
-    }
-
-    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.wire.tcp(), context)
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let stream = self.get_mut();
-        let before = buffer.filled().len();
-        let read = ready!(match &mut stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Wire::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
-        });
-        Poll::Ready(match read {
-            Ok(()) if buffer.filled().len() > before => {
-                stream.heard = true;
-                stream.waiting = false;
-                Ok(())
-            }
-            Ok(()) if stream.heard && stream.waiting => {
-                Err(stream.ended(io::Error::new(io::ErrorKind::UnexpectedEof, "closed instead of an answer")))
-            }
-            Ok(()) => Ok(()),
-            Err(error) => Err(stream.ended(error)),
-        })
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let stream = self.get_mut();
-        stream.waiting = true;
-        let written = ready!(match &mut stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Wire::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
-        });
-        Poll::Ready(written.map_err(|error| stream.ended(error)))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = self.get_mut();
-        let flushed = ready!(match &mut stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Wire::Tls(tls) => Pin::new(tls).poll_flush(context),
-        });
-        Poll::Ready(flushed.map_err(|error| stream.ended(error)))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Wire::Tls(tls) => Pin::new(tls).poll_shutdown(context),
-        }
     }
 }

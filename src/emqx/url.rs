@@ -1,4 +1,4 @@
-//! How a client ID is written into a request to EMQX.
+//! Paths and queries of requests to EMQX.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
@@ -7,29 +7,61 @@ use url::Url;
 /// decodes, and reads `+` in a query as a space.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Asks for one client, whichever comes first.
+/// One client, whichever comes first.
 pub(super) const ONE_CLIENT: &str = "/v5/clients?limit=1";
 
-/// The path of a client, or `None` for `.` and `..`, which EMQX takes for steps in the path even when escaped.
-pub(super) fn lookup_path(client_id: &str) -> Option<String> {
-    let steps = client_id == "." || client_id == "..";
-    (!steps).then(|| format!("/v5/clients/{}", utf8_percent_encode(client_id, ESCAPED)))
+/// Rows of a filtered list: enough for the few that a moving session may have.
+pub(super) const FILTER_LIMIT: usize = 10;
+
+/// How a client ID can be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// By a keyed lookup.
+    Lookup,
+    /// By the filter of the list only: EMQX takes `.` and `..` for steps in the path, even escaped.
+    Filter,
+    /// By the unfiltered list only: EMQX 6.2 refuses control characters with a 400 in lookup and filter alike.
+    List,
 }
 
-/// The list of clients filtered by a client ID (EMQX 5.6). Ten rows hold the few that a moving session may have.
+impl Addressing {
+    /// Returns how this client ID can be asked about at the least cost.
+    #[must_use]
+    pub fn of(client_id: &str) -> Self {
+        if client_id.chars().any(char::is_control) {
+            Self::List
+        } else if client_id == "." || client_id == ".." {
+            Self::Filter
+        } else {
+            Self::Lookup
+        }
+    }
+}
+
+/// Returns the path of a lookup, of which nothing comes for `.` and `..`.
+pub(super) fn lookup_path(client_id: &str) -> String {
+    format!("/v5/clients/{}", utf8_percent_encode(client_id, ESCAPED))
+}
+
+/// Returns the path of the list filtered by a client ID (EMQX 5.6).
 pub(super) fn filter_path(client_id: &str) -> String {
-    format!("/v5/clients?limit=10&clientid={}", utf8_percent_encode(client_id, ESCAPED))
+    format!("/v5/clients?limit={FILTER_LIMIT}&clientid={}", utf8_percent_encode(client_id, ESCAPED))
 }
 
-/// A page of the list of clients, the first being 1, with these fields of each (since EMQX 5.6).
+/// Returns the path of a page of the list, the first being 1, with these fields of each client (since EMQX 5.6).
 pub(super) fn page_path(page: u64, limit: usize, fields: &str) -> String {
     format!("/v5/clients?page={page}&limit={limit}&fields={fields}")
 }
 
-/// How many bytes the request line of a lookup takes. EMQX's HTTP server refuses more than 8 000 with a 414.
+/// Returns the length of the request line that asks about a client, in bytes. EMQX's HTTP server refuses more than 8 000
+/// with a 414.
 #[must_use]
 pub fn request_line_bytes(api_url: &Url, client_id: &str) -> usize {
-    let target = lookup_path(client_id).unwrap_or_else(|| filter_path(client_id));
+    let target = match Addressing::of(client_id) {
+        Addressing::Lookup => lookup_path(client_id),
+        Addressing::Filter => filter_path(client_id),
+        Addressing::List => return 0,
+    };
     "GET ".len() + api_url.path().len() + target.len() + " HTTP/1.1\r\n".len()
 }
 
@@ -44,18 +76,26 @@ mod tests {
     #[test]
     fn every_reserved_byte_is_escaped_as_the_recorded_lookup_was() {
         assert_eq!(
-            lookup_path("odd id/slash \"quote\" ünï+&?#%<é").as_deref(),
-            Some("/v5/clients/odd%20id%2Fslash%20%22quote%22%20%C3%BCn%C3%AF%2B%26%3F%23%25%3C%C3%A9")
+            lookup_path("odd id/slash \"quote\" ünï+&?#%<é"),
+            "/v5/clients/odd%20id%2Fslash%20%22quote%22%20%C3%BCn%C3%AF%2B%26%3F%23%25%3C%C3%A9"
         );
-        assert_eq!(lookup_path("a-b_c.d~e").as_deref(), Some("/v5/clients/a-b_c.d~e"));
+        assert_eq!(lookup_path("a-b_c.d~e"), "/v5/clients/a-b_c.d~e");
     }
 
     #[test]
     fn dot_segments_are_asked_for_by_the_filter() {
-        assert_eq!(lookup_path("."), None);
-        assert_eq!(lookup_path(".."), None);
-        assert_eq!(lookup_path("...").as_deref(), Some("/v5/clients/..."));
+        assert_eq!(Addressing::of("."), Addressing::Filter);
+        assert_eq!(Addressing::of(".."), Addressing::Filter);
+        assert_eq!(Addressing::of("..."), Addressing::Lookup);
         assert_eq!(filter_path(".."), "/v5/clients?limit=10&clientid=..");
+    }
+
+    #[test]
+    fn control_characters_are_found_in_the_list_only() {
+        for client_id in ["a\u{1}b", "tab\t", "line\n", "\u{7f}", "\u{9b}"] {
+            assert_eq!(Addressing::of(client_id), Addressing::List, "{client_id:?}");
+        }
+        assert_eq!(Addressing::of("ünï \u{a0}"), Addressing::Lookup);
     }
 
     /// Any client ID that MQTT allows, with many of the characters that mean something in a URL.
@@ -72,10 +112,10 @@ mod tests {
         /// As EMQX reads it: split at `/` first, then decoded. And as the URL is parsed on our side before that.
         #[test]
         fn a_lookup_asks_for_the_very_client(client_id in any_client_id()) {
-            let Some(path) = lookup_path(&client_id) else {
-                prop_assert!(client_id == "." || client_id == "..");
+            if Addressing::of(&client_id) == Addressing::Filter {
                 return Ok(());
-            };
+            }
+            let path = lookup_path(&client_id);
             let url = Url::parse(&format!("http://emqx:18083/api{path}")).expect("it is a URL");
             prop_assert_eq!((url.query(), url.fragment()), (None, None));
             prop_assert_eq!(url.path(), format!("/api{path}"), "parsing it changes nothing");

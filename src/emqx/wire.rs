@@ -1,7 +1,8 @@
 //! EMQX's own spelling of a client, read from JSON.
 //!
-//! Only the facts of the wanted groups are read, whatever else a version sends. A fact that is missing or `null`
-//! stays unknown; one of a wrong type spoils its row, never its neighbours.
+//! Only the fields of the requested groups are read, whatever else a version sends. A field that is missing or `null` is no
+//! fact. A field of an unexpected type is no fact either, and is reported beside the client; only a row without a usable
+//! `clientid` or `connected` is no client.
 
 mod fact;
 mod fields;
@@ -11,53 +12,58 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::RequestError;
 use crate::client::{Client, Groups, Limit};
 use fact::store;
-use fields::{prepared, take, wants_node};
+use fields::{prepared, store_field, wants_node};
 
-pub(super) use fields::names as field_names;
+pub(super) use fields::{Level, names as field_names};
 
-/// The JSON of an answer.
+/// The JSON of a response body.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<'a> {
     /// The body, as far as it came.
     pub body: &'a [u8],
-    /// Whether it is known to have come whole.
+    /// Whether the body is known to be complete.
     pub is_complete: bool,
 }
 
-/// Reads the answer to a lookup.
+/// Reads the response to a lookup.
 ///
 /// # Errors
-/// [`RequestError::Protocol`] for one that was cut short, [`RequestError::Decode`] for anything else that is no client.
-pub fn row(json: Json<'_>, groups: Groups) -> Result<Client, RequestError> {
+/// [`RequestError::Protocol`] for a truncated body, [`RequestError::Decode`] for anything else that is no client.
+pub fn row(json: Json<'_>, groups: Groups) -> Result<ClientRow, RequestError> {
     Ok(read(json, RowSeed(groups))?.into_client()?)
 }
 
-/// Reads the answer to a list request.
+/// Reads the response to a list request that asked for at most `limit` rows.
 ///
 /// # Errors
-/// [`RequestError::Protocol`] for one that was cut short, [`RequestError::Decode`] for anything else that is no list. A row
-/// that is no client is an error of its own, not of the list.
-pub fn page(json: Json<'_>, groups: Groups) -> Result<Page, RequestError> {
-    let Contents { rows, count } = read(json, PageSeed(groups))?;
-    let rows = rows.ok_or_else(|| RequestError::decode("a list of clients without `data`"))?;
+/// [`RequestError::Protocol`] for a truncated body, [`RequestError::TooManyRows`] for more rows than requested,
+/// [`RequestError::Decode`] for anything else that is no list. A row that is no client is an error of its own, not of the
+/// list.
+pub fn page(json: Json<'_>, groups: Groups, limit: usize) -> Result<Page, RequestError> {
+    let ListBody { rows, count } = read(json, PageSeed { groups, limit })?;
+    let Rows { rows, has_more } =
+        rows.ok_or_else(|| RequestError::decode("a list of clients without `data`"))?;
+    if has_more {
+        return Err(RequestError::TooManyRows { limit });
+    }
     Ok(Page { rows, count })
 }
 
 /// Reads one JSON value, which must be the whole body.
 ///
-/// An early end is the connection's fault when nothing shows that the body came whole (`protocol`), and EMQX's
-/// when it did (`decode`).
+/// An early end is a lost connection when nothing shows that the body is complete (`protocol`), and EMQX's mistake when
+/// something does (`decode`).
 fn read<'de, S: DeserializeSeed<'de>>(json: Json<'de>, seed: S) -> Result<S::Value, RequestError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json.body);
     seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
         match error.classify() {
             serde_json::error::Category::Eof if !json.is_complete => {
-                RequestError::Protocol { what: "the answer was cut short".to_owned(), source: None }
+                RequestError::Protocol { what: "response cut short".to_owned(), source: None }
             }
             _ => RequestError::decode(format!(
                 "no valid JSON at line {} column {}",
@@ -77,16 +83,28 @@ pub struct Page {
     pub count: Option<u64>,
 }
 
-/// One row of an answer: a client, or what is wrong with it.
+/// One row of a response: a client, or why it is none.
 #[derive(Debug)]
-pub struct Row(Result<Client, BadRow>);
+pub struct Row(Result<ClientRow, BadRow>);
+
+/// A row that is a client.
+#[derive(Debug)]
+pub struct ClientRow {
+    /// The client, with every field that could be read.
+    pub client: Client,
+    /// What is wrong with the first field that could not be read.
+    pub odd_field: Option<String>,
+}
 
 /// A row that is no client.
 #[derive(Debug)]
 pub struct BadRow {
-    /// Whose row it is, if it says so.
+    /// The client ID, if the row has one.
     pub client_id: Option<Arc<str>>,
-    /// What is wrong with it.
+    /// Whether the row is a client ID and nothing else. EMQX sends that for a durable session whose metadata it is
+    /// removing.
+    pub is_bare: bool,
+    /// What is wrong with the row.
     what: String,
 }
 
@@ -97,25 +115,60 @@ impl From<BadRow> for RequestError {
 }
 
 impl Row {
-    /// Whose row it is, if it says so.
+    /// Returns the client ID, if the row has one.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         match &self.0 {
-            Ok(client) => Some(&client.client_id),
+            Ok(row) => Some(&row.client.client_id),
             Err(bad) => bad.client_id.as_deref(),
         }
     }
 
-    /// The client.
+    /// Returns the client.
     ///
     /// # Errors
-    /// A [`BadRow`], which as an [`RequestError::Decode`] says what is wrong.
-    pub fn into_client(self) -> Result<Client, BadRow> {
+    /// A [`BadRow`], which as a [`RequestError::Decode`] says what is wrong.
+    pub fn into_client(self) -> Result<ClientRow, BadRow> {
         self.0
+    }
+
+    fn not_an_object() -> Self {
+        Self(Err(BadRow {
+            client_id: None,
+            is_bare: false,
+            what: "a client that is no JSON object".to_owned(),
+        }))
     }
 }
 
-/// Reads one row of the wanted groups.
+/// The name of a field. Unlike serde's `Cow`, it is borrowed from the body unless it holds an escape.
+struct FieldName<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for FieldName<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = FieldName<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the name of a field")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<FieldName<'de>, E> {
+                Ok(FieldName(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<FieldName<'de>, E> {
+                Ok(FieldName(Cow::Owned(name.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+/// Reads one row of the requested groups.
 #[derive(Clone, Copy)]
 struct RowSeed(Groups);
 
@@ -127,6 +180,15 @@ impl<'de> DeserializeSeed<'de> for RowSeed {
     }
 }
 
+/// Visits values that are no objects: each spoils its own row, not the page.
+macro_rules! not_an_object {
+    ($($visit:ident: $value:ty),+) => {
+        $(fn $visit<E: Error>(self, _: $value) -> Result<Row, E> {
+            Ok(Row::not_an_object())
+        })+
+    };
+}
+
 impl<'de> Visitor<'de> for RowSeed {
     type Value = Row;
 
@@ -135,124 +197,144 @@ impl<'de> Visitor<'de> for RowSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
-        let mut client = prepared(self.0);
-        let wants_node = wants_node(self.0);
-        let (mut client_id, mut connected, mut wrong) = (None, None, None);
-        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
-            let taken = match field.as_ref() {
-                "clientid" => store(&mut client_id, "clientid", &mut map)?,
-                "connected" => store(&mut connected, "connected", &mut map)?,
-                "username" => store(&mut client.username, "username", &mut map)?,
-                "node" if wants_node => store(&mut client.node, "node", &mut map)?,
-                field => take(&mut client, field, &mut map)?,
-            };
-            wrong = wrong.or(taken.err());
+        let mut row = RowReader::new(self.0);
+        while let Some(FieldName(name)) = map.next_key()? {
+            row.read_field(&name, &mut map)?;
         }
-        Ok(Row(finished(client, client_id, connected, wrong)))
+        Ok(Row(row.finish()))
     }
-
-    // A row of any other kind spoils itself, not the page it stands on.
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Row::not_an_object())
     }
 
-    fn visit_unit<E>(self) -> Result<Row, E> {
+    fn visit_unit<E: Error>(self) -> Result<Row, E> {
         Ok(Row::not_an_object())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Row, E> {
-        Ok(Row::not_an_object())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Row, E> {
-        Ok(Row::not_an_object())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Row, E> {
-        Ok(Row::not_an_object())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Row, E> {
-        Ok(Row::not_an_object())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Row, E> {
-        Ok(Row::not_an_object())
-    }
+    not_an_object! { visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str }
 }
 
-impl Row {
-    fn not_an_object() -> Self {
-        Self(Err(BadRow { client_id: None, what: "a client that is no JSON object".to_owned() }))
-    }
-}
-
-/// The client that a row tells of, if the row tells enough.
-fn finished(
-    mut client: Client,
+/// A row as far as it has been read.
+struct RowReader {
+    groups: Groups,
+    client: Client,
     client_id: Option<Arc<str>>,
     connected: Option<bool>,
-    wrong: Option<String>,
-) -> Result<Client, BadRow> {
-    let missing = |field| format!("`{field}` is missing");
-    let wrong = wrong
-        .or_else(|| client_id.is_none().then(|| missing("clientid")))
-        .or_else(|| connected.is_none().then(|| missing("connected")));
-    match (client_id, connected, wrong) {
-        (Some(client_id), Some(connected), None) => {
-            client.client_id = client_id;
-            client.connected = connected;
-            if let Some(queue) = client.queue.as_deref_mut()
-                && queue.mqueue_limit == Some(Limit::AtMost(0))
-            {
-                // EMQX's way to say that the queue has no limit, unlike its other limits.
-                queue.mqueue_limit = Some(Limit::Unlimited);
-            }
-            Ok(client)
+    durable: Option<bool>,
+    field_count: usize,
+    odd_field: Option<String>,
+}
+
+impl RowReader {
+    fn new(groups: Groups) -> Self {
+        let client = prepared(groups);
+        let (client_id, connected, durable, odd_field) = (None, None, None, None);
+        Self { groups, client, client_id, connected, durable, field_count: 0, odd_field }
+    }
+
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let stored = match name {
+            "clientid" => store(&mut self.client_id, "clientid", map)?,
+            "connected" => store(&mut self.connected, "connected", map)?,
+            "username" => store(&mut self.client.username, "username", map)?,
+            "durable" => store(&mut self.durable, "durable", map)?,
+            "node" if wants_node(self.groups) => store(&mut self.client.node, "node", map)?,
+            name => store_field(&mut self.client, name, map)?,
+        };
+        self.field_count += 1;
+        if self.odd_field.is_none() {
+            self.odd_field = stored.err();
         }
-        (client_id, _, wrong) => Err(BadRow { client_id, what: wrong.unwrap_or_default() }),
+        Ok(())
+    }
+
+    /// Returns the client of the row, if it has an ID and says whether it is connected.
+    fn finish(self) -> Result<ClientRow, BadRow> {
+        let Self { mut client, client_id, connected, durable, field_count, odd_field, .. } = self;
+        let missing = |field| format!("`{field}` is missing");
+        let (client_id, connected) = match (client_id, connected) {
+            (Some(client_id), Some(connected)) => (client_id, connected),
+            (client_id, _) => {
+                let field = if client_id.is_none() { "clientid" } else { "connected" };
+                let what = odd_field.unwrap_or_else(|| missing(field));
+                return Err(BadRow { is_bare: client_id.is_some() && field_count == 1, client_id, what });
+            }
+        };
+        client.client_id = client_id;
+        client.connected = connected;
+        if durable == Some(true) && !connected {
+            forget_process_state(&mut client);
+        }
+        if let Some(queue) = client.queue.as_deref_mut()
+            && queue.mqueue_limit == Some(Limit::AtMost(0))
+        {
+            // EMQX's way to say that the queue has no limit, unlike its other limits.
+            queue.mqueue_limit = Some(Limit::Unlimited);
+        }
+        Ok(ClientRow { client, odd_field })
     }
 }
 
-/// What a page holds, each part if it is there.
-struct Contents {
-    rows: Option<Vec<Row>>,
+/// Removes what only a live process knows. A durable session that is offline has none, and EMQX 5.7 and later send constants
+/// in its place: `mqueue_len` 0 whatever waits in the store.
+fn forget_process_state(client: &mut Client) {
+    if let Some(queue) = client.queue.as_deref_mut() {
+        (queue.mqueue, queue.inflight, queue.awaiting_pubrel) = (None, None, None);
+    }
+    if let Some(process) = client.process.as_deref_mut() {
+        (process.mailbox, process.reductions) = (None, None);
+    }
+}
+
+/// What a list response holds, each part if it is there.
+struct ListBody {
+    rows: Option<Rows>,
     count: Option<u64>,
+}
+
+/// The rows of a page.
+struct Rows {
+    rows: Vec<Row>,
+    /// Whether there were more than requested; those are not read.
+    has_more: bool,
 }
 
 /// Reads `{"data": [row, ...], "meta": {"count": ...}}`.
 #[derive(Clone, Copy)]
-struct PageSeed(Groups);
+struct PageSeed {
+    groups: Groups,
+    limit: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for PageSeed {
-    type Value = Contents;
+    type Value = ListBody;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Contents, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ListBody, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for PageSeed {
-    type Value = Contents;
+    type Value = ListBody;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of clients")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Contents, A::Error> {
-        let mut contents = Contents { rows: None, count: None };
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match key.as_ref() {
-                "data" => contents.rows = Some(map.next_value_seed(DataSeed(self.0))?),
-                "meta" => contents.count = map.next_value::<Meta>()?.count,
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListBody, A::Error> {
+        let mut body = ListBody { rows: None, count: None };
+        while let Some(FieldName(name)) = map.next_key()? {
+            match name.as_ref() {
+                "data" => body.rows = Some(map.next_value_seed(RowsSeed(self))?),
+                "meta" => body.count = map.next_value::<Meta>()?.count,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(contents)
+        Ok(body)
     }
 }
 
@@ -264,28 +346,36 @@ struct Meta {
 }
 
 /// Reads the rows of a page.
-struct DataSeed(Groups);
+struct RowsSeed(PageSeed);
 
-impl<'de> DeserializeSeed<'de> for DataSeed {
-    type Value = Vec<Row>;
+impl<'de> DeserializeSeed<'de> for RowsSeed {
+    type Value = Rows;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Row>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de> Visitor<'de> for DataSeed {
-    type Value = Vec<Row>;
+impl<'de> Visitor<'de> for RowsSeed {
+    type Value = Rows;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of clients")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Row>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
+        let PageSeed { groups, limit } = self.0;
         let mut rows = Vec::new();
-        while let Some(row) = seq.next_element_seed(RowSeed(self.0))? {
-            rows.push(row);
+        while rows.len() < limit {
+            match seq.next_element_seed(RowSeed(groups))? {
+                Some(row) => rows.push(row),
+                None => return Ok(Rows { rows, has_more: false }),
+            }
         }
-        Ok(rows)
+        let mut has_more = false;
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            has_more = true;
+        }
+        Ok(Rows { rows, has_more })
     }
 }

@@ -1,177 +1,165 @@
-//! Prometheus' text format, version 0.0.4, written from the table of metrics.
+//! Writes the table of metrics in Prometheus' text format, version 0.0.4.
 //!
-//! A writer of our own, because the library's encoder costs three to six times as much for a fleet of thousands.
-//! The text comes in pieces of bounded size, so that a large one never has to be in memory as a whole.
+//! The library's encoder takes three to six times as long for thousands of clients. The text comes in chunks of bounded
+//! size, so that it is never in memory as a whole.
 
 use std::io::Write as _;
 
 use bytes::Bytes;
 
 use super::{
-    CLIENT_METRICS, ClientMetric, FamilyMeta, OUTCOME_METRICS, OutcomeMetric, OutcomeSamples, Samples,
-    TOLD_METRICS, ToldMetric, Value,
+    CLIENT_METRICS, ClientMetric, ClientSamples, FamilyMeta, PROBE_METRICS, PROBED_CLIENT_METRICS, ProbeMetric,
+    ProbeSamples, ProbedClientMetric, SampleValue,
 };
 use crate::outcome::{Outcome, ProbedClient};
 
-/// The content type of the text.
+/// Content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A piece is about so long. Writing it takes no longer than handing it to another thread would.
-const PIECE_BYTES: usize = 64 * 1024;
+/// Approximate size of a chunk. Writing one takes no longer than handing it to another thread would.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// After so many clients the size of the piece is looked at again.
-const STRIDE: usize = 16;
+/// Number of clients between checks of the chunk size.
+const CLIENTS_PER_CHECK: usize = 16;
 
-/// About what a family may need for so many clients.
-const STRIDE_BYTES: usize = 8 * 1024;
+/// Approximate size of a family of that many clients.
+const CHECK_BYTES: usize = 8 * 1024;
 
-/// The text that tells an outcome, in pieces. Each family is one block with one family, whatever the pieces.
+/// The text of an outcome, in chunks. A family may span chunks, but its HELP and TYPE lines are written once.
 pub struct Exposition {
     outcome: Outcome,
-    /// Who the clients are that were written of.
-    identities: Identities,
-    /// The family being written, counted through all three tables.
+    labels: LabelCache,
+    /// Index of the current family in all three tables.
     family: usize,
-    /// The client of that family that comes next.
+    /// Index of the next client of that family.
     client: usize,
-    /// Whether that family has its family.
-    headed: bool,
+    /// Whether its HELP and TYPE lines are written: a family without samples has none.
+    has_meta: bool,
 }
 
-/// Who each client is, as labels that are escaped once for all families.
+/// The labels that identify each client, escaped once for all families.
 #[derive(Default)]
-struct Identities {
-    /// Those of all clients, one after another.
-    labels: String,
-    of_client: Vec<Identity>,
+struct LabelCache {
+    /// The labels of all clients, one after another.
+    text: String,
+    ranges: Vec<LabelRange>,
 }
 
-/// Where the labels of a client are.
-struct Identity {
+/// The range of a client in the text.
+struct LabelRange {
     start: usize,
-    /// Where the user name begins, which not every family bears.
-    without_username: usize,
+    /// Start of the label `username`, which not every family has.
+    username: usize,
     end: usize,
 }
 
 impl Exposition {
-    /// Prepares to tell `outcome`.
+    /// Starts an exposition of `outcome`.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, identities: Identities::default(), family: 0, client: 0, headed: false }
+        Self { outcome, labels: LabelCache::default(), family: 0, client: 0, has_meta: false }
     }
 
-    /// Writes some more; `false` when everything has been written.
-    fn write_some(&mut self, text: &mut Vec<u8>) -> bool {
-        let (outcome, told) = (OUTCOME_METRICS.len(), TOLD_METRICS.len());
-        let more_clients = if let Some(metric) = OUTCOME_METRICS.get(self.family) {
-            self.write_outcome(metric, text);
+    /// Writes the next part; returns `false` at the end.
+    fn write_part(&mut self, text: &mut Vec<u8>) -> bool {
+        let (probe, probed_client) = (PROBE_METRICS.len(), PROBED_CLIENT_METRICS.len());
+        let has_more_clients = if let Some(metric) = PROBE_METRICS.get(self.family) {
+            self.write_probe_family(metric, text);
             false
-        } else if let Some(metric) = TOLD_METRICS.get(self.family - outcome) {
-            self.write_told(metric, text)
-        } else if let Some(metric) = CLIENT_METRICS.get(self.family - outcome - told) {
+        } else if let Some(metric) = PROBED_CLIENT_METRICS.get(self.family - probe) {
+            self.write_probed_clients(metric, text)
+        } else if let Some(metric) = CLIENT_METRICS.get(self.family - probe - probed_client) {
             self.write_clients(metric, text)
         } else {
             return false;
         };
-        if !more_clients {
-            (self.family, self.client, self.headed) = (self.family + 1, 0, false);
+        if !has_more_clients {
+            (self.family, self.client, self.has_meta) = (self.family + 1, 0, false);
         }
         true
     }
 
-    fn write_outcome(&mut self, metric: &OutcomeMetric, text: &mut Vec<u8>) {
+    fn write_probe_family(&mut self, metric: &ProbeMetric, text: &mut Vec<u8>) {
         let name = metric.family.name;
-        write_family_meta(&metric.family, text);
+        write_meta(&metric.family, text);
         match metric.samples {
-            OutcomeSamples::One(value) => write_sample(name, &[], value(&self.outcome), text),
-            OutcomeSamples::Each(label, samples) => {
-                for (of, value) in samples(&self.outcome) {
-                    write_sample(name, &[label, "=\"", of, "\""], value, text);
+            ProbeSamples::One(value) => write_sample(name, &[], value(&self.outcome), text),
+            ProbeSamples::PerLabel(label, samples) => {
+                for (label_value, value) in samples(&self.outcome) {
+                    write_sample(name, &[label, "=\"", label_value, "\""], value, text);
                 }
             }
-            OutcomeSamples::EachOfBroker(label, samples) => {
+            ProbeSamples::PerBrokerAndLabel(label, samples) => {
                 let mut broker = String::new();
                 push_label("broker", &self.outcome.broker, &mut broker);
-                for (of, value) in samples(&self.outcome) {
-                    write_sample(name, &[&broker, ",", label, "=\"", of, "\""], value, text);
+                for (label_value, value) in samples(&self.outcome) {
+                    write_sample(name, &[&broker, ",", label, "=\"", label_value, "\""], value, text);
                 }
             }
         }
     }
 
-    /// Sees to it that the next clients of the family have their identities, and says where they end.
-    fn identify_some(&mut self) -> usize {
-        let end = self.outcome.clients.len().min(self.client + STRIDE);
-        for told in self.outcome.clients[..end].iter().skip(self.identities.of_client.len()) {
-            self.identities.push(&self.outcome.broker, told);
+    /// Caches the labels of the next clients, and returns the index after them.
+    fn cache_labels(&mut self) -> usize {
+        let end = self.outcome.clients.len().min(self.client + CLIENTS_PER_CHECK);
+        for client in self.outcome.clients[..end].iter().skip(self.labels.ranges.len()) {
+            self.labels.push(&self.outcome.broker, client);
         }
         end
     }
 
-    /// Writes a family of all asked-for clients on; whether there are more of them.
-    fn write_told(&mut self, metric: &ToldMetric, text: &mut Vec<u8>) -> bool {
-        let end = self.identify_some();
+    /// Writes the samples of the next requested clients; returns whether there are more.
+    fn write_probed_clients(&mut self, metric: &ProbedClientMetric, text: &mut Vec<u8>) -> bool {
+        let end = self.cache_labels();
         for index in self.client..end {
             if let Some(value) = (metric.value)(&self.outcome.clients[index]) {
-                self.head(&metric.family, text);
-                write_sample(metric.family.name, &[self.identities.anonymous(index)], value, text);
+                write_meta_once(&mut self.has_meta, &metric.family, text);
+                write_sample(metric.family.name, &[self.labels.without_username(index)], value, text);
             }
         }
         self.client = end;
         end < self.outcome.clients.len()
     }
 
-    /// Writes a family of described clients on; whether there are more of them.
+    /// Writes the samples of the next known clients; returns whether there are more.
     fn write_clients(&mut self, metric: &ClientMetric, text: &mut Vec<u8>) -> bool {
         if !self.outcome.groups.contains(metric.group) {
             return false;
         }
         let name = metric.family.name;
-        let end = self.identify_some();
+        let end = self.cache_labels();
         for index in self.client..end {
-            // Taken apart, so that the family can be noted while the client is looked at.
-            let Self { outcome, identities, headed, .. } = self;
-            let Some(client) = outcome.clients[index].status.client() else { continue };
-            let identity = identities.full(index);
-            let mut sample = |labels: &[&str], value: Value| {
-                if !std::mem::replace(headed, true) {
-                    write_family_meta(&metric.family, text);
-                }
+            let Some(client) = self.outcome.clients[index].status.client() else { continue };
+            let identity = self.labels.all(index);
+            let mut sample = |labels: &[&str], value: SampleValue| {
+                write_meta_once(&mut self.has_meta, &metric.family, text);
                 write_sample(name, labels, value, text);
             };
             match metric.samples {
-                Samples::One(value) => {
+                ClientSamples::One(value) => {
                     if let Some(value) = value(client) {
                         sample(&[identity], value);
                     }
                 }
-                Samples::Each(label, values) => {
-                    for (of, value) in values {
+                ClientSamples::PerLabel(label, values) => {
+                    for (label_value, value) in values {
                         if let Some(value) = value(client) {
-                            sample(&[identity, ",", label, "=\"", of, "\""], value);
+                            sample(&[identity, ",", label, "=\"", label_value, "\""], value);
                         }
                     }
                 }
-                Samples::Info(labels) => {
-                    let mut told = String::new();
+                ClientSamples::Info(labels) => {
+                    let mut info = String::new();
                     for (label, value) in labels {
-                        told.push(',');
-                        push_label(label, value(client).as_deref().unwrap_or_default(), &mut told);
+                        info.push(',');
+                        push_label(label, value(client).as_deref().unwrap_or_default(), &mut info);
                     }
-                    sample(&[identity, &told], Value::Count(1));
+                    sample(&[identity, &info], SampleValue::Count(1));
                 }
             }
         }
         self.client = end;
         end < self.outcome.clients.len()
-    }
-
-    /// Writes the family of a family before its first sample: a family without samples has none.
-    fn head(&mut self, family: &FamilyMeta, text: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.headed, true) {
-            write_family_meta(family, text);
-        }
     }
 }
 
@@ -179,51 +167,58 @@ impl Iterator for Exposition {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let mut text = Vec::with_capacity(PIECE_BYTES);
-        while text.len() < PIECE_BYTES - STRIDE_BYTES && self.write_some(&mut text) {}
+        let mut text = Vec::with_capacity(CHUNK_BYTES);
+        while text.len() < CHUNK_BYTES - CHECK_BYTES && self.write_part(&mut text) {}
         (!text.is_empty()).then(|| Bytes::from(text))
     }
 }
 
-impl Identities {
-    /// Takes in the next client of `broker`.
-    fn push(&mut self, broker: &str, told: &ProbedClient) {
-        let labels = &mut self.labels;
+impl LabelCache {
+    /// Adds the labels of the next client.
+    fn push(&mut self, broker: &str, client: &ProbedClient) {
+        let labels = &mut self.text;
         let start = labels.len();
         push_label("broker", broker, labels);
         labels.push(',');
-        push_label("alias", told.alias(), labels);
+        push_label("alias", client.alias(), labels);
         labels.push(',');
-        push_label("client_id", told.client_id(), labels);
-        let without_username = labels.len();
-        if let Some(client) = told.status.client() {
+        push_label("client_id", client.client_id(), labels);
+        let username = labels.len();
+        if let Some(client) = client.status.client() {
             labels.push(',');
             push_label("username", client.username.as_deref().unwrap_or_default(), labels);
         }
-        self.of_client.push(Identity { start, without_username, end: labels.len() });
+        self.ranges.push(LabelRange { start, username, end: labels.len() });
     }
 
-    /// The labels of a series that tells what the broker says of the client.
-    fn full(&self, client: usize) -> &str {
-        let Identity { start, end, .. } = self.of_client[client];
-        &self.labels[start..end]
+    /// Returns the labels of a series that comes from a response.
+    fn all(&self, client: usize) -> &str {
+        let LabelRange { start, end, .. } = self.ranges[client];
+        &self.text[start..end]
     }
 
-    /// The labels of a series that exists without a description by the broker.
-    fn anonymous(&self, client: usize) -> &str {
-        let Identity { start, without_username, .. } = self.of_client[client];
-        &self.labels[start..without_username]
+    /// Returns the labels of a series that exists without a response.
+    fn without_username(&self, client: usize) -> &str {
+        let LabelRange { start, username, .. } = self.ranges[client];
+        &self.text[start..username]
     }
 }
 
-fn write_family_meta(family: &FamilyMeta, text: &mut Vec<u8>) {
-    let FamilyMeta { name, help, kind } = family;
-    for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind.name(), "\n"] {
+/// Writes the HELP and TYPE lines unless they are written already.
+fn write_meta_once(has_meta: &mut bool, family: &FamilyMeta, text: &mut Vec<u8>) {
+    if !std::mem::replace(has_meta, true) {
+        write_meta(family, text);
+    }
+}
+
+fn write_meta(family: &FamilyMeta, text: &mut Vec<u8>) {
+    let FamilyMeta { name, help, metric_type } = family;
+    for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", metric_type.name(), "\n"] {
         text.extend_from_slice(part.as_bytes());
     }
 }
 
-fn write_sample(name: &str, labels: &[&str], value: Value, text: &mut Vec<u8>) {
+fn write_sample(name: &str, labels: &[&str], value: SampleValue, text: &mut Vec<u8>) {
     text.extend_from_slice(name.as_bytes());
     if !labels.is_empty() {
         text.push(b'{');
@@ -237,13 +232,13 @@ fn write_sample(name: &str, labels: &[&str], value: Value, text: &mut Vec<u8>) {
     text.push(b'\n');
 }
 
-fn write_value(value: Value, text: &mut Vec<u8>) {
+fn write_value(value: SampleValue, text: &mut Vec<u8>) {
     match value {
-        Value::Count(count) => text.extend_from_slice(itoa::Buffer::new().format(count).as_bytes()),
-        Value::Infinity => text.extend_from_slice(b"+Inf"),
-        Value::Measured(measured) => write_float(measured, text),
-        Value::Moment(moment) => {
-            let milliseconds = moment.as_millisecond();
+        SampleValue::Count(count) => text.extend_from_slice(itoa::Buffer::new().format(count).as_bytes()),
+        SampleValue::Infinity => text.extend_from_slice(b"+Inf"),
+        SampleValue::Float(number) => write_float(number, text),
+        SampleValue::Timestamp(time) => {
+            let milliseconds = time.as_millisecond();
             match (u64::try_from(milliseconds), milliseconds % 1000) {
                 (Ok(whole), 0) => text.extend_from_slice(itoa::Buffer::new().format(whole / 1000).as_bytes()),
                 (Ok(whole), rest) => {
@@ -262,11 +257,11 @@ fn digit(number: i64) -> u8 {
 }
 
 fn write_float(number: f64, text: &mut Vec<u8>) {
-    // Writing to memory does not fail.
+    // Writing to a `Vec` never fails.
     let _ = write!(text, "{number}");
 }
 
-/// Adds `name="value"` with the escapes of the format.
+/// Appends `name="value"`, escaped as the format requires.
 fn push_label(name: &str, value: &str, labels: &mut String) {
     labels.push_str(name);
     labels.push_str("=\"");

@@ -1,84 +1,169 @@
-//! Walking the list of a broker's clients, page by page.
+//! Reads the list of a broker's clients, page by page.
 //!
-//! The list moves while it is walked: clients come twice, and clients that are there do not come at all. So what
-//! a walk found is true, and what it did not find is unknown.
+//! The list moves while it is read: some clients come twice, and some that are there do not come at all. What the list holds
+//! is true; what it does not hold is unknown.
 
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
-use super::scheduler::pause;
-use super::{Progress, note};
+use super::Progress;
+use super::request::{PageRequest, Request};
 use crate::client::Groups;
-use crate::emqx::wire::{BadRow, Page, Row};
-use crate::emqx::{EmqxApi, ListDialect, RequestError, Response, Retry};
-use crate::outcome::{ClientIdentity, ClientStatus, ProbedClient, RequestStats};
+use crate::emqx::wire::{BadRow, ClientRow, Page, Row};
+use crate::emqx::{ListDialect, RequestError};
+use crate::outcome::{ClientIdentity, ClientStatus, ProbedClient};
 
-/// The most pages that are walked: more clients than any broker holds, and an end to a list that never ends.
+/// Maximum number of pages: more clients than any broker holds, and an end to a list that never ends.
 const MAX_PAGES: u64 = 10_000;
 
-/// The most clients that room is made for before they come.
-const MAX_EXPECTED: usize = 200_000;
+/// Maximum number of clients for which memory is reserved before they come.
+const MAX_RESERVED: usize = 200_000;
 
-/// How many clients are gathered before it is first looked whether some came twice.
-const UNSETTLED: usize = 20_000;
+/// Number of clients after which duplicates are first removed.
+const DEDUPLICATE_AFTER: usize = 20_000;
 
-/// What a walk is to find, and what bounds it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ListPager<'a> {
-    /// What to ask of each client.
-    pub(super) groups: Groups,
-    /// How often one page is asked for, in all. After a time-out it is not asked for again: a page costs the broker
-    /// far more than it costs us to wait.
-    pub(super) attempts: u32,
-    /// When it must be over.
-    pub(super) deadline: Instant,
-    /// Where it says how far it has come.
-    pub(super) progress: &'a Progress,
+/// Maximum number of rows kept that are no clients. EMQX never sends so many; a hostile server would.
+const MAX_BAD_ROWS: usize = 10_000;
+
+/// What follows from a page.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Another page.
+    Page(PageRequest),
+    /// The list has been read to its end.
+    Complete,
+    /// The list could not be read to its end.
+    Failed(RequestError),
 }
 
-/// What a walk found.
+/// One walk over the list.
+#[derive(Debug)]
+pub(super) struct ListPager<'a> {
+    first: PageRequest,
+    progress: &'a Progress,
+    clients: ListedClients,
+    /// How the dialect was chosen, a sentence for each refusal.
+    decisions: Vec<String>,
+}
+
+impl<'a> ListPager<'a> {
+    /// Prepares a walk that must end at `until`.
+    pub(super) fn new(groups: Groups, until: Instant, is_retried: bool, progress: &'a Progress) -> Self {
+        let first = PageRequest { number: 1, dialect: ListDialect::NEWEST, groups, until, is_retried };
+        Self { first, progress, clients: ListedClients::default(), decisions: Vec::new() }
+    }
+
+    /// Returns the request for the first page.
+    pub(super) fn first(&self) -> Request {
+        Request::Page(self.first)
+    }
+
+    /// Takes a page, and keeps the clients that `is_requested`.
+    pub(super) fn on_page(
+        &mut self,
+        page: PageRequest,
+        answer: Result<Page, RequestError>,
+        is_requested: impl Fn(&str) -> bool,
+    ) -> Next {
+        let Page { rows, count } = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.on_refusal(page, error),
+        };
+        // `hasnext` is not reliable, and the count moves.
+        let is_last = rows.len() < page.dialect.limit();
+        self.progress.page(rows.len(), count);
+        self.clients.reserve_for(count);
+        for row in rows {
+            self.clients.push(row, &is_requested);
+        }
+        if is_last || page.number >= MAX_PAGES {
+            return Next::Complete;
+        }
+        Next::Page(PageRequest { number: page.number + 1, ..page })
+    }
+
+    /// Only the first page can be refused for how it is requested.
+    fn on_refusal(&mut self, page: PageRequest, error: RequestError) -> Next {
+        let is_refused = page.number == 1 && matches!(error, RequestError::Status { status: 400, .. });
+        match page.dialect.older(page.groups).filter(|_| is_refused) {
+            Some(dialect) => {
+                self.decisions.push(format!(
+                    "the broker refused {}: requesting the list as older versions of EMQX want it",
+                    page.dialect.target(page.number, page.groups)
+                ));
+                Next::Page(PageRequest { dialect, ..page })
+            }
+            None => Next::Failed(error),
+        }
+    }
+
+    /// Returns what was read, each client once, and how the dialect was chosen.
+    pub(super) fn finish(mut self) -> (ListedClients, Vec<String>) {
+        self.clients.finish();
+        (self.clients, self.decisions)
+    }
+}
+
+/// The clients of a list.
 #[derive(Debug, Default)]
 pub(super) struct ListedClients {
-    /// Each client once, ordered by client ID, when it is settled. As it will be told: 100 000 clients are better not
-    /// moved once more.
+    /// Each client once, ordered by client ID, after [`ListedClients::finish`]. Stored in output form, which saves one copy
+    /// of the whole fleet.
     pub(super) clients: Vec<ProbedClient>,
-    /// How many there were when that was last so.
-    settled: usize,
-    /// Rows that are no clients.
+    /// How many there were when duplicates were last removed.
+    deduplicated: usize,
+    /// Rows that are no clients, one for each client ID.
     pub(super) bad_rows: Vec<BadRow>,
+    /// What is wrong with the fields that could not be read, each once.
+    pub(super) odd_fields: HashSet<String>,
 }
 
 impl ListedClients {
-    /// Makes room for what the broker says to hold, so that nothing has to move while it comes.
-    fn expect(&mut self, count: Option<u64>) {
-        let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(MAX_EXPECTED).min(MAX_EXPECTED));
+    /// Reserves memory for the number of clients that the broker says it has, so that nothing moves while they come.
+    fn reserve_for(&mut self, count: Option<u64>) {
+        let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(MAX_RESERVED).min(MAX_RESERVED));
         self.clients.reserve(count.saturating_sub(self.clients.len()));
     }
 
-    /// Takes a row in, if it is that of a client who is looked for.
-    fn take(&mut self, row: Row, is_wanted: &impl Fn(&str) -> bool) {
-        if row.client_id().is_some_and(|client_id| !is_wanted(client_id)) {
+    /// Adds the client of a row, if it is requested.
+    fn push(&mut self, row: Row, is_requested: &impl Fn(&str) -> bool) {
+        if row.client_id().is_some_and(|client_id| !is_requested(client_id)) {
             return;
         }
         match row.into_client() {
-            Ok(client) => {
+            Ok(ClientRow { client, odd_field }) => {
+                self.odd_fields.extend(odd_field);
                 let identity = ClientIdentity::Listed(Arc::clone(&client.client_id));
                 self.clients.push(ProbedClient { identity, status: ClientStatus::Known(client) });
             }
-            Err(bad) => self.bad_rows.push(bad),
+            // A durable session whose metadata is being removed.
+            Err(bad) if bad.is_bare => {}
+            Err(bad) if self.bad_rows.len() < MAX_BAD_ROWS => self.bad_rows.push(bad),
+            Err(_) => {}
         }
-        // A list that never ends takes no more room than twice what it really holds.
-        if self.clients.len() > 2 * self.settled + UNSETTLED {
-            self.settle();
+        // A list that never ends takes no more memory than twice what it really holds.
+        if self.clients.len() > 2 * self.deduplicated + DEDUPLICATE_AFTER {
+            self.deduplicate();
         }
     }
 
-    /// Sees to it that each client is there once: it may have come before, on an earlier page or twice while its
-    /// session moves. EMQX lists a node's clients in order, which makes this a matter of looking at each once; a map
-    /// would look at each from everywhere.
-    fn settle(&mut self) {
+    /// Keeps each client once, and of the bad rows those of clients without a good one.
+    fn finish(&mut self) {
+        self.deduplicate();
+        self.bad_rows.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        self.bad_rows
+            .dedup_by(|later, earlier| later.client_id.is_some() && later.client_id == earlier.client_id);
+        let clients = &self.clients;
+        self.bad_rows
+            .retain(|bad| bad.client_id.as_deref().is_none_or(|client_id| !is_among(clients, client_id)));
+    }
+
+    /// Keeps the truest row of each client, which may have come on an earlier page, or twice while its session moves.
+    /// EMQX lists a node's clients in order, so sorting is faster than a map.
+    fn deduplicate(&mut self) {
         self.clients.sort_by(|one, other| one.client_id().cmp(other.client_id()));
         self.clients.dedup_by(|later, earlier| {
             let is_same = later.client_id() == earlier.client_id();
@@ -89,93 +174,13 @@ impl ListedClients {
             }
             is_same
         });
-        self.settled = self.clients.len();
+        self.deduplicated = self.clients.len();
     }
 }
 
-impl ListPager<'_> {
-    /// Walks the whole list and keeps whom `is_wanted` wants; an error says why it ended early.
-    pub(super) async fn find(
-        self,
-        emqx: &EmqxApi,
-        account: &mut RequestStats,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> (ListedClients, Result<(), RequestError>) {
-        let mut found = ListedClients::default();
-        let ended = self.gather(emqx, account, is_wanted, &mut found).await;
-        found.settle();
-        (found, ended)
-    }
-
-    /// Walks page by page until the last one.
-    async fn gather(
-        self,
-        emqx: &EmqxApi,
-        account: &mut RequestStats,
-        is_wanted: impl Fn(&str) -> bool,
-        found: &mut ListedClients,
-    ) -> Result<(), RequestError> {
-        let mut dialect = ListDialect::NEWEST;
-        let mut number = 1;
-        while number <= MAX_PAGES {
-            let page = match self.page(emqx, account, number, dialect).await {
-                Ok(page) => page,
-                // Only the first page can be refused for how it is asked for.
-                Err(RequestError::Status { status: 400, code }) if number == 1 => match dialect.older() {
-                    Some(older) => {
-                        account
-                            .decide(format!("the broker refused {dialect:?}: asking as older versions want"));
-                        dialect = older;
-                        continue;
-                    }
-                    None => return Err(RequestError::Status { status: 400, code }),
-                },
-                Err(error) => return Err(error),
-            };
-            // `hasnext` is not reliable, and the count moves.
-            let is_last = page.rows.len() < dialect.limit;
-            self.progress.page(page.rows.len(), page.count);
-            found.expect(page.count);
-            for row in page.rows {
-                found.take(row, &is_wanted);
-            }
-            if is_last {
-                break;
-            }
-            number += 1;
-        }
-        Ok(())
-    }
-
-    async fn page(
-        self,
-        emqx: &EmqxApi,
-        account: &mut RequestStats,
-        number: u64,
-        dialect: ListDialect,
-    ) -> Result<Page, RequestError> {
-        let mut attempt = 1;
-        loop {
-            account.sent += 1;
-            let Ok(Response { answer, exchange }) =
-                timeout_at(self.deadline, emqx.page(number, dialect, self.groups)).await
-            else {
-                return Err(emqx.overdue());
-            };
-            note(account, exchange, answer.as_ref().err());
-            let error = match answer {
-                Ok(page) => return Ok(page),
-                Err(error) => error,
-            };
-            let may_pass = matches!(error.consequence(), Retry::SameRequest | Retry::Broker);
-            if !may_pass || attempt >= self.attempts || Instant::now() + pause(attempt) >= self.deadline {
-                return Err(error);
-            }
-            account.retries += 1;
-            sleep(pause(attempt)).await;
-            attempt += 1;
-        }
-    }
+/// Returns whether a client is among these, which are ordered by client ID.
+fn is_among(clients: &[ProbedClient], client_id: &str) -> bool {
+    clients.binary_search_by(|client| client.client_id().cmp(client_id)).is_ok()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Who is asked when, and again: the order of the questions of one probe.
+//! Which request of a probe is sent when, and again.
 //!
-//! Everyone is asked once before anyone is asked again. A question that stays silent gives its place to the next
-//! and is waited for beside the others, so that a hung node of a cluster blinds nobody but its own clients. It
-//! knows nothing of what is asked: a question is a number, and asking it gives a future.
+//! Every request is sent once before any is retried. A keyed read that stalls gives its place to the next and is waited for
+//! beside the others, so that a hung node of a cluster blinds the probe for nobody but its own clients. What an answer
+//! means, and which requests follow from it, is not decided here.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,271 +13,379 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
-use super::note;
-use crate::emqx::{RequestError, Response, Retry};
-use crate::outcome::RequestStats;
+use super::recorder::Recorder;
+use super::request::{Answer, Request};
+use crate::emqx::{RequestError, RequestLimits, Response, Retry};
 
-/// A question is silent when it takes this many times longer than those answered so far took on average...
-const SILENT_FACTOR: u32 = 4;
+/// A keyed read has stalled when it takes this many times longer than those answered so far took on average...
+const STALLED_FACTOR: u32 = 4;
 
 /// ... but never before this time.
-const SILENT_AT_LEAST: Duration = Duration::from_millis(100);
+const STALLED_AT_LEAST: Duration = Duration::from_millis(100);
 
-/// How many silent questions are waited for; of more, the longest silent one is given up.
-pub(super) const MAX_SILENT: usize = 64;
+/// Maximum number of stalled requests that are waited for; of more, the oldest is given up.
+pub(super) const MAX_STALLED: usize = 64;
 
-/// The least number of repeated questions a probe may spend; a large one may spend a tenth of its questions.
-const MIN_RETRIES: usize = 16;
+/// Until the broker has responded once nothing is known about what slow means, and at most `concurrency` times this many
+/// requests are under way.
+const CONCURRENCY_FACTOR_BEFORE_RESPONSE: usize = 2;
 
-/// The pause before a question is repeated; it doubles with each repetition.
+/// Minimum retry budget of a probe; a large one may spend a tenth of its requests.
+const MIN_RETRY_BUDGET: usize = 16;
+
+/// The pause before the first retry of a request; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What bounds the asking.
+/// What bounds a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Questions under way at once, silent ones aside.
+    /// Requests under way at once, stalled ones aside.
     pub(super) concurrency: usize,
-    /// How often one question is asked, in all.
+    /// Attempts at one request, in all.
     pub(super) attempts: u32,
+    /// How long one attempt may take, where its kind has no other limit.
+    pub(super) request_timeout: Duration,
     /// When everything must be over.
     pub(super) deadline: Instant,
 }
 
-/// What came of the questions.
+/// A request that follows from an answer.
 #[derive(Debug)]
-pub(super) struct ScheduleResult<T> {
-    /// The answer to each question; `None` where the asking ended before there was one.
-    pub(super) answers: Vec<Option<Result<T, RequestError>>>,
-    /// Why the asking ended before everyone had answered.
-    pub(super) ended_by: Option<Ended>,
-    /// What it cost.
-    pub(super) requests: RequestStats,
+pub(super) struct FollowUp {
+    pub(super) request: Request,
+    /// It is not sent before this time.
+    pub(super) not_before: Option<Instant>,
 }
 
-/// Why the asking ended before everyone had answered.
+impl From<Request> for FollowUp {
+    fn from(request: Request) -> Self {
+        Self { request, not_before: None }
+    }
+}
+
+/// Decides what is requested, and takes the answers.
+pub(super) trait Plan {
+    /// Takes the final answer to a request, after all retries, and returns the requests that follow from it. They are
+    /// sent after everyone's first.
+    fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp>;
+}
+
+/// Why a run ended before every request had its answer.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// The deadline.
-    Deadline,
-    /// Nobody can be asked.
-    Nobody(RequestError),
+    /// At the deadline.
+    Deadline(Pace),
+    /// By an error that every request to this broker would meet.
+    Aborted(RequestError),
 }
 
-/// Asks `questions` questions, `ask(n)` each of them, until all are answered or the bounds are reached.
-pub(super) async fn run<T, F>(questions: usize, bounds: Bounds, ask: impl Fn(usize) -> F) -> ScheduleResult<T>
+/// How fast the broker answered keyed reads until the deadline.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Keyed reads that were answered.
+    pub(super) answered: u32,
+    /// Requests for which there was no place.
+    pub(super) unsent: usize,
+    /// Requests that had stalled.
+    pub(super) stalled: usize,
+    /// How long the run took.
+    pub(super) duration: Duration,
+}
+
+/// Sends the `first` requests and all that follow from them, until each has its answer or the bounds are reached.
+pub(super) async fn run<F>(
+    first: Vec<Request>,
+    bounds: Bounds,
+    recorder: &mut Recorder,
+    plan: &mut dyn Plan,
+    send: impl Fn(Request, RequestLimits) -> F,
+) -> Option<Ended>
 where
-    F: Future<Output = Response<T>>,
+    F: Future<Output = Response<Answer>>,
 {
-    let mut plan = Scheduler::new(questions, bounds);
+    let mut scheduler = Scheduler::new(first, bounds, recorder, plan);
     let mut under_way = FuturesUnordered::new();
     loop {
         let now = Instant::now();
-        if now >= plan.bounds.deadline {
-            plan.ended_by = Some(Ended::Deadline);
+        if now >= bounds.deadline && scheduler.ended.is_none() {
+            scheduler.ended = Some(Ended::Deadline(scheduler.pace(now)));
         }
-        if plan.ended_by.is_some() {
+        if scheduler.ended.is_some() {
             break;
         }
-        while let Some(question) = plan.next(now) {
+        while let Some(job) = scheduler.next(now) {
+            let limits = job.request.policy(bounds.request_timeout).limits;
             let (abort, registration) = AbortHandle::new_pair();
-            plan.start(question, now, abort);
-            let asked = Abortable::new(ask(question), registration);
-            under_way.push(async move { (question, asked.await) });
+            let response = Abortable::new(send(job.request.clone(), limits), registration);
+            let id = scheduler.start(job, now, abort);
+            under_way.push(async move { (id, response.await) });
         }
-        let Some(wake) = plan.wake(now) else { break };
+        let Some(wake) = scheduler.wake(now) else { break };
         tokio::select! {
             biased;
-            Some((question, asked)) = under_way.next(), if !under_way.is_empty() => {
-                // One that was given up has been taken in already.
-                if let Ok(asked) = asked {
-                    plan.on_response(question, asked);
+            Some((id, response)) = under_way.next(), if !under_way.is_empty() => {
+                // One that was given up has its answer already.
+                if let Ok(response) = response {
+                    scheduler.on_response(id, response);
                 }
             }
             () = sleep_until(wake) => {}
         }
     }
-    ScheduleResult { answers: plan.answers, ended_by: plan.ended_by, requests: plan.requests }
+    scheduler.finish()
 }
 
-/// The state of the asking.
-struct Scheduler<T> {
-    bounds: Bounds,
-    /// Not asked yet.
-    fresh: VecDeque<usize>,
-    /// To be asked again, and not before when.
-    again: VecDeque<(Instant, usize)>,
-    /// Under way, oldest first.
-    under_way: VecDeque<UnderWay>,
-    /// How often each question was asked.
-    asked: Vec<u32>,
-    retry_budget: usize,
-    /// How often in a row the broker could not be reached, and when that was last found out.
-    unreachable: u32,
-    unreachable_at: Option<Instant>,
-    /// Nothing is asked before this time.
-    pause_until: Option<Instant>,
-    answered: u32,
-    answered_in: Duration,
-    answers: Vec<Option<Result<T, RequestError>>>,
-    ended_by: Option<Ended>,
-    requests: RequestStats,
+/// A request on its way to an answer.
+struct Job {
+    request: Request,
+    /// How often it was sent.
+    attempts: u32,
+    /// Why the last attempt failed; the answer, should there be no time for another.
+    error: Option<RequestError>,
 }
 
 struct UnderWay {
-    question: usize,
+    id: u64,
+    job: Job,
     started: Instant,
+    is_keyed: bool,
     abort: AbortHandle,
 }
 
-impl<T> Scheduler<T> {
-    fn new(questions: usize, bounds: Bounds) -> Self {
+/// The state of a run.
+struct Scheduler<'a> {
+    bounds: Bounds,
+    recorder: &'a mut Recorder,
+    plan: &'a mut dyn Plan,
+    /// To be sent, in this order.
+    ready: VecDeque<Job>,
+    /// To be sent after all that are ready, and not before a time.
+    delayed: VecDeque<(Instant, Job)>,
+    /// Under way, oldest first.
+    under_way: VecDeque<UnderWay>,
+    next_id: u64,
+    /// Requests planned so far, retries aside.
+    planned: usize,
+    retries: usize,
+    /// Consecutive findings that the broker could not be reached.
+    unreachable: u32,
+    unreachable_at: Option<Instant>,
+    /// Nothing is sent before this time.
+    pause_until: Option<Instant>,
+    has_response: bool,
+    answered: u32,
+    answered_in: Duration,
+    started: Instant,
+    ended: Option<Ended>,
+}
+
+impl<'a> Scheduler<'a> {
+    fn new(first: Vec<Request>, bounds: Bounds, recorder: &'a mut Recorder, plan: &'a mut dyn Plan) -> Self {
         Self {
             bounds,
-            fresh: (0..questions).collect(),
-            again: VecDeque::new(),
+            recorder,
+            plan,
+            planned: first.len(),
+            ready: first.into_iter().map(|request| Job { request, attempts: 0, error: None }).collect(),
+            delayed: VecDeque::new(),
             under_way: VecDeque::new(),
-            asked: vec![0; questions],
-            retry_budget: MIN_RETRIES.max(questions / 10),
+            next_id: 0,
+            retries: 0,
             unreachable: 0,
             unreachable_at: None,
             pause_until: None,
+            has_response: false,
             answered: 0,
             answered_in: Duration::ZERO,
-            answers: std::iter::repeat_with(|| None).take(questions).collect(),
-            ended_by: None,
-            requests: RequestStats::default(),
+            started: Instant::now(),
+            ended: None,
         }
     }
 
-    /// The question to ask now, if there is one and a place for it.
-    fn next(&mut self, now: Instant) -> Option<usize> {
+    /// Returns the request to send now, if there is one and a place for it.
+    fn next(&mut self, now: Instant) -> Option<Job> {
         if self.pause_until.is_some_and(|until| until > now) || !self.has_place(now) {
             return None;
         }
-        if let Some(question) = self.fresh.pop_front() {
-            return Some(question);
+        if let Some(job) = self.ready.pop_front() {
+            return Some(job);
         }
-        let due = self.again.iter().position(|(not_before, _)| *not_before <= now)?;
-        self.again.remove(due).map(|(_, question)| question)
+        let due = self.delayed.iter().position(|(not_before, _)| *not_before <= now)?;
+        self.delayed.remove(due).map(|(_, job)| job)
     }
 
-    /// Whether fewer than `concurrency` questions are under way that are not silent.
+    /// Returns whether fewer than `concurrency` requests are under way, stalled ones aside.
     fn has_place(&self, now: Instant) -> bool {
-        let silent_since = self.silent_after();
-        let speaking = self.under_way.iter().rev().take_while(|one| one.started + silent_since > now);
-        speaking.take(self.bounds.concurrency).count() < self.bounds.concurrency
+        let concurrency = self.bounds.concurrency;
+        if !self.has_response && self.under_way.len() >= concurrency * CONCURRENCY_FACTOR_BEFORE_RESPONSE {
+            return false;
+        }
+        self.under_way.len() - self.stalled(now) < concurrency
     }
 
-    /// How long a question may take before it counts as silent.
-    fn silent_after(&self) -> Duration {
+    fn stalled(&self, now: Instant) -> usize {
+        let stalled_after = self.stalled_after();
+        self.under_way.iter().filter(|one| one.is_keyed && one.started + stalled_after <= now).count()
+    }
+
+    /// Returns how long a keyed read may take before it has stalled.
+    fn stalled_after(&self) -> Duration {
         match self.answered_in.checked_div(self.answered) {
-            Some(average) => SILENT_AT_LEAST.max(average * SILENT_FACTOR),
-            None => SILENT_AT_LEAST,
+            Some(average) => STALLED_AT_LEAST.max(average * STALLED_FACTOR),
+            None => STALLED_AT_LEAST,
         }
     }
 
-    /// Notes that a question is under way, and gives the longest silent one up where there are too many.
-    fn start(&mut self, question: usize, now: Instant, abort: AbortHandle) {
-        self.requests.sent += 1;
-        if self.asked[question] > 0 {
-            self.requests.retries += 1;
+    /// Takes note of a request under way, and gives up the oldest where too many have stalled.
+    fn start(&mut self, mut job: Job, now: Instant, abort: AbortHandle) -> u64 {
+        self.recorder.sent(job.attempts > 0);
+        job.attempts += 1;
+        let is_keyed = job.request.policy(self.bounds.request_timeout).is_keyed;
+        let id = self.next_id;
+        self.next_id += 1;
+        self.under_way.push_back(UnderWay { id, job, started: now, is_keyed, abort });
+        if self.under_way.len() > self.bounds.concurrency + MAX_STALLED {
+            let oldest = self.under_way.iter().position(|one| one.is_keyed);
+            if let Some(one) = oldest.and_then(|index| self.under_way.remove(index)) {
+                one.abort.abort();
+                self.recorder.abandoned(one.job.request.target(), now - one.started);
+                self.retry(one.job, RequestError::Timeout);
+            }
         }
-        self.asked[question] += 1;
-        self.under_way.push_back(UnderWay { question, started: now, abort });
-        let too_many = self.under_way.len() > self.bounds.concurrency + MAX_SILENT;
-        if too_many && let Some(longest) = self.under_way.pop_front() {
-            longest.abort.abort();
-            self.ask_again(longest.question, RequestError::Timeout);
-        }
+        id
     }
 
-    /// When something is to be done even if nobody answers; `None` when there is nothing left to do.
+    /// Returns when something is to be done even without a response; `None` when nothing is left to do.
     fn wake(&self, now: Instant) -> Option<Instant> {
-        let waiting = !self.fresh.is_empty() || !self.again.is_empty();
-        if !waiting && self.under_way.is_empty() {
+        let is_waiting = !self.ready.is_empty() || !self.delayed.is_empty();
+        if !is_waiting && self.under_way.is_empty() {
             return None;
         }
-        if !waiting {
+        if !is_waiting {
             return Some(self.bounds.deadline);
         }
-        let silent_after = self.silent_after();
-        let silences = self.under_way.iter().map(|one| one.started + silent_after);
-        let repetitions = self.again.iter().map(|(not_before, _)| *not_before);
-        silences
-            .chain(repetitions)
-            .chain(self.pause_until)
-            .chain([self.bounds.deadline])
-            .filter(|at| *at > now)
-            .min()
+        let stalled_after = self.stalled_after();
+        let stalls = self.under_way.iter().map(|one| one.started + stalled_after);
+        let delayed = self.delayed.iter().map(|(not_before, _)| *not_before);
+        stalls.chain(delayed).chain(self.pause_until).chain([self.bounds.deadline]).filter(|at| *at > now).min()
     }
 
-    /// Takes the end of a question in.
-    fn on_response(&mut self, question: usize, asked: Response<T>) {
-        let started = self.finished(question);
-        if asked.exchange.status.is_some() {
+    /// Takes the response to a request.
+    fn on_response(&mut self, id: u64, response: Response<Answer>) {
+        let Some(index) = self.under_way.iter().position(|one| one.id == id) else { return };
+        let Some(UnderWay { job, started, is_keyed, .. }) = self.under_way.remove(index) else { return };
+        let Response { answer, exchange } = response;
+        if exchange.status.is_some() {
             self.unreachable = 0;
+            self.has_response = true;
         }
-        let took = asked.exchange.duration;
-        note(&mut self.requests, asked.exchange, asked.answer.as_ref().err());
-        match asked.answer {
+        let duration = exchange.duration;
+        self.recorder.ended(exchange, answer.as_ref().err());
+        let error = match answer {
             Ok(answer) => {
-                self.answered += 1;
-                self.answered_in += took;
-                self.answers[question] = Some(Ok(answer));
+                if is_keyed {
+                    self.answered += 1;
+                    self.answered_in += duration;
+                }
+                self.answer(&job.request, Ok(answer));
+                return;
             }
-            Err(error) => match error.consequence() {
-                Retry::Never => self.answers[question] = Some(Err(error)),
-                Retry::SameRequest => self.ask_again(question, error),
-                Retry::Abort => self.ended_by = Some(Ended::Nobody(error)),
-                Retry::Broker => self.unreachable(question, started, error),
-            },
+            Err(error) => error,
+        };
+        match error.retry() {
+            Retry::Never => self.answer(&job.request, Err(error)),
+            Retry::SameRequest => self.retry(job, error),
+            Retry::Broker => self.unreachable(job, started, error),
+            Retry::Abort => self.ended = Some(Ended::Aborted(error)),
         }
     }
 
-    /// Takes a question out of those under way, and says when it was asked.
-    fn finished(&mut self, question: usize) -> Option<Instant> {
-        let place = self.under_way.iter().position(|one| one.question == question)?;
-        let one = self.under_way.remove(place)?;
-        Some(one.started)
-    }
-
-    /// Puts a question back, if it may be asked again.
-    fn ask_again(&mut self, question: usize, error: RequestError) {
-        // Kept as the answer, should there be no other, or no time left for one.
-        self.answers[question] = Some(Err(error));
-        let asked = self.asked[question];
-        if asked < self.bounds.attempts && self.retry_budget > 0 {
-            self.retry_budget -= 1;
-            self.again.push_back((Instant::now() + pause(asked), question));
+    /// Hands an answer to the plan, and takes the requests that follow from it.
+    fn answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) {
+        for FollowUp { request, not_before } in self.plan.on_answer(request, answer) {
+            self.planned += 1;
+            let job = Job { request, attempts: 0, error: None };
+            match not_before {
+                Some(not_before) => self.delayed.push_back((not_before, job)),
+                None => self.ready.push_back(job),
+            }
         }
     }
 
-    /// Takes in that the broker could not be reached, which says as much about all the others.
+    /// Sends a request again later, if it may be. Where the broker says when, nothing is sent before then.
+    fn retry(&mut self, mut job: Job, error: RequestError) {
+        let policy = job.request.policy(self.bounds.request_timeout);
+        let may_retry = policy.is_retried
+            && (policy.retries_timeouts || !matches!(error, RequestError::Timeout))
+            && job.attempts < self.bounds.attempts
+            && self.retries < MIN_RETRY_BUDGET.max(self.planned / 10);
+        let retry_after = error.retry_after();
+        let now = Instant::now();
+        let at = now.checked_add(pause(job.attempts).max(retry_after.unwrap_or_default()));
+        let Some(at) = at.filter(|at| may_retry && *at < self.bounds.deadline) else {
+            self.answer(&job.request, Err(error));
+            return;
+        };
+        if let Some(retry_after) = retry_after {
+            self.pause_until = self.pause_until.max(Some(now + retry_after));
+        }
+        self.retries += 1;
+        job.error = Some(error);
+        self.delayed.push_back((at, job));
+    }
+
+    /// Takes note that the broker could not be reached, which says as much about every other request.
     ///
-    /// Several questions that were under way together find the same thing out: that counts once.
-    fn unreachable(&mut self, question: usize, started: Option<Instant>, error: RequestError) {
-        let known = self.unreachable_at.is_some_and(|at| started.is_none_or(|started| started <= at));
-        if !known {
+    /// Several requests that were under way together find the same thing out: that counts once.
+    fn unreachable(&mut self, job: Job, started: Instant, error: RequestError) {
+        if self.unreachable_at.is_none_or(|at| started > at) {
             self.unreachable += 1;
             self.unreachable_at = Some(Instant::now());
             if self.unreachable >= self.bounds.attempts {
-                self.ended_by = Some(Ended::Nobody(error));
+                self.ended = Some(Ended::Aborted(error));
                 return;
             }
             self.pause_until = Some(Instant::now() + pause(self.unreachable));
         }
-        if self.asked[question] < self.bounds.attempts {
-            self.fresh.push_front(question);
+        if job.attempts < self.bounds.attempts {
+            self.ready.push_front(job);
         } else {
-            // The broker comes and goes: it answers others, and each time it was this one's turn it was away.
-            self.answers[question] = Some(Err(error));
+            // The broker comes and goes: it answers others, and was away at each turn of this one.
+            self.answer(&job.request, Err(error));
         }
+    }
+
+    fn pace(&self, now: Instant) -> Pace {
+        Pace {
+            answered: self.answered,
+            unsent: self.ready.iter().filter(|job| job.attempts == 0).count(),
+            stalled: self.stalled(now),
+            duration: now - self.started,
+        }
+    }
+
+    /// Records what was still under way, and answers with the last error whatever was to be retried.
+    fn finish(mut self) -> Option<Ended> {
+        let now = Instant::now();
+        let under_way = std::mem::take(&mut self.under_way);
+        let mut jobs: Vec<_> = std::mem::take(&mut self.ready).into();
+        jobs.extend(std::mem::take(&mut self.delayed).into_iter().map(|(_, job)| job));
+        for one in under_way {
+            self.recorder.abandoned(one.job.request.target(), now - one.started);
+            jobs.push(one.job);
+        }
+        for job in jobs {
+            if let Some(error) = job.error {
+                self.plan.on_answer(&job.request, Err(error));
+            }
+        }
+        self.ended
     }
 }
 
-/// The pause before a question is asked for the next time, after it was asked `attempts` times. It is spread, so
-/// that the exporters of a fleet do not ask a struggling broker in step.
-pub(super) fn pause(attempts: u32) -> Duration {
+/// Returns the pause before the next attempt, after this many. It is spread, so that the exporters of a fleet do not ask a
+/// struggling broker in step.
+fn pause(attempts: u32) -> Duration {
     let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
     pause.mul_f64(0.5 + fastrand::f64())
 }

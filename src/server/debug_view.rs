@@ -1,7 +1,6 @@
-//! `debug=true`: a readable account of a probe, for the person who wonders.
+//! `debug=true`: the report of a probe for people, followed by its metrics.
 //!
-//! It is bounded like everything else: an outcome keeps the first of its requests, decisions and failures, and of
-//! the metrics the first megabyte is told.
+//! Its size is bounded: an outcome keeps only the first requests, decisions and failures, and the metrics are cut.
 
 use std::fmt::{self, Write as _};
 
@@ -10,26 +9,28 @@ use url::Url;
 
 use crate::client::Group;
 use crate::failure_help;
+use crate::humanize::clients_unknown;
 use crate::metrics::exposition::Exposition;
 use crate::outcome::Outcome;
 
-/// How much of the metrics is told.
+/// Size at which the metrics are cut.
 const MAX_METRICS_BYTES: usize = 1024 * 1024;
 
-/// The account, in pieces.
+/// The text of the debug view, in chunks.
 pub(super) struct DebugView {
-    account: Option<String>,
+    report: Option<String>,
     metrics: Exposition,
-    told: usize,
+    /// Bytes of the metrics so far.
+    written: usize,
 }
 
 impl DebugView {
-    /// Prepares the account of a probe of the broker at `api_url`.
+    /// Starts the debug view of a probe of the broker at `api_url`.
     pub(super) fn new(api_url: &Url, outcome: Outcome) -> Self {
-        let mut account = String::new();
-        // Writing to memory does not fail.
-        let _ = write_account(api_url, &outcome, &mut account);
-        Self { account: Some(account), metrics: Exposition::new(outcome), told: 0 }
+        let mut report = String::new();
+        // Writing to a `String` never fails.
+        let _ = write_report(api_url, &outcome, &mut report);
+        Self { report: Some(report), metrics: Exposition::new(outcome), written: 0 }
     }
 }
 
@@ -37,62 +38,66 @@ impl Iterator for DebugView {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        if let Some(account) = self.account.take() {
-            return Some(account.into());
+        if let Some(report) = self.report.take() {
+            return Some(report.into());
         }
-        if self.told >= MAX_METRICS_BYTES {
+        if self.written >= MAX_METRICS_BYTES {
             return None;
         }
-        let piece = self.metrics.next()?;
-        self.told += piece.len();
-        if self.told < MAX_METRICS_BYTES {
-            return Some(piece);
+        let chunk = self.metrics.next()?;
+        self.written += chunk.len();
+        if self.written < MAX_METRICS_BYTES {
+            return Some(chunk);
         }
-        let mut last = piece.to_vec();
-        last.extend_from_slice(b"\n(The rest of the metrics is left out.)\n");
+        let mut last = chunk.to_vec();
+        last.extend_from_slice(b"\n(remaining metrics omitted)\n");
         Some(last.into())
     }
 }
 
-fn write_account(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Result {
+fn write_report(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Result {
     let result = if outcome.is_success() { "succeeded" } else { "failed" };
-    let [took, allowed] = [outcome.duration, outcome.timeout].map(|duration| duration.as_secs_f64());
-    writeln!(text, "The probe of {} at {api_url} {result} after {took:.3} s of {allowed} s.", outcome.broker)?;
+    let [duration, timeout] = [outcome.duration, outcome.timeout].map(|duration| duration.as_secs_f64());
+    writeln!(
+        text,
+        "Probe of {} at {api_url} {result} after {duration:.3} s (timeout {timeout} s).",
+        outcome.broker
+    )?;
     let groups: Vec<_> = outcome.groups.iter().map(Group::name).collect();
-    writeln!(text, "Groups: {}.", groups.join(", "))?;
+    writeln!(text, "Groups: {}", groups.join(", "))?;
 
-    write_section("Clients", text)?;
+    write_heading("Clients", text)?;
     for (state, count) in outcome.by_state() {
         writeln!(text, "{count:>8} {}", state.name())?;
     }
     if !outcome.is_complete {
-        writeln!(text, "The list could not be read to its end: these are not all.")?;
+        writeln!(text, "The client list is incomplete.")?;
     }
 
-    write_section("What was decided", text)?;
+    write_heading("Decisions", text)?;
     for decision in &outcome.requests.decisions {
         writeln!(text, "- {decision}")?;
     }
 
-    write_section("What went wrong", text)?;
+    write_heading("Failures", text)?;
     if outcome.failures.is_empty() {
-        writeln!(text, "Nothing.")?;
+        writeln!(text, "None")?;
     }
     for failure in outcome.failures.told() {
-        writeln!(text, "- {} ({} clients unknown): {}", failure.reason, failure.clients, failure.text)?;
+        writeln!(text, "- {}: {}{}", failure.reason, failure.text, clients_unknown(failure.clients))?;
     }
     for reason in outcome.failures.reasons() {
         writeln!(text, "{reason}: {} {}", failure_help::meaning(*reason), failure_help::remedy(*reason))?;
     }
 
-    let account = &outcome.requests;
-    write_section("Requests", text)?;
+    let requests = &outcome.requests;
+    write_heading("Requests", text)?;
     writeln!(
         text,
-        "{} in all, {} of them repeated; {} bytes of answers. Those that came to an end, as they did:",
-        account.sent, account.retries, account.response_bytes
+        "{} sent, of which {} retries; {} bytes received. In the order in which they ended:",
+        requests.sent, requests.retries, requests.response_bytes
     )?;
-    for request in &account.records {
+    for request in &requests.records {
         let status = request.status.map_or("  -".to_owned(), |status| status.to_string());
         let milliseconds = request.duration.as_secs_f64() * 1e3;
         write!(
@@ -105,9 +110,9 @@ fn write_account(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Re
             None => writeln!(text)?,
         }
     }
-    write_section("Metrics", text)
+    write_heading("Metrics", text)
 }
 
-fn write_section(name: &str, text: &mut String) -> fmt::Result {
+fn write_heading(name: &str, text: &mut String) -> fmt::Result {
     writeln!(text, "\n{name}\n{}", "-".repeat(name.len()))
 }

@@ -1,15 +1,11 @@
 //! `GET /probe`: asks a broker and answers with its clients' metrics.
 
-use std::convert::Infallible;
-
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
-use futures_util::stream;
 use tracing::warn;
 
-use super::body::send;
+use super::body::{send, send_head};
 use super::debug_view::DebugView;
 use super::query::ProbeQuery;
 use super::refusal::{ProbeRefusal, RefusalReason};
@@ -45,11 +41,7 @@ async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpRespo
 /// Answers as a scrape would be, without asking the broker.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match spec(&request, &state) {
-        Ok((query, _)) => {
-            // Of unknown length, as metrics are until they have been written.
-            let body = stream::empty::<Result<Bytes, Infallible>>();
-            HttpResponse::Ok().content_type(content_type(&query)).streaming(body)
-        }
+        Ok((query, _)) => send_head(HttpResponse::Ok().content_type(content_type(&query))),
         Err(refusal) => refuse(&request, &state, &refusal),
     }
 }

@@ -1,4 +1,5 @@
-//! The exporter's own access control: whom it lets in, as the web configuration says, taken up anew when its files change.
+//! TLS and access control of the exporter's own port, as the web configuration says. Changed files take effect without
+//! a restart.
 
 mod auth;
 mod check_queue;
@@ -14,30 +15,31 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::config::ConfigError;
-use crate::config::web::{Sources, WebConfig};
+use crate::config::web::WebConfig;
+use crate::watched_files::WatchedFiles;
 
 pub(super) use self::auth::authenticate;
 use self::credential_cache::CredentialCache;
 pub(super) use self::tls::accept;
 
-/// How soon a changed file is noticed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the files are checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why there is no access control.
+/// Why access control could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum WebAuthError {
-    /// The web configuration cannot be used.
+    /// The web configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no randomness to make the key of the remembered logins from.
+    /// There is no random key for the cached logins.
     #[error("the operating system gives no random numbers")]
     Random,
-    /// Changes of the files could not be watched for.
+    /// The thread that checks the files for changes could not be started.
     #[error("cannot start a thread that watches the web configuration")]
     Watch(#[source] io::Error),
 }
 
-/// What is in force of the web configuration.
+/// The web configuration in force, and the logins that were checked against it.
 pub struct WebAuth {
     path: PathBuf,
     current: RwLock<Arc<WebConfig>>,
@@ -51,88 +53,87 @@ impl std::fmt::Debug for WebAuth {
 }
 
 impl WebAuth {
-    /// Reads the web configuration, and has its files watched for as long as the access control is there.
+    /// Reads the web configuration, and watches its files until the value is dropped.
     ///
     /// # Errors
-    /// A web configuration that cannot be used.
+    /// An invalid web configuration.
     pub fn open(path: &Path) -> Result<Arc<Self>, WebAuthError> {
-        let sources = Sources::default();
-        let config = WebConfig::load_noting(path, &sources)?;
-        tell_warnings(&config);
+        let mut files = WatchedFiles::default();
+        let config = WebConfig::load_watched(path, &mut files)?;
+        log_warnings(&config);
         let web_auth = Arc::new(Self {
             path: path.to_path_buf(),
             current: RwLock::new(Arc::new(config)),
             credential_cache: Arc::new(CredentialCache::new().ok_or(WebAuthError::Random)?),
         });
-        let mut watch = Watch { web_auth: Arc::downgrade(&web_auth), sources, trouble: None };
-        // A thread of its own: files on a broken network drive shall hold up nobody else.
+        let mut reloader = Reloader { web_auth: Arc::downgrade(&web_auth), files, unreported: None };
+        // A thread of its own, so that files on a hung disk hold up nobody else.
         thread::Builder::new()
             .name("web-config".to_owned())
             .spawn(move || {
-                while watch.look() {
-                    thread::sleep(LOOK_EVERY);
+                while reloader.check() {
+                    thread::sleep(CHECK_INTERVAL);
                 }
             })
             .map_err(WebAuthError::Watch)?;
         Ok(web_auth)
     }
 
-    /// Whether those who come have to speak TLS. That does not change while the exporter runs.
+    /// Returns whether connections must use TLS, which does not change while the exporter runs.
     pub(super) fn speaks_tls(&self) -> bool {
         self.current().tls.is_some()
     }
 
-    /// What is in force now.
+    /// Returns the web configuration in force.
     fn current(&self) -> Arc<WebConfig> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes a changed configuration up, unless it is a bad one.
-    fn renew(&self, sources: &Sources) -> Result<(), String> {
-        let config = WebConfig::load_noting(&self.path, sources)
-            // All its problems in one line of the log.
+    /// Reads the web configuration again. An invalid one leaves the former in force.
+    fn reload(&self, files: &mut WatchedFiles) -> Result<(), String> {
+        let config = WebConfig::load_watched(&self.path, files)
+            // All problems in one line of the log.
             .map_err(|error| error.to_string().replace('\n', "; "))?;
         if config.tls.is_some() != self.speaks_tls() {
-            return Err("switching TLS on or off needs a restart of the exporter".to_owned());
+            return Err("turning TLS on or off needs a restart of the exporter".to_owned());
         }
-        tell_warnings(&config);
+        log_warnings(&config);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())
     }
 }
 
-fn tell_warnings(config: &WebConfig) {
+fn log_warnings(config: &WebConfig) {
     for warning in &config.warnings {
         warn!("{warning}");
     }
 }
 
-/// Looks for changes of the files.
-struct Watch {
+/// Reloads the web configuration when its files have changed.
+struct Reloader {
     web_auth: Weak<WebAuth>,
-    sources: Sources,
-    /// What is wrong with the files as they are since the last look.
-    trouble: Option<String>,
+    files: WatchedFiles,
+    /// Why the last reload failed, until it is logged.
+    unreported: Option<String>,
 }
 
-impl Watch {
-    /// Takes up what has changed. False when there is no access control any more.
-    fn look(&mut self) -> bool {
+impl Reloader {
+    /// Checks the files once. Returns false when the access control has been dropped.
+    fn check(&mut self) -> bool {
         let Some(web_auth) = self.web_auth.upgrade() else {
             return false;
         };
-        if !self.sources.have_changed() {
-            // ProbedClient at the second look: a certificate may be there a moment before its key.
-            if let Some(trouble) = self.trouble.take() {
-                error!("the changed web configuration is not taken up, the former stays in force: {trouble}");
+        if !self.files.have_changed() {
+            // Logged only by the check after the failed reload: a certificate may be replaced a moment before its key.
+            if let Some(reason) = self.unreported.take() {
+                error!("the web configuration was not reloaded, the former stays in force: {reason}");
             }
             return true;
         }
-        let sources = Sources::default();
-        self.trouble = web_auth.renew(&sources).err();
-        self.sources = sources;
-        if self.trouble.is_none() {
-            info!("took up the changed web configuration");
+        self.files = WatchedFiles::default();
+        self.unreported = web_auth.reload(&mut self.files).err();
+        if self.unreported.is_none() {
+            info!("reloaded the web configuration");
         }
         true
     }

@@ -1,14 +1,14 @@
-//! Brokers to ask, and how the exporter is told of them.
+//! Brokers with many clients, and configurations of exporters for them.
 
 use std::fmt::Write as _;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
-/// What asks for every client with the groups that are told by default.
-pub(crate) const WALK: &str = "all=true&collect[]=session&collect[]=queue&collect[]=traffic";
+/// Query of a probe of every client with the default groups.
+pub(crate) const LIST_ALL: &str = "all=true&collect[]=session&collect[]=queue&collect[]=traffic";
 
-/// A broker with so many clients, each with values of its own.
-pub(crate) fn of(clients: usize) -> FakeEmqx {
+/// Starts a broker with this many clients, each with values of its own.
+pub(crate) fn with_clients(clients: usize) -> FakeEmqx {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all((0..clients).map(|number| {
         let more = 1_000 + number;
@@ -27,12 +27,12 @@ fn device(number: usize) -> String {
     format!("device-{number:06}")
 }
 
-/// What the lookups of so many of its clients ask for.
-pub(crate) fn lookups(clients: usize) -> Vec<String> {
+/// Request targets of the lookups of this many clients.
+pub(crate) fn lookup_targets(clients: usize) -> Vec<String> {
     (0..clients).map(|number| format!("/api/v5/clients/{}", device(number))).collect()
 }
 
-/// A configuration that watches so many of its clients.
+/// A configuration that watches this many of the broker's clients.
 pub(crate) fn config(fake: &FakeEmqx, watched: usize) -> String {
     let mut config = format!(
         "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\nmonitored_clients: [\n",

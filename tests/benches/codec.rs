@@ -1,4 +1,4 @@
-//! Reading a page of clients and writing what is told of them, within this process.
+//! Decodes a list page and encodes its exposition, within this process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use emqx_client_monitor::outcome::{
     ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
 };
 
-use crate::bare::Bare;
+use crate::bare::BareClient;
 use crate::broker;
 use crate::exporter::Exporter;
 use crate::floor;
@@ -19,13 +19,13 @@ use crate::measure::{median, milliseconds, ratio, timed};
 const CLIENTS: usize = 10_000;
 const ROUNDS: usize = 15;
 
-/// The page of JSON that the exporter asks a broker of 10 000 clients for.
+/// The list page that the exporter requests from a broker with 10 000 clients.
 fn page() -> Vec<u8> {
-    let fake = broker::of(CLIENTS);
-    Exporter::start(&broker::config(&fake, 0)).probe(broker::WALK);
+    let fake = broker::with_clients(CLIENTS);
+    Exporter::start(&broker::config(&fake, 0)).probe(broker::LIST_ALL);
     let target = fake.requests()[0].target.clone();
     let mut page = Vec::new();
-    Bare::connect(&fake).get(&target, |piece| page.extend_from_slice(piece));
+    BareClient::connect(&fake).get(&target, |chunk| page.extend_from_slice(chunk));
     page
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn decode_and_encode() {
     let (mut decode, mut encode) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     for round in 0..ROUNDS {
-        let (page, ours) = timed(|| wire::page(Json { body: &json, is_complete: true }, groups));
+        let (page, ours) = timed(|| wire::page(Json { body: &json, is_complete: true }, groups, CLIENTS));
         let (plain, floor) = timed(|| floor::decode(&json));
         decode.push((ours, floor));
 
@@ -45,16 +45,16 @@ pub(crate) fn decode_and_encode() {
             assert_same_text(outcome, &plain);
             continue;
         }
-        let (written, ours) = timed(|| Exposition::new(outcome).map(|piece| piece.len()).sum::<usize>());
-        // What it had before is overwritten: the memory is there already.
+        let (written, ours) = timed(|| Exposition::new(outcome).map(|chunk| chunk.len()).sum::<usize>());
+        // Reuses the memory of the round before.
         text.clear();
         let ((), floor) = timed(|| floor::encode(&plain.data, &mut text));
         encode.push((ours, floor));
         bytes = written;
     }
-    println!("reading and writing {CLIENTS} clients{:>26} {:>12} {:>7}", "processor", "floor", "ratio");
-    print("  read", json.len(), &decode);
-    print("  write", bytes, &encode);
+    println!("decoding and encoding {CLIENTS} clients{:>24} {:>12} {:>7}", "processor", "floor", "ratio");
+    print("  decode", json.len(), &decode);
+    print("  encode", bytes, &encode);
     let both: Vec<_> = decode[1..].iter().zip(&encode).map(|(d, e)| (d.0 + e.0, d.1 + e.1)).collect();
     print("  both", json.len() + bytes, &both);
 }
@@ -71,17 +71,17 @@ fn print(name: &str, bytes: usize, rounds: &[(Duration, Duration)]) {
     );
 }
 
-/// What a walk makes of its only page.
+/// The outcome of a probe whose list has this page only.
 fn outcome(page: Page, groups: Groups) -> Outcome {
-    let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client"));
-    let told = clients.map(|client| ProbedClient {
+    let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client").client);
+    let clients = clients.map(|client| ProbedClient {
         identity: ClientIdentity::Listed(Arc::clone(&client.client_id)),
         status: ClientStatus::Known(client),
     });
     Outcome {
         broker: "LocalEMQX".to_owned(),
         groups,
-        clients: told.collect(),
+        clients: clients.collect(),
         is_complete: true,
         failures: Failures::default(),
         requests: RequestStats::default(),
@@ -90,7 +90,7 @@ fn outcome(page: Page, groups: Groups) -> Outcome {
     }
 }
 
-/// A floor that does other work is none.
+/// Asserts that exporter and floor write the same text; otherwise the comparison means nothing.
 fn assert_same_text(outcome: Outcome, plain: &floor::Page) {
     let ours: Vec<u8> = Exposition::new(outcome).flatten().collect();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! The exporter as it ships, in a process of its own, and what that process costs.
+//! The exporter in a process of its own, and the processor time and memory of that process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A running exporter; it ends when dropped.
+/// A running exporter. Killed when dropped.
 pub(crate) struct Exporter {
     process: Child,
     address: String,
@@ -14,11 +14,11 @@ pub(crate) struct Exporter {
     _directory: TempDir,
 }
 
-/// An answer that was read to its end and thrown away.
-pub(crate) struct Answer {
+/// A response whose body was read and discarded.
+pub(crate) struct Response {
     pub(crate) bytes: usize,
-    /// When the first byte of its body came.
-    pub(crate) began: Instant,
+    /// Arrival of the first byte of the body.
+    pub(crate) first_byte: Instant,
     pub(crate) wall: Duration,
 }
 
@@ -40,42 +40,42 @@ impl Exporter {
             let mut line = String::new();
             let read = stderr.read_line(&mut line).expect("the exporter logs text");
             assert_ne!(read, 0, "the exporter ended");
-            let said = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next());
-            address = said.map(str::to_owned);
+            let logged = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next());
+            address = logged.map(str::to_owned);
         }
-        // Somebody has to read what it logs.
+        // Drains the log, so that the exporter never blocks on it.
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         let address = address.expect("found above");
         let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build().into();
         Self { process, address, agent, _directory: directory }
     }
 
-    /// Asks for `path` with these headers.
-    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    /// Sends a GET with these headers.
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         let started = Instant::now();
         let mut request = self.agent.get(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut body = request.call().expect("an answer").into_body().into_reader();
-        let mut piece = vec![0; 256 * 1024];
-        let mut bytes = body.read(&mut piece).expect("a body");
-        let began = Instant::now();
+        let mut body = request.call().expect("a response").into_body().into_reader();
+        let mut chunk = vec![0; 256 * 1024];
+        let mut bytes = body.read(&mut chunk).expect("a body");
+        let first_byte = Instant::now();
         loop {
-            match body.read(&mut piece).expect("a whole body") {
+            match body.read(&mut chunk).expect("a complete body") {
                 0 => break,
                 read => bytes += read,
             }
         }
-        Answer { bytes, began, wall: started.elapsed() }
+        Response { bytes, first_byte, wall: started.elapsed() }
     }
 
-    /// Asks the broker for what `query` says, within the default time and without compression.
-    pub(crate) fn probe(&self, query: &str) -> Answer {
+    /// Probes with this query, the default timeout and no compression.
+    pub(crate) fn probe(&self, query: &str) -> Response {
         self.get(&format!("/probe?broker=LocalEMQX&{query}"), &[("accept-encoding", "identity")])
     }
 
-    /// Processor time used so far, in user and in kernel mode, in steps of 10 ms.
+    /// Processor time so far in user and kernel mode, in steps of 10 ms.
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = self.proc("stat");
         let after_name = stat.rsplit_once(')').expect("a process has a name").1;
@@ -84,19 +84,19 @@ impl Exporter {
         Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().expect("a count of ticks") * 10).sum())
     }
 
-    /// Memory in use, in bytes.
+    /// Resident memory in bytes.
     pub(crate) fn memory(&self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// The most memory that ever was in use, in bytes.
+    /// Peak resident memory in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.status("VmHWM:")
     }
 
     fn status(&self, name: &str) -> u64 {
         let status = self.proc("status");
-        let line = status.lines().find(|line| line.starts_with(name)).expect("Linux tells");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of /proc");
         line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("a number")
             * 1024
     }

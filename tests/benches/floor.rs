@@ -1,6 +1,6 @@
-//! The same work by the simplest means: what serde derives, and text written by hand.
+//! A lower bound for the codec: derived deserialization and text written by hand.
 //!
-//! It checks nothing that the exporter has to: a field of a wrong type fails the whole page, and no label is escaped.
+//! It skips checks that the exporter needs: a field of a wrong type fails the whole page, and labels are not escaped.
 
 use std::fmt::{self, Write as _};
 
@@ -14,7 +14,7 @@ pub(crate) struct Page {
     pub(crate) data: Vec<Client>,
 }
 
-/// The fields of the groups that are told by default.
+/// The fields of the default groups.
 #[derive(serde::Deserialize)]
 pub(crate) struct Client {
     clientid: String,
@@ -91,12 +91,12 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// Reads a page.
+/// Decodes a page.
 pub(crate) fn decode(json: &[u8]) -> Page {
     serde_json::from_slice(json).expect("a page")
 }
 
-/// Writes the families of all clients at the end of `text`, byte for byte as the exporter does.
+/// Appends the families of all clients to `text`, byte for byte as the exporter writes them.
 pub(crate) fn encode(clients: &[Client], text: &mut String) {
     let labels: Vec<_> = clients.iter().map(identity).collect();
     let anonymous = |of: &str| of.split(",username=").next().map(str::to_owned).expect("a first part");
@@ -153,7 +153,7 @@ struct Writer<'a> {
     text: &'a mut String,
     clients: &'a [Client],
     labels: &'a [String],
-    /// A label that all samples of a family bear.
+    /// A label of all samples of a family.
     more: &'a str,
 }
 
@@ -161,7 +161,8 @@ impl Writer<'_> {
     fn heading(&mut self, name: &str) -> String {
         let name = format!("emqx_mqtt_client_{name}");
         let heading = families().find(|heading| heading.name == name).expect("a family");
-        let _ = write!(self.text, "# HELP {name} {}\n# TYPE {name} {}\n", heading.help, heading.kind.name());
+        let _ =
+            write!(self.text, "# HELP {name} {}\n# TYPE {name} {}\n", heading.help, heading.metric_type.name());
         name
     }
 
@@ -217,7 +218,7 @@ impl Writer<'_> {
                     0 => {}
                     rest => {
                         self.text.push('.');
-                        // Three digits, zeros in front.
+                        // Three digits with leading zeros.
                         self.text.push_str(&itoa::Buffer::new().format(1_000 + rest)[1..]);
                     }
                 }
@@ -242,7 +243,7 @@ impl Writer<'_> {
         let name = self.heading("info");
         for (client, labels) in self.clients.iter().zip(self.labels) {
             self.labelled(&name, labels, "");
-            // Back before the brace.
+            // Removes the closing brace.
             self.text.truncate(self.text.len() - 2);
             let (node, protocol) = (client.node.as_deref(), client.proto_name.as_deref());
             self.text.push_str(",node=\"");

@@ -1,22 +1,22 @@
-//! Time and how to compare it.
+//! Measures and compares processor time.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Processor time of this thread so far, in user and in kernel mode.
+/// Processor time of this thread so far, in user and kernel mode.
 fn thread_time() -> Duration {
-    clock_gettime(ClockId::ThreadCPUTime).try_into().expect("time does not run backwards")
+    clock_gettime(ClockId::ThreadCPUTime).try_into().expect("a clock that starts at 0")
 }
 
-/// What `work` gives, and the processor time that this thread needed for it.
+/// Runs `work`. Returns its result and the processor time of this thread.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let before = thread_time();
-    let done = work();
-    (done, thread_time().saturating_sub(before))
+    let result = work();
+    (result, thread_time().saturating_sub(before))
 }
 
-/// The value in the middle, which a busy moment of the machine does not move.
+/// The median, which a busy moment of the machine does not move.
 pub(crate) fn median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -> T {
     let mut values: Vec<_> = values.into_iter().collect();
     values.sort_unstable();
@@ -27,7 +27,7 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// How many times as long as `floor` it took.
+/// `duration` as a multiple of `floor`.
 pub(crate) fn ratio(duration: Duration, floor: Duration) -> f64 {
     duration.as_secs_f64() / floor.as_secs_f64()
 }

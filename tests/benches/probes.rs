@@ -1,42 +1,42 @@
-//! Whole probes, through the program that ships and over real sockets.
+//! Complete probes through the program that ships, over real sockets.
 
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Trouble, When};
+use fake_emqx::{FakeEmqx, Fault, When};
 
-use crate::bare::{Bare, fetch};
+use crate::bare::{BareClient, fetch};
 use crate::broker;
-use crate::exporter::{Answer, Exporter};
+use crate::exporter::{Exporter, Response};
 use crate::floor;
 use crate::measure::{median, milliseconds, ratio, timed};
 
-/// From the start of the process to the first answer, and the memory it has then.
+/// Time from the start of the process to its first response, and its memory then.
 pub(crate) fn start() {
-    let fake = broker::of(8);
+    let fake = broker::with_clients(8);
     let config = broker::config(&fake, 8);
     let starts: [_; 5] = std::array::from_fn(|_| {
-        let began = Instant::now();
+        let started = Instant::now();
         let exporter = Exporter::start(&config);
-        let listening = began.elapsed();
+        let listening = started.elapsed();
         exporter.get("/-/healthy", &[]);
-        (listening, began.elapsed(), exporter.memory())
+        (listening, started.elapsed(), exporter.memory())
     });
     println!("\nstart");
     println!("  listening after {:.1} ms", milliseconds(median(starts.map(|start| start.0))));
-    println!("  first answer after {:.1} ms", milliseconds(median(starts.map(|start| start.1))));
+    println!("  first response after {:.1} ms", milliseconds(median(starts.map(|start| start.1))));
     println!("  memory {:.1} MB", megabytes(median(starts.map(|start| start.2))));
 }
 
-/// Probes of watched clients that are looked up, beside the same requests one after another.
+/// Probes by lookups, compared with the same requests one after another.
 pub(crate) fn lookups() {
     heading("probe by lookups");
     for (clients, probes) in [(8, 800), (200, 60), (1_000, 12)] {
         for encoding in ["identity", "gzip"] {
-            let fake = broker::of(clients);
-            fake.keep_requests(false);
+            let fake = broker::with_clients(clients);
+            fake.record_requests(false);
             let exporter = Exporter::start(&broker::config(&fake, clients));
             let probe = || exporter.get("/probe?broker=LocalEMQX", &[("accept-encoding", encoding)]);
-            let targets = broker::lookups(clients);
+            let targets = broker::lookup_targets(clients);
             let compressed = if encoding == "gzip" { ", gzip" } else { "" };
             compare(&format!("{clients} clients{compressed}"), &exporter, probes, probe, || {
                 fetch(&fake, &targets);
@@ -45,32 +45,32 @@ pub(crate) fn lookups() {
     }
 }
 
-/// A broker that takes its time: eight lookups at once, beside eight one after another.
+/// A slow broker: eight lookups in parallel, compared with eight in sequence.
 pub(crate) fn slow_broker() {
-    let fake = broker::of(8);
-    fake.delay(Duration::from_millis(2));
-    let targets = broker::lookups(8);
+    let fake = broker::with_clients(8);
+    fake.set_latency(Duration::from_millis(2));
+    let targets = broker::lookup_targets(8);
     let exporter = Exporter::start(&broker::config(&fake, 8));
     let rounds: Vec<_> = (0..100)
         .map(|_| {
             let probe = exporter.probe("").wall;
-            let began = Instant::now();
+            let started = Instant::now();
             fetch(&fake, &targets);
-            (probe, began.elapsed())
+            (probe, started.elapsed())
         })
         .collect();
     let (probe, floor) = (median(rounds.iter().map(|one| one.0)), median(rounds.iter().map(|one| one.1)));
-    println!("\nprobe of 8 clients, each answer 2 ms late");
-    println!("  wall time {:.1} ms, one after another {:.1} ms", milliseconds(probe), milliseconds(floor));
+    println!("\nprobe of 8 clients, 2 ms latency");
+    println!("  wall time {:.1} ms, in sequence {:.1} ms", milliseconds(probe), milliseconds(floor));
     println!("  ratio {:.2}", ratio(probe, floor));
 }
 
-/// The page for people, beside the probe that finds the same out.
+/// The HTML page, compared with the probe of the same clients.
 pub(crate) fn page() {
-    println!("\npage of one broker, processor time beside its probe");
+    println!("\npage of one broker, processor time and its multiple of the probe");
     for (clients, rounds) in [(8, 400), (1_000, 12), (5_000, 4)] {
-        let fake = broker::of(clients);
-        fake.keep_requests(false);
+        let fake = broker::with_clients(clients);
+        fake.record_requests(false);
         let exporter = Exporter::start(&broker::config(&fake, clients));
         let each = |path: &str| {
             let before = exporter.processor_time();
@@ -91,97 +91,97 @@ pub(crate) fn page() {
     }
 }
 
-/// Walks over a large broker, and what reading its pages and writing the text cost at least.
-pub(crate) fn walk() {
-    heading("walk of 10000 clients, default groups");
-    let fake = broker::of(10_000);
+/// Lists a large broker, compared with the bare requests and with the floor of the codec.
+pub(crate) fn list() {
+    heading("list of 10000 clients, default groups");
+    let fake = broker::with_clients(10_000);
     let exporter = Exporter::start(&broker::config(&fake, 0));
-    let walk = || exporter.probe(broker::WALK);
-    fake.forget();
-    let first = walk();
+    let list_all = || exporter.probe(broker::LIST_ALL);
+    fake.reset_counters();
+    let first = list_all();
     let targets: Vec<_> = fake.requests().into_iter().map(|request| request.target).collect();
     let to_first_byte = since_last_page(&fake, &first);
-    fake.keep_requests(false);
+    fake.record_requests(false);
 
     let peak = exporter.peak_memory();
-    compare("  beside the bare requests", &exporter, 3, walk, || fetch(&fake, &targets));
+    compare("  and the bare requests", &exporter, 3, list_all, || fetch(&fake, &targets));
     let mut json = Vec::new();
-    Bare::connect(&fake).get(&targets[0], |piece| json.extend_from_slice(piece));
+    BareClient::connect(&fake).get(&targets[0], |chunk| json.extend_from_slice(chunk));
     let mut text = String::new();
-    compare("  beside reading and writing", &exporter, 3, walk, || {
+    compare("  and the floor of the codec", &exporter, 3, list_all, || {
         let page = floor::decode(&json);
         text.clear();
         floor::encode(&page.data, &mut text);
     });
     println!("  {} pages, {:.1} MB of JSON", targets.len(), json.len() as f64 / 1e6);
-    println!("  first byte {:.1} ms after the last page was asked for", milliseconds(to_first_byte));
-    println!("  peak memory of the first walk {:.1} MB", megabytes(peak));
+    println!("  first byte {:.1} ms after the request for the last page", milliseconds(to_first_byte));
+    println!("  peak memory of the first list {:.1} MB", megabytes(peak));
 }
 
-/// Ten times as many clients: what each of them costs.
-pub(crate) fn fleet() {
-    heading("walk of the state alone");
-    let measured = [(10_000, 30), (100_000, 3)].map(|(clients, walks)| {
-        let fake = broker::of(clients);
+/// Lists ten times as many clients, to show the cost of each.
+pub(crate) fn scale() {
+    heading("list of the state alone");
+    let measured = [(10_000, 30), (100_000, 3)].map(|(clients, probes)| {
+        let fake = broker::with_clients(clients);
         let exporter = Exporter::start(&broker::config(&fake, 0));
         exporter.get("/-/healthy", &[]);
         let idle = exporter.memory();
-        fake.forget();
+        fake.reset_counters();
         let to_first_byte = since_last_page(&fake, &exporter.probe("all=true"));
         let targets: Vec<_> = fake.requests().into_iter().map(|request| request.target).collect();
         let each = (exporter.peak_memory() - idle) / clients as u64;
-        fake.keep_requests(false);
+        fake.record_requests(false);
         let processor = compare(
             &format!("{clients} clients"),
             &exporter,
-            walks,
+            probes,
             || exporter.probe("all=true"),
             || fetch(&fake, &targets),
         );
         let first_byte = milliseconds(to_first_byte);
         println!(
-            "  {each} bytes of memory a client; first byte {first_byte:.1} ms after the last page was asked for"
+            "  {each} bytes of memory a client; first byte {first_byte:.1} ms after the request for the last page"
         );
         processor
     });
     println!("  ten times as many clients take {:.1} times as long", ratio(measured[1], measured[0]));
 }
 
-/// Brokers that never come to an end: how long after its deadline a probe is answered.
+/// Brokers whose responses never end: time from the deadline to the end of the probe.
 pub(crate) fn stuck_broker() {
     println!("\nprobe of 8 clients with 1 s to the deadline");
     let late = |fake: &FakeEmqx, query: &str| {
         let exporter = Exporter::start(&broker::config(fake, 8));
-        // Half a second is kept for the way back.
+        // The exporter subtracts half a second from the scrape timeout.
         let header = [("x-prometheus-scrape-timeout-seconds", "1.5")];
-        let answer = exporter.get(&format!("/probe?broker=LocalEMQX&{query}"), &header);
-        answer.wall.as_secs_f64() * 1e3 - 1e3
+        let response = exporter.get(&format!("/probe?broker=LocalEMQX&{query}"), &header);
+        response.wall.as_secs_f64() * 1e3 - 1e3
     };
-    let trickling = Trouble::TrickleBody(Duration::from_millis(5));
-    for (what, trouble) in [("hung", Trouble::Silent), ("trickling", trickling)] {
-        let fake = broker::of(8);
-        fake.trouble(When::Any, trouble);
-        println!("  {what}: {:+.1} ms after it", late(&fake, ""));
+    let trickling = Fault::TrickleBody(Duration::from_millis(5));
+    for (what, fault) in [("hung", Fault::Silent), ("trickling", trickling)] {
+        let fake = broker::with_clients(8);
+        fake.inject(When::Any, fault);
+        println!("  {what}: {:+.1} ms after the deadline", late(&fake, ""));
     }
-    let fake = broker::of(100_000);
-    fake.trouble(When::Page(6), Trouble::Silent);
-    println!("  hung after half of 100000 clients: {:+.1} ms after it", late(&fake, "all=true"));
+    let fake = broker::with_clients(100_000);
+    fake.inject(When::Page(6), Fault::Silent);
+    println!("  hung after half of 100000 clients: {:+.1} ms after the deadline", late(&fake, "all=true"));
 }
 
-/// From the moment when the last page was asked for to the first byte of the answer.
-fn since_last_page(fake: &FakeEmqx, answer: &Answer) -> Duration {
-    let asked = fake.requests().last().expect("a page").at;
-    answer.began.saturating_duration_since(asked)
+/// Time from the request for the last page to the first byte of the response.
+fn since_last_page(fake: &FakeEmqx, response: &Response) -> Duration {
+    let requested = fake.requests().last().expect("a page").at;
+    response.first_byte.saturating_duration_since(requested)
 }
 
 const ROUNDS: usize = 5;
 
-/// Measures so many probes in turn with as many times the floor, and gives the processor time of one probe.
+/// Measures this many probes in turn with as many runs of the floor. Returns the processor time of one probe.
 fn compare(
     name: &str,
     exporter: &Exporter,
     probes: u32,
-    probe: impl Fn() -> Answer,
+    probe: impl Fn() -> Response,
     mut floor: impl FnMut(),
 ) -> Duration {
     for _ in 0..probes.div_ceil(10) {
@@ -190,11 +190,11 @@ fn compare(
     }
     let mut bytes = 0;
     let rounds: [_; ROUNDS] = std::array::from_fn(|_| {
-        let (before, began) = (exporter.processor_time(), Instant::now());
+        let (before, started) = (exporter.processor_time(), Instant::now());
         for _ in 0..probes {
             bytes = probe().bytes;
         }
-        let wall = began.elapsed() / probes;
+        let wall = started.elapsed() / probes;
         let processor = exporter.processor_time().saturating_sub(before) / probes;
         let ((), bare) = timed(|| (0..probes).for_each(|_| floor()));
         (processor, bare / probes, wall)
@@ -213,11 +213,11 @@ fn compare(
     processor
 }
 
-fn heading(of: &str) {
+fn heading(title: &str) {
     let columns = ["processor", "floor", "ratio", "wall", "bytes", "memory", "peak"];
     let [processor, floor, ratio, wall, bytes, memory, peak] = columns;
     println!(
-        "\n{of:<37} {processor:>12} {floor:>12} {ratio:>7} {wall:>12} {bytes:>10} {memory:>11} {peak:>10}"
+        "\n{title:<37} {processor:>12} {floor:>12} {ratio:>7} {wall:>12} {bytes:>10} {memory:>11} {peak:>10}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! What the exporter costs, beside what the same work costs at least. How to run and read it: README.md beside this.
+//! The cost of the exporter, compared with lower bounds for the same work. See README.md in this folder.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and fails loudly")]
 
 mod bare;
@@ -9,15 +9,15 @@ mod floor;
 mod measure;
 mod probes;
 
-/// Every section, by the name that picks it.
+/// Sections by the name that selects them.
 const SECTIONS: [(&str, fn()); 8] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),
     ("slow", probes::slow_broker),
     ("page", probes::page),
-    ("walk", probes::walk),
-    ("fleet", probes::fleet),
+    ("list", probes::list),
+    ("scale", probes::scale),
     ("stuck", probes::stuck_broker),
 ];
 

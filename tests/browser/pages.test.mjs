@@ -145,8 +145,8 @@ test("everything is reached by keyboard, and one sees where one is", async () =>
 test("a broker that cannot be asked is explained", async () => {
   const { page } = await open();
   const section = page.getByRole("region", { name: "FactoryEMQX" }).first();
-  assert.ok(await section.getByText("could not be asked").isVisible());
-  assert.ok(await section.getByText("The broker does not accept the API key (401).").isVisible());
+  assert.ok(await section.getByText("probe failed").isVisible());
+  assert.ok(await section.getByText("The broker rejected the API key (401).").isVisible());
   assert.ok(await section.getByText("System > API Key").isVisible());
 });
 

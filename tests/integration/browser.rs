@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 
 use crate::support::{Exporter, config_of_brokers};
 
@@ -24,9 +24,9 @@ fn exporter() -> ([FakeEmqx; 2], Exporter) {
     local.disconnect("qingping-DEADBEEF5678");
     local.change("qingping-DEADBEEF1234", |row| row.set("mqueue_len", 12).set("send_msg.dropped", 3));
     local.change(attack, |row| row.username(Some(hostile)).set("node", hostile));
-    local.trouble(When::Lookup("door-sensor".to_owned()), Trouble::status(500, "text/html", hostile));
+    local.inject(When::Lookup("door-sensor".to_owned()), Fault::status(500, "text/html", hostile));
     let factory = FakeEmqx::start(Version::V5_8_9);
-    factory.trouble(When::Any, Trouble::status(401, "application/json", "{}"));
+    factory.inject(When::Any, Fault::status(401, "application/json", "{}"));
 
     let mut watched = String::new();
     for (alias, client_id) in clients.into_iter().chain([("GardenPump", "garden-pump")]) {

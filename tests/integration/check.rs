@@ -1,4 +1,4 @@
-//! `--check` as people and scripts meet it: the real program, in pipes and in terminals.
+//! `--check`: the real program, in pipes and in terminals.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn every_state() -> (FakeEmqx, Program) {
     fake.add(row("here", 2 * HOUR + 30 * MINUTE, 0, 90, 5));
     fake.add(row("away", 2 * HOUR + 30 * MINUTE, 60, 90, 5));
     fake.disconnect("away");
-    fake.trouble(When::Lookup("silenced".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
     let clients = [("Here", "here"), ("Away", "away"), ("Nowhere", "nowhere"), ("Silenced", "silenced")];
     let program = Program::with_config(&config_of(&fake, "", &clients));
     (fake, program)
@@ -124,7 +124,7 @@ fn answers(run: &Run) -> Vec<Value> {
 }
 
 #[test]
-fn the_table_is_as_people_know_it() {
+fn the_table_has_its_usual_form() {
     let (_fake, program) = sensors();
     for arguments in [&["--check"][..], &["check"], &["check", "--check", "--output", "table"]] {
         let run = program.run(arguments);
@@ -192,13 +192,13 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn nothing_a_broker_says_reaches_the_terminal_as_it_is() {
+fn no_control_character_from_a_broker_reaches_the_terminal() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let evil = "\u{1b}[2J\u{7}evil\nline";
     fake.add(row("sensor", DAY, 60, HOUR, 1).username(Some(evil)).set("node", evil).set("proto_name", evil));
     fake.add(row("odd", DAY, 60, HOUR, 1).set("keepalive", evil));
-    fake.trouble(When::Lookup("broken".into()), Trouble::status(500, "text/plain", evil));
-    fake.trouble(When::Lookup("lost".into()), Trouble::raw("HTTP/1.1 \u{1b}[2J evil\r\n\r\n"));
+    fake.inject(When::Lookup("broken".into()), Fault::status(500, "text/plain", evil));
+    fake.inject(When::Lookup("lost".into()), Fault::raw("HTTP/1.1 \u{1b}[2J evil\r\n\r\n"));
     let clients = [("Sensor", "sensor"), ("Odd", "odd"), ("Broken", "broken"), ("Lost", "lost")];
     let program = Program::with_config(&config_of(&fake, "attempts: 1", &clients));
     let mut command = program.command();
@@ -227,19 +227,19 @@ fn what_is_known_is_printed_when_a_broker_is_dead() {
 }
 
 #[test]
-fn only_the_named_brokers_are_asked() {
+fn only_the_named_brokers_are_probed() {
     let (fake, program) = one_of_two();
     let run = program.run(&["--check", "--broker", "Zeta"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     assert!(!run.stdout.contains("Broker") && run.stdout.contains("an hour"), "{}", run.stdout);
-    fake.forget();
+    fake.reset_counters();
     let run = program.run(&["check", "--broker", "Alpha"]);
     assert_eq!((run.status, fake.request_count()), (2, 0));
     let run = program.run(&["check", "--broker=Zeta", "--broker", "Alpha", "--output=json"]);
     assert_eq!((run.status, answers(&run).len()), (2, 2));
     let run = program.run(&["check", "--broker", "Zeta", "--broker", "Nope"]);
     assert_eq!((run.status, run.stdout.as_str()), (1, ""));
-    assert_eq!(run.stderr, "there is no broker \"Nope\" in the configuration; there is Zeta, Alpha\n");
+    assert_eq!(run.stderr, "unknown broker \"Nope\"; configured brokers: Zeta, Alpha\n");
 }
 
 #[test]
@@ -253,17 +253,17 @@ fn with_strict_everyone_must_be_connected() {
     assert_eq!(program.run(&["--check"]).status, 0, "only --strict minds");
     assert!(fake.remove("rtl433-1"));
     assert_eq!(program.run(&["--check", "--strict", "--output", "json"]).status, 3, "an absent one, too");
-    fake.trouble(When::Lookup("rtl433-2".into()), Trouble::status(403, "text/plain", ""));
-    assert_eq!(program.run(&["--check", "--strict"]).status, 2, "what could not be asked weighs more");
+    fake.inject(When::Lookup("rtl433-2".into()), Fault::status(403, "text/plain", ""));
+    assert_eq!(program.run(&["--check", "--strict"]).status, 2, "a failed probe weighs more");
 }
 
 #[test]
-fn an_empty_list_of_clients_still_asks_the_broker() {
+fn a_broker_without_clients_is_still_probed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let config = config_of(&fake, "attempts: 1", &[]);
     let program = Program::with_config(&config);
     let run = program.run(&["--check", "--strict"]);
-    assert_eq!(run.stdout, "LocalEMQX answers; there are no clients to show.\n");
+    assert_eq!(run.stdout, "LocalEMQX is reachable and has no clients to show.\n");
     assert_eq!((run.status, run.stderr.as_str(), fake.request_count()), (0, "", 1));
     let run = program.run(&["--check", "--output", "json"]);
     let empty = json!({"alias": "LocalEMQX", "success": true, "failures": [], "clients": []});
@@ -281,7 +281,7 @@ fn json_is_made_for_scripts() {
     let never =
         row("never", DAY, 10, HOUR, 7).username(None).set("connected_at", "2026-11-22T17:52:15.217+05:30");
     fake.add(never.set("expiry_interval", 4_294_967_295_u64).null("recv_oct").unset("send_oct"));
-    fake.trouble(When::Lookup("silenced".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
     let clients = [("Z", "persist-v5"), ("B", "silenced"), ("A", "nowhere"), ("C", "never")];
     let program = Program::with_config(&config_of(&fake, "", &clients));
     let run = program.run(&["--check", "--output", "json"]);
@@ -321,8 +321,8 @@ fn json_is_one_object_a_line_sorted_by_alias() {
     let (_fake, program) = one_of_two();
     let run = program.run(&["check", "--output", "json"]);
     let answers = answers(&run);
-    let told: Vec<_> = answers.iter().map(|answer| (&answer["alias"], &answer["success"])).collect();
-    assert_eq!(told, [(&json!("Alpha"), &json!(false)), (&json!("Zeta"), &json!(true))]);
+    let brokers: Vec<_> = answers.iter().map(|answer| (&answer["alias"], &answer["success"])).collect();
+    assert_eq!(brokers, [(&json!("Alpha"), &json!(false)), (&json!("Zeta"), &json!(true))]);
     assert_eq!(answers[0]["failures"][0]["reason"], "connect");
     assert_eq!(answers[0]["clients"][0]["state"], "unknown");
 }
@@ -330,7 +330,7 @@ fn json_is_one_object_a_line_sorted_by_alias() {
 #[test]
 fn the_timeout_bounds_the_whole_query() {
     let (fake, program) = sensors();
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     let since = std::time::Instant::now();
     let run = program.run(&["--check", "--timeout", "0.3"]);
     // The default would be 15 seconds.
@@ -361,7 +361,7 @@ fn a_reader_that_leaves_early_is_no_error() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_printed_is_an_error() {
+fn a_result_that_cannot_be_printed_is_an_error() {
     if !Path::new("/dev/full").exists() {
         return;
     }
@@ -371,7 +371,7 @@ fn an_answer_that_cannot_be_printed_is_an_error() {
         let output = program.command().args(arguments).stdout(full).output().expect("the program starts");
         let run = Run::of(output);
         assert_eq!(run.status, 1, "{arguments:?}");
-        assert_eq!(run.stderr, "cannot print the answer: No space left on device (os error 28)\n");
+        assert_eq!(run.stderr, "cannot write to stdout: No space left on device (os error 28)\n");
     }
 }
 

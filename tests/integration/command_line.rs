@@ -1,11 +1,12 @@
 //! The command line: what is offered, what is refused, and where each answer goes.
 
 use std::net::TcpListener;
+use std::path::Path;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 use serde_json::Value;
 
-use crate::support::{Authority, Program, Run, Served, Tls, bare_command, config_of};
+use crate::support::{Authority, Program, Run, ServerProcess, Tls, bare_command, config_of};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -31,8 +32,8 @@ fn help_and_version_are_answers() {
     for arguments in [["--help"], ["-h"]] {
         let run = bare(&arguments);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));
-        for told in ["[check|prometheus]", "--cfg", "--check", "--broker", "--strict", "--config.check"] {
-            assert!(run.stdout.contains(told), "{told} is not in\n{}", run.stdout);
+        for text in ["[check|prometheus]", "--cfg", "--check", "--broker", "--strict", "--config.check"] {
+            assert!(run.stdout.contains(text), "{text} is not in\n{}", run.stdout);
         }
     }
     for arguments in [["--version"], ["-V"]] {
@@ -50,7 +51,7 @@ fn help_and_version_are_answers() {
 #[test]
 fn an_exporter_can_be_asked_whether_it_is_up() {
     let (_fake, program) = healthy();
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let ask = |address: &str| bare(&["--healthcheck", address]);
     assert_eq!(ask(served.address()).status, 0);
     let address = served.address().to_owned();
@@ -60,7 +61,7 @@ fn an_exporter_can_be_asked_whether_it_is_up() {
     assert!(run.stderr.starts_with(&format!("{address} does not answer: ")), "{}", run.stderr);
 
     // Over TLS it cannot be asked, only seen to be there.
-    let tls = Tls::showing(&Authority::new("Anyone").server(&["localhost"]));
+    let tls = Tls::presenting(&Authority::new("Anyone").server(&["localhost"]));
     let secured = FakeEmqx::start_tls(Version::V5_8_9, tls.config());
     assert_eq!(ask(&secured.address().to_string()).status, 0);
     // A broker is something else, and says so.
@@ -74,51 +75,57 @@ fn an_exporter_can_be_asked_whether_it_is_up() {
 }
 
 #[test]
-fn options_that_do_not_belong_together_are_refused() {
-    for (arguments, told) in [
-        (&["--broker", "A"][..], "--broker goes with --check"),
-        (&["--output", "json"], "--output goes with --check"),
-        (&["--strict"], "--strict goes with --check"),
-        (&["--all"], "--all goes with --check"),
-        (&["--sort", "received"], "--sort goes with --check"),
-        (&["prometheus", "--sort=-received"], "--sort goes with --check"),
-        (&["--watch", "5"], "--watch goes with --check"),
-        (&["--generate", "man", "check"], "--generate goes with no other task"),
-        (&["--generate", "man", "--config.check"], "--generate goes with no other task"),
-        (&["--generate", "man", "--healthcheck", ":9671"], "--generate goes with no other task"),
-        (&["--generate", "bash", "--web.config.file", "web.yaml"], "--generate goes with no other task"),
-        (&["--healthcheck", ":9671", "--web.config.file", "web.yaml"], "--healthcheck goes with no other task"),
-        (&["--check", "--all", "--strict"], "--strict is about the watched clients and does not go with --all"),
-        (&["prometheus", "--timeout", "5"], "--timeout goes with --check"),
-        (&["--config.check", "--strict"], "--strict goes with --check"),
-        (&["prometheus", "--check"], "--check and `prometheus` exclude each other"),
+fn options_that_cannot_be_combined_are_refused() {
+    for (arguments, message) in [
+        (&["--broker", "A"][..], "--broker requires --check"),
+        (&["--output", "json"], "--output requires --check"),
+        (&["--strict"], "--strict requires --check"),
+        (&["--all"], "--all requires --check"),
+        (&["--sort", "received"], "--sort requires --check"),
+        (&["prometheus", "--sort=-received"], "--sort requires --check"),
+        (&["--watch", "5"], "--watch requires --check"),
+        (&["--generate", "man", "check"], "--generate cannot be combined with another task"),
+        (&["--generate", "man", "--config.check"], "--generate cannot be combined with another task"),
+        (&["--generate", "man", "--healthcheck", ":9671"], "--generate cannot be combined with another task"),
+        (
+            &["--generate", "bash", "--web.config.file", "web.yaml"],
+            "--generate cannot be combined with another task",
+        ),
+        (
+            &["--healthcheck", ":9671", "--web.config.file", "web.yaml"],
+            "--healthcheck cannot be combined with another task",
+        ),
+        (
+            &["--check", "--all", "--strict"],
+            "--strict applies to watched clients and cannot be used with --all",
+        ),
+        (&["prometheus", "--timeout", "5"], "--timeout requires --check"),
+        (&["--config.check", "--strict"], "--strict requires --check"),
+        (&["prometheus", "--check"], "--check cannot be used with `prometheus`"),
         (
             &["--check", "--web.listen-address", "127.0.0.1:0"],
-            "--web.listen-address has no meaning with --check",
+            "--web.listen-address cannot be used with --check",
         ),
-        (&["--check", "--web.config.file", "web.yaml"], "--web.config.file has no meaning with --check"),
-        (&["--timeout-offset=1", "check"], "--timeout-offset has no meaning with --check"),
-        (&["--config.check", "--check"], "--config.check goes with no other task"),
-        (&["--config.check", "check"], "--config.check goes with no other task"),
-        (&["--config.check", "--timeout-offset", "1"], "--config.check goes with no other task"),
-        (&["--healthcheck", ":9671", "check"], "--healthcheck goes with no other task"),
-        (&["--healthcheck", ":9671", "--all"], "--all goes with --check"),
+        (&["--check", "--web.config.file", "web.yaml"], "--web.config.file cannot be used with --check"),
+        (&["--timeout-offset=1", "check"], "--timeout-offset cannot be used with --check"),
+        (&["--config.check", "--check"], "--config.check cannot be combined with another task"),
+        (&["--config.check", "check"], "--config.check cannot be combined with another task"),
+        (&["--config.check", "--timeout-offset", "1"], "--config.check cannot be combined with another task"),
+        (&["--healthcheck", ":9671", "check"], "--healthcheck cannot be combined with another task"),
+        (&["--healthcheck", ":9671", "--all"], "--all requires --check"),
     ] {
-        assert_eq!(refused(arguments), format!("error: {told}"), "{arguments:?}");
+        assert_eq!(refused(arguments), format!("error: {message}"), "{arguments:?}");
     }
 }
 
 #[test]
-fn what_is_not_understood_is_refused_with_status_1() {
-    for (arguments, told) in [
+fn invalid_arguments_are_refused_with_status_1() {
+    for (arguments, message) in [
         (&["chekc"][..], "invalid value 'chekc' for '[check|prometheus]'"),
         (&["check", "prometheus"], "unexpected argument 'prometheus' found"),
         (&["--nope"], "unexpected argument '--nope' found"),
         (&["--check", "--output", "xml"], "invalid value 'xml' for '--output <FORMAT>'"),
-        (
-            &["--check", "--sort", "size"],
-            "invalid value 'size' for '--sort <COLUMN>': there is no column \"size\"",
-        ),
+        (&["--check", "--sort", "size"], "invalid value 'size' for '--sort <COLUMN>': unknown column \"size\""),
         (&["--check", "--sort", "--received"], "invalid value '--received' for '--sort <COLUMN>'"),
         (&["--check", "--sort", "state"], "invalid value 'state' for '--sort <COLUMN>'"),
         (
@@ -127,7 +134,7 @@ fn what_is_not_understood_is_refused_with_status_1() {
         ),
         (&["--check", "--watch", "often"], "invalid value 'often' for '--watch <SECONDS>'"),
         (&["--check", "--watch"], "a value is required for '--watch <SECONDS>'"),
-        (&["--generate", "csh"], "invalid value 'csh' for '--generate <WHAT>'"),
+        (&["--generate", "csh"], "invalid value 'csh' for '--generate <TARGET>'"),
         (&["--check", "--timeout", "0"], "invalid value '0' for '--timeout <SECONDS>'"),
         (&["--check", "--timeout=-1"], "invalid value '-1' for '--timeout <SECONDS>'"),
         (&["--check", "--timeout", "soon"], "invalid value 'soon' for '--timeout <SECONDS>'"),
@@ -136,7 +143,7 @@ fn what_is_not_understood_is_refused_with_status_1() {
         (&["--check", "--strict", "--strict"], "the argument '--strict' cannot be used multiple times"),
         (&["--log.level", "loud"], "invalid value 'loud' for '--log.level <LEVEL>'"),
     ] {
-        assert!(refused(arguments).starts_with(&format!("error: {told}")), "{}", refused(arguments));
+        assert!(refused(arguments).starts_with(&format!("error: {message}")), "{}", refused(arguments));
     }
 }
 
@@ -149,10 +156,10 @@ fn the_help_is_grouped_and_lists_what_may_be_sorted_by() {
         [
             "Arguments:",
             "Options:",
-            "Tasks, instead of answering Prometheus:",
-            "Check:",
-            "Serving:",
-            "Logging, to stderr:"
+            "Tasks (instead of serving):",
+            "Check options:",
+            "Server options:",
+            "Logging options (logs go to stderr):"
         ]
     );
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -160,7 +167,7 @@ fn the_help_is_grouped_and_lists_what_may_be_sorted_by() {
                    received, received-dropped, sent, sent-dropped]";
     assert!(words.contains(columns), "{help}");
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");
-    // Whoever gets it wrong is told the same.
+    // An unknown column is answered with the same list.
     let run = bare(&["check", "--sort", "size"]);
     assert!(run.stderr.contains("alias, broker, created, keepalive"), "{}", run.stderr);
 }
@@ -184,12 +191,13 @@ fn options_stand_before_or_after_the_word() {
 }
 
 #[test]
-fn the_configuration_is_found_by_option_then_environment_then_home() {
+fn the_configuration_is_found_by_option_then_environment_then_default_places() {
     let (_fake, program) = healthy();
     let home = tempfile::tempdir().expect("a temporary directory");
+    let xdg_config_home = home.path().join("xdg");
     let run = |variable: Option<&str>, arguments: &[&str]| {
         let mut command = bare_command();
-        command.env("HOME", home.path()).args(arguments);
+        command.env("HOME", home.path()).env("XDG_CONFIG_HOME", &xdg_config_home).args(arguments);
         command.envs(variable.map(|path| ("EMQX_CLIENT_MONITOR_CFG", path)));
         Run::of(command.output().expect("the program starts"))
     };
@@ -198,16 +206,29 @@ fn the_configuration_is_found_by_option_then_environment_then_home() {
 
     let missing = run(Some("/nope.yaml"), &["--check"]);
     assert_eq!((missing.status, missing.stdout.as_str()), (1, ""));
-    let told = "cannot read the configuration file /nope.yaml: No such file or directory";
-    assert!(missing.stderr.starts_with(told) && missing.stderr.contains("--cfg FILE"), "{}", missing.stderr);
+    let message = "cannot read the configuration file /nope.yaml: No such file or directory";
+    assert!(missing.stderr.starts_with(message) && missing.stderr.contains("--cfg FILE"), "{}", missing.stderr);
 
     let default = home.path().join(".config/emqx-client-monitor/config.yaml");
+    let xdg_default = xdg_config_home.join("emqx-client-monitor/config.yaml");
     let missing = run(None, &["--check"]);
     assert_eq!(missing.status, 1);
-    assert!(missing.stderr.contains(&default.display().to_string()), "{}", missing.stderr);
-    std::fs::create_dir_all(default.parent().expect("a directory")).expect("a new directory");
-    std::fs::copy(program.config_path(), &default).expect("a copy");
+    let places = format!(
+        "no configuration file: looked for {}, {}, /etc/emqx-client-monitor/config.yaml; write one with \
+         `emqx-client-monitor --generate config > FILE`, or name one with --cfg FILE",
+        default.display(),
+        xdg_default.display()
+    );
+    assert!(missing.stderr.contains(&places), "{}", missing.stderr);
+
+    let create = |path: &Path, content: &str| {
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("a new directory");
+        std::fs::write(path, content).expect("a file");
+    };
+    create(&xdg_default, &std::fs::read_to_string(program.config_path()).expect("a configuration"));
     assert_eq!(run(None, &["--check"]).status, 0);
+    create(&default, "the first place with a file counts");
+    assert!(run(None, &["--check"]).stderr.starts_with(&format!("{}:1:1: ", default.display())));
 }
 
 #[test]
@@ -215,11 +236,11 @@ fn a_valid_configuration_is_said_to_be_valid() {
     let (fake, program) = healthy();
     let run = program.run(&["--config.check"]);
     assert_eq!(run.stdout, format!("{}: the configuration is valid\n", program.config_path()));
-    assert_eq!((run.status, run.stderr.as_str(), fake.request_count()), (0, "", 0), "and nobody is asked");
+    assert_eq!((run.status, run.stderr.as_str(), fake.request_count()), (0, "", 0), "no request is sent");
 }
 
 #[test]
-fn all_problems_of_a_configuration_are_told_a_line_each() {
+fn every_problem_of_a_configuration_is_printed_on_its_own_line() {
     let program = Program::with_config(
         "emqx:\n  alias: LocalEMQX\n  api_url: ftp://broker/api\n  api_key: k\n  api_secrets: s3cret\n\
          monitored_clients:\n  - {alias: A}\n",
@@ -229,8 +250,8 @@ fn all_problems_of_a_configuration_are_told_a_line_each() {
         assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{arguments:?}");
         let place = |line: &str| line.starts_with(&format!("{}:", program.config_path()));
         assert!(run.stderr.lines().count() >= 4 && run.stderr.lines().all(place), "{}", run.stderr);
-        for told in ["api_url", "api_secret", "api_secrets", "client_id"] {
-            assert!(run.stderr.contains(told), "{told} is not in\n{}", run.stderr);
+        for key in ["api_url", "api_secret", "api_secrets", "client_id"] {
+            assert!(run.stderr.contains(key), "{key} is not in\n{}", run.stderr);
         }
         assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
     }

@@ -1,11 +1,11 @@
-//! What is made from the definitions of the command line: completions for shells, and the manual page.
+//! `--generate`: shell completions, the manual page and the commented configuration.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::support::{Run, bare_command};
+use crate::support::{Program, Run, bare_command};
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
@@ -18,7 +18,7 @@ fn generated(what: &str) -> String {
     run.stdout
 }
 
-/// Every long option that the help tells of, without its hyphens.
+/// Every long option in the help, without its hyphens.
 fn options() -> BTreeSet<String> {
     let help = Run::of(bare_command().arg("--help").output().expect("the program starts")).stdout;
     let options: BTreeSet<_> = help
@@ -48,7 +48,7 @@ fn fed(program: &str, arguments: &[&str], text: &str) -> Run {
 }
 
 #[test]
-fn every_shell_is_told_of_every_option_and_column() {
+fn every_shell_completes_every_option_and_column() {
     for shell in SHELLS {
         let script = generated(shell);
         for option in options() {
@@ -87,34 +87,34 @@ fn bash_takes_its_script_and_completes_with_it() {
 }
 
 #[test]
-fn the_manual_page_is_one_and_tells_everything() {
+fn the_manual_page_is_valid_and_has_every_option() {
     let page = generated("man");
     let run = fed("groff", &["-mandoc", "-ww", "-Tutf8", "-P-cbou"], &page);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     let unhyphenated = run.stdout.replace("‐\n", "").replace('‐', "-");
     for section in
-        ["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "CHECK"]
+        ["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "CHECK OPTIONS"]
     {
         assert!(unhyphenated.lines().any(|line| line == section), "{section} is not in\n{unhyphenated}");
     }
     for option in options() {
         let heading = format!("--{option}");
-        let is_told = |line: &str| line.trim_start().split([' ', ',']).any(|word| word == heading);
-        assert!(unhyphenated.lines().any(is_told), "{heading} is not in\n{unhyphenated}");
+        let has_heading = |line: &str| line.trim_start().split([' ', ',']).any(|word| word == heading);
+        assert!(unhyphenated.lines().any(has_heading), "{heading} is not in\n{unhyphenated}");
     }
-    for told in ["EMQX_CLIENT_MONITOR_CFG", "config.yaml", "check --watch 5", "Possible values:"] {
-        assert!(unhyphenated.contains(told), "{told} is not in\n{unhyphenated}");
+    for text in ["EMQX_CLIENT_MONITOR_CFG", "config.yaml", "check --watch 5", "Possible values:"] {
+        assert!(unhyphenated.contains(text), "{text} is not in\n{unhyphenated}");
     }
     let status = unhyphenated.split("EXIT STATUS").nth(1).and_then(|rest| rest.split("ENVIRONMENT").next());
     let status = status.expect("the section is there");
     for number in ["0", "1", "2", "3"] {
-        let is_told = |line: &str| line.trim_start().starts_with(&format!("{number} "));
-        assert!(status.lines().any(is_told), "{number} is not in\n{status}");
+        let has_number = |line: &str| line.trim_start().starts_with(&format!("{number} "));
+        assert!(status.lines().any(has_number), "{number} is not in\n{status}");
     }
 }
 
 #[test]
-fn a_reader_of_the_manual_may_leave_early_and_a_full_disk_is_told() {
+fn a_reader_of_the_manual_may_leave_early_and_a_full_disk_is_an_error() {
     let mut child = bare_command()
         .args(["--generate", "man"])
         .stdout(Stdio::piped())
@@ -129,5 +129,18 @@ fn a_reader_of_the_manual_may_leave_early_and_a_full_disk_is_told() {
     let output = bare_command().args(["--generate", "zsh"]).stdout(full).output().expect("the program starts");
     let run = Run::of(output);
     assert_eq!(run.status, 1);
-    assert_eq!(run.stderr, "cannot print the answer: No space left on device (os error 28)\n");
+    assert_eq!(run.stderr, "cannot write to stdout: No space left on device (os error 28)\n");
+}
+
+#[test]
+fn the_generated_configuration_is_the_commented_example_and_valid() {
+    let config = generated("config");
+    assert_eq!(config, include_str!("../../examples/config.yaml"));
+    let program = Program::with_config(&config);
+    let mut command = program.command();
+    for variable in ["EMQX_API_KEY", "FACTORY_EMQX_API_KEY", "FACTORY_EMQX_API_SECRET"] {
+        command.env(variable, "anything");
+    }
+    let run = Run::of(command.arg("--config.check").output().expect("the program starts"));
+    assert_eq!(run.status, 0, "{}", run.stderr);
 }

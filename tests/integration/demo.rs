@@ -1,56 +1,57 @@
 //! The README's first command.
 
 use std::path::Path;
+use std::process::Command;
 
-use crate::support::{Demo, Families, Program, Run, bare_command};
+use crate::support::{Demo, Families, Program, Run};
 
-/// What the demo answers to what it says should be tried.
-fn answer(url: &str) -> String {
+/// The body that the demo's exporter serves at this URL.
+fn body_of(url: &str) -> String {
     ureq::get(url).call().expect("it answers").body_mut().read_to_string().expect("a text")
 }
 
 #[test]
-fn the_demo_says_what_to_try_and_that_works() {
+fn the_hints_of_the_demo_work() {
     let demo = Demo::start();
-    let families = Families::parse(&answer(demo.url("Prometheus would see:")));
+    let families = Families::parse(&body_of(demo.url("Prometheus scrapes:")));
     assert!(families.success());
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("1"));
     assert!(families.all("emqx_mqtt_client_connected", &[]).len() > 5);
 
-    let debug_view = answer(demo.url("What goes wrong, and why:"));
+    let debug_view = body_of(demo.url("What fails, and why:"));
     assert!(debug_view.contains("FactoryEMQX"), "{debug_view}");
-    Families::parse(&answer(demo.url("own metrics:")));
+    Families::parse(&body_of(demo.url("own metrics:")));
 
-    let check = demo.hint("cargo run --release --");
+    let mut check = demo.hint("The same in a terminal:").split_whitespace();
     let run = Run::of(
-        bare_command()
-            .args(check.split_whitespace())
+        Command::new(check.next().expect("a program"))
+            .args(check)
             .args(["--broker", "LocalEMQX"])
             .output()
-            .expect("the program starts"),
+            .expect("the named program starts"),
     );
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.stdout.contains("│ GardenPump") && run.stdout.contains("absent"), "{}", run.stdout);
 }
 
-/// The other broker has trouble in a part of each minute, so nothing is asserted of its clients' states.
+/// The second broker fails in a part of each minute, so no state of its clients is asserted.
 #[test]
-fn the_demo_has_a_second_broker_with_the_same_alias_on_it() {
+fn the_second_broker_of_the_demo_has_the_same_alias() {
     let demo = Demo::start();
-    let url = demo.url("Prometheus would see:").replace("LocalEMQX", "FactoryEMQX");
-    let families = Families::parse(&answer(&url));
+    let url = demo.url("Prometheus scrapes:").replace("LocalEMQX", "FactoryEMQX");
+    let families = Families::parse(&body_of(&url));
     let thresholds = families.all("emqx_mqtt_client_offline_threshold_seconds", &[("broker", "FactoryEMQX")]);
     let of = |alias| thresholds.iter().find(|one| one.labels["alias"] == alias).map(|one| one.value.as_str());
     assert_eq!(of("Gateway"), Some("60"));
     assert_eq!(of("ForkliftTerminal"), Some("28800"));
 }
 
-/// Every configuration we ship is one the program accepts.
+/// The program accepts every configuration that the repository ships.
 #[test]
-fn the_configurations_we_ship_are_valid() {
+fn the_shipped_configurations_are_valid() {
     for path in ["config/config.yaml", "examples/config.yaml"] {
-        let config =
-            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
+        let config = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+            .expect("a shipped configuration");
         let run = Program::with_config(&config).run(&["--config.check"]);
         assert_eq!(run.status, 0, "{path}: {}", run.stderr);
     }

@@ -4,7 +4,9 @@ use std::fs;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
-use crate::support::{Exporter, Program, Prometheus, Series, Served, config_of, config_of_brokers, promtool};
+use crate::support::{
+    Exporter, Program, Prometheus, Series, ServerProcess, config_of, config_of_brokers, promtool,
+};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus/prometheus-sd.yml");
 
@@ -48,7 +50,7 @@ fn the_target_is_the_name_it_was_asked_under() {
 fn a_broker_added_to_the_configuration_is_scraped_and_one_taken_away_is_no_more() {
     let [one, two] = [broker(), broker()];
     let program = Program::with_config(&watching_on(&[("One", &one)]));
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let example = fs::read_to_string(EXAMPLE).expect("it is there");
     for replaced in ["127.0.0.1:9671", "refresh_interval: 30s", "scrape_interval: 15s", "scrape_timeout: 10s"] {
         assert!(example.contains(replaced), "{replaced}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use emqx_client_monitor::failure_help;
 use emqx_client_monitor::outcome::FailureReason;
-use fake_emqx::{FakeEmqx, Request, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Request, Row, Version, When};
 
 use crate::support::{Exporter, Families, config_of, watching};
 
@@ -45,7 +45,7 @@ fn clients(families: &Families, state: &str) -> Option<String> {
 fn all_true_tells_every_client_of_the_broker_by_its_id() {
     for version in [Version::V5_8_9, Version::V5_0_26] {
         let fake = FakeEmqx::start(version);
-        fake.add_recorded_fleet();
+        fake.add_recorded_clients();
         let config = config_of(&fake, "", &[("Room 1", "plain-user-1"), ("Room 2", "never-seen")]);
         let families = Exporter::start(&config).probe(EVERYONE);
         assert!(families.success(), "{version:?}: {:?}", families.reasons());
@@ -64,7 +64,7 @@ fn all_true_tells_every_client_of_the_broker_by_its_id() {
 #[test]
 fn a_list_is_asked_for_exactly_what_the_groups_need() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let exporter = watching(&fake, &[]);
     exporter.probe(EVERYONE);
     let families = exporter.probe(&format!("{EVERYONE}&collect[]=queue"));
@@ -74,7 +74,7 @@ fn a_list_is_asked_for_exactly_what_the_groups_need() {
     assert_eq!(
         asked[1],
         "page=1&limit=10000&fields=clientid,connected,username,subscriptions_cnt,subscriptions_max,inflight_cnt,\
-         inflight_max,mqueue_len,mqueue_max,awaiting_rel_cnt,awaiting_rel_max,mqueue_dropped"
+         inflight_max,mqueue_len,mqueue_max,awaiting_rel_cnt,awaiting_rel_max,mqueue_dropped,durable"
     );
 }
 
@@ -82,11 +82,11 @@ fn a_list_is_asked_for_exactly_what_the_groups_need() {
 fn older_versions_are_asked_as_they_want() {
     // 5.6 knows `fields` but not `is_expired`.
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let names_young = |request: &Request| raw_query(request).contains("is_expired");
-    fake.trouble(
+    fake.inject(
         When::matching(names_young),
-        Trouble::status(400, "application/json", "{\"code\":\"BAD_REQUEST\"}"),
+        Fault::status(400, "application/json", "{\"code\":\"BAD_REQUEST\"}"),
     );
     let exporter = watching(&fake, &[]);
     let families = exporter.probe(&format!("{EVERYONE}&collect[]=session"));
@@ -101,7 +101,7 @@ fn older_versions_are_asked_as_they_want() {
     assert!(families.success());
     assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 2500);
     let limits: Vec<_> = lists(&fake).iter().flat_map(|request| request.parameter("limit")).collect();
-    assert_eq!(limits, ["10000", "10000", "1000", "1000", "1000"]);
+    assert_eq!(limits, ["10000", "1000", "1000", "1000"]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_walk_goes_over_all_pages_and_ends() {
 #[test]
 fn a_client_that_comes_twice_is_told_once_and_as_connected() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     fake.add_recorded_duplicate();
     fake.add(Row::like("persist-v5").client_id("moving"));
     fake.add(Row::like("plain-user-1").client_id("moving"));
@@ -132,7 +132,7 @@ fn a_client_that_comes_twice_is_told_once_and_as_connected() {
 #[test]
 fn a_row_that_is_no_client_leaves_the_others_alone() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     fake.add(Row::like("plain-user-1").client_id("odd").set("connected", "yes"));
     let families = watching(&fake, &[]).probe(EVERYONE);
     assert_eq!(families.reasons(), ["decode"]);
@@ -145,7 +145,7 @@ fn a_row_that_is_no_client_leaves_the_others_alone() {
 fn a_list_that_cannot_be_read_to_its_end_counts_nobody() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fleet(&fake, (0..10_500).map(device));
-    fake.trouble(When::Page(2), Trouble::status(500, "text/plain", ""));
+    fake.inject(When::Page(2), Fault::status(500, "text/plain", ""));
     let families = watching(&fake, &[]).probe(EVERYONE);
     assert_eq!(families.reasons(), ["http_status"]);
     assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 10_000, "what was read is true");
@@ -172,7 +172,7 @@ fn more_are_listed_where_they_are_more_than_a_third_of_the_brokers_clients() {
     assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 1001, "strangers are not told");
     assert_eq!((fake.request_count(), lists(&fake).len()), (2, 2), "the count and one page");
 
-    fake.forget();
+    fake.reset_counters();
     fleet(&fake, (3002..3003).map(device));
     let families = watching_devices(&fake, 1001).probe("broker=LocalEMQX&collect[]=state");
     assert_eq!(clients(&families, "connected").as_deref(), Some("1001"));
@@ -185,9 +185,9 @@ fn a_watched_client_the_list_missed_is_looked_up_before_it_is_called_absent() {
     fleet(&fake, (0..1100).filter(|n| n % 100 != 0).map(device));
     // Not in the list, as if it had moved while the list was read; and one lookup fails for good.
     fake.add(Row::like("plain-user-1").client_id("moved").known_as(&device(100)).set("clientid", device(100)));
-    fake.trouble(When::Lookup(device(200)), Trouble::status(500, "text/plain", ""));
+    fake.inject(When::Lookup(device(200)), Fault::status(500, "text/plain", ""));
     let hidden = device(100);
-    fake.trouble(When::Page(1), Trouble::body(list_without(&fake, &hidden)));
+    fake.inject(When::Page(1), Fault::body(list_without(&fake, &hidden)));
     let families = watching_devices(&fake, 1100).probe("broker=LocalEMQX&collect[]=state");
     let connected = |number| families.value("emqx_mqtt_client_connected", &[("alias", &device(number))]);
     assert_eq!([connected(1), connected(100), connected(200)], [Some("1"), Some("1"), None]);
@@ -211,18 +211,18 @@ fn list_without(fake: &FakeEmqx, hidden: &str) -> Vec<u8> {
 fn where_the_count_or_a_page_fails_lookups_take_over() {
     let counts = |request: &Request| raw_query(request) == "limit=1";
     let pages = |request: &Request| raw_query(request).starts_with("page=");
-    let troubles: [(When, Trouble); 5] = [
-        (When::matching(counts), Trouble::Silent),
-        (When::matching(counts), Trouble::node_down()),
-        (When::matching(pages), Trouble::node_down()),
-        (When::matching(pages), Trouble::body("[]")),
-        (When::matching(pages), Trouble::Reset),
+    let troubles: [(When, Fault); 5] = [
+        (When::matching(counts), Fault::Silent),
+        (When::matching(counts), Fault::node_down()),
+        (When::matching(pages), Fault::node_down()),
+        (When::matching(pages), Fault::body("[]")),
+        (When::matching(pages), Fault::Reset),
     ];
     for (when, trouble) in troubles {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fleet(&fake, (0..1100).map(device));
         let name = format!("{trouble:?}");
-        fake.trouble(when, trouble);
+        fake.inject(when, trouble);
         let families = watching_devices(&fake, 1100).probe("broker=LocalEMQX&collect[]=state");
         assert!(families.success(), "{name}: {:?}", families.reasons());
         assert_eq!(clients(&families, "connected").as_deref(), Some("1100"), "{name}");
@@ -232,11 +232,11 @@ fn where_the_count_or_a_page_fails_lookups_take_over() {
 #[test]
 fn a_list_that_grows_while_it_is_walked_ends_with_the_deadline_at_the_latest() {
     let fake = FakeEmqx::start(Version::V5_0_26);
-    fake.keep_requests(false);
+    fake.record_requests(false);
     let page: Vec<_> = (0..1000).map(|n| format!("{{\"clientid\":\"c{n}\",\"connected\":true}}")).collect();
     let full = format!("{{\"data\":[{}],\"meta\":{{\"count\":1}}}}", page.join(","));
     let is_page_of_1000 = |request: &Request| raw_query(request).contains("limit=1000&");
-    fake.trouble(When::matching(is_page_of_1000), Trouble::body(full));
+    fake.inject(When::matching(is_page_of_1000), Fault::body(full));
     let families = watching(&fake, &[]).probe_within(EVERYONE, "1.5");
     assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 1000, "each client once");
     assert_eq!(families.reasons(), ["timeout"]);
@@ -261,7 +261,7 @@ fn client_and_all_exclude_each_other() {
 #[test]
 fn a_probe_too_many_is_told_to_come_back() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     let exporter = Arc::new(Exporter::start_with(&config_of(&fake, "", &[("a", "a")]), 2));
     let waiting: Vec<_> = (0..2)
         .map(|_| {
@@ -276,7 +276,7 @@ fn a_probe_too_many_is_told_to_come_back() {
     for probe in waiting {
         assert_eq!(probe.join().expect("it is answered").reasons(), ["timeout"]);
     }
-    fake.clear_troubles();
+    fake.clear_faults();
     assert!(exporter.probe("broker=LocalEMQX").success(), "there is room again");
     let own = Families::parse(&exporter.get("/metrics").text());
     assert_eq!(own.value("emqx_client_monitor_probes_refused_total", &[("reason", "busy")]), Some("1"));
@@ -285,7 +285,7 @@ fn a_probe_too_many_is_told_to_come_back() {
 #[test]
 fn a_probe_nobody_waits_for_any_more_stops_asking() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.delay(Duration::from_millis(20));
+    fake.set_latency(Duration::from_millis(20));
     fleet(&fake, (0..900).map(device));
     let exporter = watching_devices(&fake, 900);
     let mut scraper = TcpStream::connect(exporter.address()).expect("it listens");
@@ -308,7 +308,7 @@ fn a_probe_nobody_waits_for_any_more_stops_asking() {
 #[test]
 fn two_hundred_brokers_are_an_ordinary_day() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.keep_requests(false);
+    fake.record_requests(false);
     fleet(&fake, (0..8).map(device));
     let mut config = "emqx:\n".to_owned();
     for number in 0..200 {
@@ -344,25 +344,25 @@ fn the_debug_view_tells_what_was_asked_and_why_and_no_secret() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fleet(&fake, (0..1100).map(device));
     let pages = |request: &Request| raw_query(request).starts_with("page=");
-    fake.trouble(When::matching(pages), Trouble::node_down());
-    fake.trouble(When::Lookup(device(7)), Trouble::body("null"));
+    fake.inject(When::matching(pages), Fault::node_down());
+    fake.inject(When::Lookup(device(7)), Fault::body("null"));
     let exporter = watching_devices(&fake, 1100);
     let answer = exporter.get("/probe?broker=LocalEMQX&collect[]=state&debug=true");
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     let text = answer.text();
     let says = [
-        "The probe of LocalEMQX at http://127.0.0.1:",
+        "Probe of LocalEMQX at http://127.0.0.1:",
         "failed after",
-        "1100 clients to ask for, and the broker has 1100 clients, fewer than three times as many: listing them all",
-        "1100 clients are left, because the list failed (answered with HTTP status 500 (NODE_DOWN)): looking each up",
-        "- decode (1 clients unknown): an answer that EMQX does not give",
+        "requested clients: 1100; the broker has 1100, and listing them costs less than 1100 lookups: reading the list",
+        "the list failed (HTTP status 500 (NODE_DOWN)), clients left: 1100; looking each up",
+        "- decode: unexpected response from EMQX",
         &format!(
             "decode: {} {}",
             failure_help::meaning(FailureReason::Decode),
             failure_help::remedy(FailureReason::Decode)
         ),
         "GET /v5/clients?limit=1\n",
-        "GET /v5/clients/device-000000\n",
+        "GET /v5/clients/device-00",
         "    1099 connected",
         "# HELP probe_success",
     ];
@@ -376,17 +376,17 @@ fn the_debug_view_tells_what_was_asked_and_why_and_no_secret() {
 #[test]
 fn the_debug_view_of_a_large_fleet_is_bounded() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.keep_requests(false);
+    fake.record_requests(false);
     fleet(&fake, (0..20_000).map(device));
     let answer = watching(&fake, &[]).get(&format!("/probe?{EVERYONE}&debug=true"));
     assert!(answer.body.len() < 2 * 1024 * 1024, "{} bytes", answer.body.len());
-    assert!(answer.text().ends_with("(The rest of the metrics is left out.)\n"));
+    assert!(answer.text().ends_with("(remaining metrics omitted)\n"));
 }
 
 #[test]
 fn a_large_fleet_streams_whole_families() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.keep_requests(false);
+    fake.record_requests(false);
     fleet(&fake, (0..3000).map(device));
     let query = format!("{EVERYONE}&collect[]=session&collect[]=queue&collect[]=traffic");
     let families = watching(&fake, &[]).probe(&query);

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use emqx_client_monitor::version;
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use flate2::read::GzDecoder;
 
 use crate::support::{Exporter, Families, config_of, watching};
@@ -44,7 +44,7 @@ fn target_is_a_synonym_of_broker_and_module_is_ignored() {
 #[test]
 fn a_probe_can_be_narrowed_to_some_clients() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let config =
         config_of(&fake, "", &[("Room 1", "plain-user-1"), ("Room 2", "plain-nouser-1"), ("Room 3", "a")]);
     let exporter = Exporter::start(&config);
@@ -114,11 +114,8 @@ fn a_timeout_that_leaves_nothing_is_refused() {
 #[test]
 fn other_methods_are_not_allowed() {
     let (_fake, exporter) = one_client();
-    for (method, path) in [
-        ("POST", "/probe?broker=LocalEMQX"),
-        ("DELETE", "/metrics"),
-        ("POST", "/-/healthy"),
-    ] {
+    for (method, path) in [("POST", "/probe?broker=LocalEMQX"), ("DELETE", "/metrics"), ("POST", "/-/healthy")]
+    {
         let answer = exporter.request(method, path, &[]);
         assert_eq!(answer.status, 405, "{method} {path}");
         assert!(answer.header("allow").is_some_and(|allowed| allowed.starts_with("GET")), "{method} {path}");
@@ -139,7 +136,7 @@ fn it_is_healthy_whatever_becomes_of_the_broker() {
 fn its_own_metrics_tell_of_itself_and_never_of_a_client() {
     let (fake, exporter) = one_client();
     exporter.probe("broker=LocalEMQX");
-    fake.trouble(When::Any, Trouble::status(400, "text/plain", ""));
+    fake.inject(When::Any, Fault::status(400, "text/plain", ""));
     exporter.probe("broker=LocalEMQX");
     let own = Families::parse(&exporter.get("/metrics").text());
     let build = [
@@ -172,7 +169,7 @@ fn hostile_names_survive_the_exposition() {
 #[test]
 fn a_large_answer_comes_whole_and_in_one_block_for_each_family() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.keep_requests(false);
+    fake.record_requests(false);
     let ids: Vec<_> = (0..300).map(|n| format!("device-{n}")).collect();
     fake.add_all(ids.iter().map(|id| Row::like("plain-user-1").client_id(id)));
     let refs: Vec<_> = ids.iter().map(String::as_str).collect();

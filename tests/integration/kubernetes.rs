@@ -36,7 +36,7 @@ fn the_configuration_is_valid_and_knows_the_brokers_that_are_probed() {
 
 #[test]
 fn the_alerts_are_those_for_prometheus() {
-    let groups = super::rules::files().into_iter().flat_map(|file| file.groups).collect();
+    let groups = super::rules::rule_files().into_iter().flat_map(|file| file.groups).collect();
     assert_eq!(
         read("prometheus-rule.yaml")["spec"]["groups"],
         Value::Sequence(groups),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
-use crate::support::{Families, Program, Served, config_of};
+use crate::support::{Families, Program, ServerProcess, config_of};
 
 fn broker() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -20,8 +20,8 @@ fn broker() -> (FakeEmqx, Program) {
 #[test]
 fn a_probe_under_way_is_answered_before_the_exporter_stops() {
     let (fake, program) = broker();
-    fake.trouble(When::Any, Trouble::Slow(Duration::from_secs(1)).times(1));
-    let served = Arc::new(Served::start(&program, &[]));
+    fake.inject(When::Any, Fault::Slow(Duration::from_secs(1)).times(1));
+    let served = Arc::new(ServerProcess::start(&program, &[]));
     let under_way = {
         let served = Arc::clone(&served);
         thread::spawn(move || served.get("/probe?broker=LocalEMQX"))
@@ -37,7 +37,7 @@ fn a_probe_under_way_is_answered_before_the_exporter_stops() {
 #[test]
 fn readiness_ends_before_requests_are_refused() {
     let (_fake, program) = broker();
-    let served = Served::start(&program, &["--web.shutdown-delay", "3"]);
+    let served = ServerProcess::start(&program, &["--web.shutdown-delay", "3"]);
     assert_eq!(served.request("GET", "/-/ready"), (200, "emqx-client-monitor is ready\n".to_owned()));
     served.signal(Signal::TERM);
     let since = Instant::now();
@@ -55,7 +55,7 @@ fn readiness_ends_before_requests_are_refused() {
 #[test]
 fn a_second_signal_stops_at_once() {
     let (_fake, program) = broker();
-    let served = Served::start(&program, &["--web.shutdown-delay", "3600"]);
+    let served = ServerProcess::start(&program, &["--web.shutdown-delay", "3600"]);
     served.signal(Signal::INT);
     let since = Instant::now();
     while served.request("GET", "/-/ready").0 != 503 {

@@ -1,9 +1,9 @@
 //! What the program logs while it serves.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use serde_json::Value;
 
-use crate::support::{Program, Served, config_of};
+use crate::support::{Program, ServerProcess, config_of};
 
 fn broker() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -19,11 +19,11 @@ fn lines<'a>(log: &'a str, words: &str) -> Vec<&'a str> {
 #[test]
 fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
     let (fake, program) = broker();
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     served.get("/probe?broker=LocalEMQX");
-    fake.trouble(
+    fake.inject(
         When::Lookup("b".into()),
-        Trouble::status(500, "application/json", r#"{"code":"INTERNAL_ERROR"}"#),
+        Fault::status(500, "application/json", r#"{"code":"INTERNAL_ERROR"}"#),
     );
     served.get("/probe?broker=LocalEMQX");
     fake.stop();
@@ -44,8 +44,8 @@ fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
 #[test]
 fn each_kind_of_probe_fails_and_recovers_on_its_own() {
     let (fake, program) = broker();
-    fake.trouble(When::Page(1), Trouble::status(500, "text/plain", ""));
-    let served = Served::start(&program, &[]);
+    fake.inject(When::Page(1), Fault::status(500, "text/plain", ""));
+    let served = ServerProcess::start(&program, &[]);
     for _ in 0..3 {
         served.get("/probe?broker=LocalEMQX&all=true");
         served.get("/probe?broker=LocalEMQX");
@@ -61,7 +61,7 @@ fn each_kind_of_probe_fails_and_recovers_on_its_own() {
 #[test]
 fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
     let (_fake, program) = broker();
-    let served = Served::start(&program, &["--log.format", "json"]);
+    let served = ServerProcess::start(&program, &["--log.format", "json"]);
     served.get("/probe?broker=Nope");
     let log = served.stop();
     let refused = lines(&log, "refused a probe");
@@ -75,7 +75,7 @@ fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
 fn a_probe_that_succeeds_is_told_at_debug_level_only() {
     let (_fake, program) = broker();
     for (level, told) in [("info", 0), ("debug", 1)] {
-        let served = Served::start(&program, &["--log.level", level]);
+        let served = ServerProcess::start(&program, &["--log.level", level]);
         served.get("/probe?broker=LocalEMQX");
         let log = served.stop();
         assert_eq!(lines(&log, "requests=3").len(), told, "{level}: {log}");
@@ -86,7 +86,7 @@ fn a_probe_that_succeeds_is_told_at_debug_level_only() {
 fn requests_are_told_at_debug_level_only() {
     let (_fake, program) = broker();
     for (level, told) in [("info", 0), ("debug", 1)] {
-        let served = Served::start(&program, &["--log.level", level]);
+        let served = ServerProcess::start(&program, &["--log.level", level]);
         served.get("/metrics");
         served.get("/probe?broker=LocalEMQX");
         served.get("/-/healthy");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Request, Row, Version, When};
 
 use crate::support::{Exporter, config_of, watching};
 
@@ -32,7 +32,7 @@ fn any_client_id_can_be_asked_for() {
 #[test]
 fn dot_ids_are_asked_for_by_the_filter_where_the_broker_has_one() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     fake.add(like("."));
     let exporter = watching(&fake, &[".", ".."]);
     let families = exporter.probe("broker=LocalEMQX");
@@ -42,12 +42,33 @@ fn dot_ids_are_asked_for_by_the_filter_where_the_broker_has_one() {
 }
 
 #[test]
-fn a_broker_that_ignores_the_filter_proves_nothing_about_dot_ids() {
+fn a_broker_that_ignores_the_filter_is_asked_for_its_list() {
     let fake = FakeEmqx::start(Version::V5_0_26);
-    fake.add_recorded_fleet();
-    let families = watching(&fake, &["."]).probe("broker=LocalEMQX");
-    assert_eq!(families.value("emqx_mqtt_client_session_present", &[]), None);
-    assert_eq!(families.reasons(), ["decode"]);
+    fake.add_recorded_clients();
+    fake.add(like(".").known_as(".."));
+    let families = watching(&fake, &[".", ".."]).probe("broker=LocalEMQX");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", ".")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &[("alias", "..")]), Some("0"));
+}
+
+#[test]
+fn control_characters_are_found_in_the_list_and_others_looked_up() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_recorded_clients();
+    fake.add(like("bell\u{7}"));
+    let is_lookup_of_control = |request: &Request| request.target.contains("bell");
+    fake.inject(
+        When::matching(is_lookup_of_control),
+        Fault::status(400, "application/json", "{\"code\":\"BAD_REQUEST\"}"),
+    );
+    let clients = [("Bell", "bell\u{7}"), ("Gone", "gone\u{1}"), ("Plain", "plain-user-1")];
+    let families = Exporter::start(&config_of(&fake, "", &clients)).probe("broker=LocalEMQX");
+    assert!(families.success(), "{:?}", families.reasons());
+    let connected = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
+    assert_eq!([connected("Bell"), connected("Gone"), connected("Plain")], [Some("1"), Some("0"), Some("1")]);
+    // A page, a second one because a client is missing from the first, and the lookup.
+    assert_eq!(fake.request_count(), 3);
 }
 
 #[test]
@@ -72,15 +93,15 @@ fn another_clients_row_is_not_taken_for_the_one_asked_for() {
 fn only_emqx_itself_can_say_that_a_client_is_absent() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     // As of EMQX 5.0.0 to 5.0.17.
-    let of_old = Trouble::status(404, "application/json", r#"{"code":"RESOURCE_NOT_FOUND","reason":"x"}"#);
-    fake.trouble(When::Lookup("of-old".into()), of_old);
+    let of_old = Fault::status(404, "application/json", r#"{"code":"RESOURCE_NOT_FOUND","reason":"x"}"#);
+    fake.inject(When::Lookup("of-old".into()), of_old);
     let families = watching(&fake, &["of-old", "gone"]).probe("broker=LocalEMQX");
     assert!(families.success());
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("2"));
     assert_eq!(families.value("emqx_probe_http_status_code", &[]), Some("200"));
 
-    fake.clear_troubles();
-    fake.trouble(When::Any, Trouble::booting_html_404());
+    fake.clear_faults();
+    fake.inject(When::Any, Fault::booting_html_404());
     let families = watching(&fake, &["of-old", "gone"]).probe("broker=LocalEMQX");
     assert_eq!(families.value("emqx_mqtt_client_session_present", &[]), None);
     assert_eq!(families.reasons(), ["http_status"]);
@@ -90,7 +111,7 @@ fn only_emqx_itself_can_say_that_a_client_is_absent() {
 #[test]
 fn lookups_share_a_few_kept_connections() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.delay(Duration::from_millis(5));
+    fake.set_latency(Duration::from_millis(5));
     let ids: Vec<_> = (0..60).map(|n| format!("device-{n}")).collect();
     fake.add_all(ids.iter().map(|id| like(id)));
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
@@ -119,21 +140,21 @@ fn the_broker_is_asked_for_json_with_credentials_and_by_name() {
 #[test]
 fn what_may_pass_is_asked_again() {
     let troubles = [
-        Trouble::status(503, "text/plain", ""),
-        Trouble::status(429, "text/plain", ""),
-        Trouble::status(408, "text/plain", ""),
-        Trouble::node_down(),
-        Trouble::Reset,
-        Trouble::CloseBeforeAnswer,
-        Trouble::CutBody(fake_emqx::Cut::Length),
-        Trouble::CutBody(fake_emqx::Cut::WithinChunk),
-        Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n"),
+        Fault::status(503, "text/plain", ""),
+        Fault::status(429, "text/plain", ""),
+        Fault::status(408, "text/plain", ""),
+        Fault::node_down(),
+        Fault::Reset,
+        Fault::CloseBeforeResponse,
+        Fault::CutBody(fake_emqx::Cut::Length),
+        Fault::CutBody(fake_emqx::Cut::WithinChunk),
+        Fault::raw("SSH-2.0-OpenSSH_9.2\r\n"),
     ];
     for trouble in troubles {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
         let name = format!("{trouble:?}");
-        fake.trouble(When::Any, trouble.times(1));
+        fake.inject(When::Any, trouble.times(1));
         let families = watching(&fake, &["plain-user-1"]).probe("broker=LocalEMQX");
         assert!(families.success(), "{name}: {:?}", families.reasons());
         assert_eq!(families.value("emqx_probe_api_requests", &[]), Some("2"), "{name}");
@@ -152,7 +173,7 @@ fn what_stays_is_asked_once() {
         (414, "http_status"),
     ] {
         let fake = FakeEmqx::start(Version::V5_8_9);
-        fake.trouble(When::Any, Trouble::status(status, "text/plain", ""));
+        fake.inject(When::Any, Fault::status(status, "text/plain", ""));
         let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
         assert_eq!(families.reasons(), [reason]);
         assert_eq!(fake.request_count(), 1, "{status}");
@@ -166,7 +187,7 @@ fn what_stays_is_asked_once() {
 #[test]
 fn a_question_is_repeated_as_often_as_the_configuration_says() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.trouble(When::Any, Trouble::status(503, "text/plain", ""));
+    fake.inject(When::Any, Fault::status(503, "text/plain", ""));
     let config = config_of(&fake, "attempts: 2", &[("any", "any")]);
     let families = Exporter::start(&config).probe("broker=LocalEMQX");
     assert_eq!(families.reasons(), ["http_status"]);
@@ -179,7 +200,7 @@ fn refused_credentials_end_the_probe() {
         let fake = FakeEmqx::start(Version::V5_8_9);
         let ids: Vec<_> = (0..50).map(|n| format!("device-{n}")).collect();
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-        fake.trouble(When::Any, Trouble::status(status, "text/plain", ""));
+        fake.inject(When::Any, Fault::status(status, "text/plain", ""));
         let families = watching(&fake, &ids).probe("broker=LocalEMQX");
         assert!(!families.success());
         assert!(fake.request_count() <= 4, "{} requests with {status}", fake.request_count());
@@ -193,11 +214,11 @@ fn everyone_is_asked_before_anyone_is_asked_again() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let ids: Vec<_> = (0..30).map(|n| format!("device-{n}")).collect();
     fake.add_all(ids.iter().map(|id| like(id)));
-    fake.trouble(When::Lookup("device-3".into()), Trouble::status(503, "text/plain", "").times(2));
+    fake.inject(When::Lookup("device-3".into()), Fault::status(503, "text/plain", "").times(2));
     let refs: Vec<_> = ids.iter().map(String::as_str).collect();
     let families = watching(&fake, &refs).probe("broker=LocalEMQX");
     assert!(families.success());
-    let asked: Vec<_> = fake.requests().iter().filter_map(fake_emqx::Request::client_id).collect();
+    let asked: Vec<_> = fake.requests().iter().filter_map(Request::client_id).collect();
     let mut first_time = BTreeMap::new();
     for (place, id) in asked.iter().enumerate() {
         first_time.entry(id.clone()).or_insert(place);
@@ -210,7 +231,7 @@ fn everyone_is_asked_before_anyone_is_asked_again() {
 fn one_poisoned_client_leaves_the_others_alone() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all(["a", "b", "c"].map(like));
-    fake.trouble(When::Lookup("b".into()), Trouble::status(500, "text/plain", ""));
+    fake.inject(When::Lookup("b".into()), Fault::status(500, "text/plain", ""));
     let families = watching(&fake, &["a", "b", "c"]).probe("broker=LocalEMQX");
     let connected = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
     assert_eq!([connected("a"), connected("b"), connected("c")], [Some("1"), None, Some("1")]);
@@ -221,7 +242,7 @@ fn one_poisoned_client_leaves_the_others_alone() {
 #[test]
 fn redirects_are_not_followed() {
     let (fake, elsewhere) = (FakeEmqx::start(Version::V5_8_9), FakeEmqx::start(Version::V5_8_9));
-    fake.trouble(When::Any, Trouble::redirect(&format!("{}v5/clients/any", elsewhere.url())));
+    fake.inject(When::Any, Fault::redirect(&format!("{}v5/clients/any", elsewhere.url())));
     let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
     assert_eq!(families.reasons(), ["http_status"]);
     assert_eq!(families.value("emqx_probe_http_status_code", &[]), Some("302"));
@@ -230,10 +251,10 @@ fn redirects_are_not_followed() {
 
 #[test]
 fn answers_are_bounded_in_size() {
-    let too_large = [Trouble::EndlessBody, Trouble::body(vec![b' '; 2 << 20])];
+    let too_large = [Fault::EndlessBody, Fault::body(vec![b' '; 2 << 20])];
     for trouble in too_large {
         let fake = FakeEmqx::start(Version::V5_8_9);
-        fake.trouble(When::Any, trouble);
+        fake.inject(When::Any, trouble);
         let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
         assert_eq!(families.reasons(), ["too_large"]);
         assert_eq!(fake.request_count(), 1);
@@ -254,7 +275,7 @@ fn answers_that_emqx_does_not_give_are_told_from_lost_ones() {
     ];
     for body in bodies {
         let fake = FakeEmqx::start(Version::V5_8_9);
-        fake.trouble(When::Any, Trouble::body(body));
+        fake.inject(When::Any, Fault::body(body));
         let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
         assert_eq!(
             families.reasons(),
@@ -265,6 +286,6 @@ fn answers_that_emqx_does_not_give_are_told_from_lost_ones() {
         assert_eq!(fake.request_count(), 1, "asking again would bring the same");
     }
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.trouble(When::Any, Trouble::encoded("gzip", b"\x1f\x8b"));
+    fake.inject(When::Any, Fault::encoded("gzip", b"\x1f\x8b"));
     assert_eq!(watching(&fake, &["any"]).probe("broker=LocalEMQX").reasons(), ["decode"]);
 }

@@ -1,4 +1,4 @@
-//! The page for people, as HTTP tells it. How a browser shows it is the business of `browser`.
+//! The page for people over HTTP; `browser` tests it in a browser.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use emqx_client_monitor::failure_help;
 use emqx_client_monitor::outcome::FailureReason;
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use ring::digest::{SHA256, digest};
 
 use crate::support::{Exporter, Families, config_of, config_of_brokers};
@@ -24,7 +24,7 @@ fn broker(client_ids: &[&str]) -> FakeEmqx {
 fn four_states() -> (FakeEmqx, Exporter) {
     let fake = broker(&["c-1", "c-2", "c-4"]);
     fake.disconnect("c-2");
-    fake.trouble(When::Lookup("c-4".to_owned()), Trouble::status(500, "application/json", "{}"));
+    fake.inject(When::Lookup("c-4".to_owned()), Fault::status(500, "application/json", "{}"));
     let clients = [("Here", "c-1"), ("Away", "c-2"), ("Never", "c-3"), ("Odd", "c-4")];
     let exporter = Exporter::start(&config_of(&fake, "attempts: 1", &clients));
     (fake, exporter)
@@ -54,34 +54,34 @@ fn row<'a>(page: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn each_state_is_told_with_its_word_and_its_mark() {
+fn each_state_has_its_label_and_its_symbol() {
     let (_fake, exporter) = four_states();
     let page = page(&exporter, "");
-    for (name, mark, word) in [
+    for (name, symbol, label) in [
         ("Here", "●", "connected"),
         ("Away", "○", "offline"),
         ("Never", "✕", "absent"),
         ("Odd", "?", "unknown"),
     ] {
-        let told = format!("<span class=\"mark\" aria-hidden=\"true\">{mark}</span> {word}</td>");
-        assert!(row(&page, name).contains(&told), "{name}: {}", row(&page, name));
-        assert!(page.contains(&format!("</span> 1 {word}</a>")), "{word} is counted");
+        let cell = format!("<span class=\"symbol\" aria-hidden=\"true\">{symbol}</span> {label}</td>");
+        assert!(row(&page, name).contains(&cell), "{name}: {}", row(&page, name));
+        assert!(page.contains(&format!("</span> 1 {label}</a>")), "{label} is counted");
     }
-    assert!(page.contains(">answers in part</p>"), "{page}");
+    assert!(page.contains(">probe partly failed</p>"), "{page}");
     assert!(page.contains("(1 client unknown)"), "{page}");
     assert_eq!(names(&page), ["Never", "Away", "Odd", "Here"], "who is gone stands first");
 }
 
 #[test]
-fn the_page_says_when_it_asked_and_asks_each_time() {
+fn each_page_has_its_time_and_probes_anew() {
     let (fake, exporter) = four_states();
     let first = page(&exporter, "");
-    let asked = fake.request_count();
-    assert_eq!(asked, 4);
-    assert!(first.contains("Asked live at <time datetime=\""), "{first}");
+    let requests = fake.request_count();
+    assert_eq!(requests, 4);
+    assert!(first.contains("Live query at <time datetime=\""), "{first}");
     fake.remove("c-1");
     let second = page(&exporter, "");
-    assert_eq!(fake.request_count(), 2 * asked);
+    assert_eq!(fake.request_count(), 2 * requests);
     assert!(row(&first, "Here").contains("connected") && row(&second, "Here").contains("absent"));
     let own = Families::parse(&exporter.get("/metrics").text());
     let failed = [("broker", "LocalEMQX"), ("result", "failure")];
@@ -151,7 +151,7 @@ fn every_column_sorts_both_ways_and_says_so() {
 }
 
 #[test]
-fn queues_and_drops_stand_out_and_so_does_who_is_away_too_long() {
+fn queues_and_drops_stand_out_and_so_do_overdue_clients() {
     let fake = broker(&["well", "burdened", "asleep", "lost"]);
     fake.change("burdened", |row| {
         row.set("mqueue_len", 7).set("send_msg.dropped", 3).set("recv_msg.dropped", 2)
@@ -166,15 +166,15 @@ fn queues_and_drops_stand_out_and_so_does_who_is_away_too_long() {
     let page = page(&exporter, "");
     for (name, notable, alarming) in [("Well", 0, 0), ("Burdened", 3, 0), ("Asleep", 1, 0), ("Lost", 0, 2)] {
         let row = row(&page, name);
-        let weights = [row.matches(" notable").count(), row.matches(" alarming").count()];
+        let weights = [row.matches(" warning").count(), row.matches(" critical").count()];
         assert_eq!(weights, [notable, alarming], "{name}: {row}");
     }
-    assert!(row(&page, "Burdened").contains("<td class=\"digits notable\"><bdi>7</bdi></td>"), "{page}");
+    assert!(row(&page, "Burdened").contains("<td class=\"number warning\"><bdi>7</bdi></td>"), "{page}");
     assert!(row(&page, "Lost").contains(" UTC\">"), "when it went: {}", row(&page, "Lost"));
 }
 
 #[test]
-fn what_a_client_calls_itself_is_never_obeyed() {
+fn names_of_clients_are_never_interpreted() {
     let hostile =
         "\"><script>document.title='gone'</script><img src=x onerror=alert(1)>&amp;\u{202E}\u{1b}[2J'";
     let alias = hostile.replace('\u{1b}', "\u{2066}");
@@ -190,7 +190,7 @@ fn what_a_client_calls_itself_is_never_obeyed() {
         assert!(page.contains("&#38;amp;\u{FFFD}\u{FFFD}[2J&#39;"), "{page}");
     }
     // A broker may say anything, too.
-    fake.trouble(When::Any, Trouble::status(418, "text/html", hostile));
+    fake.inject(When::Any, Fault::status(418, "text/html", hostile));
     let page = page(&exporter, "");
     assert!(!page.contains("<script") && page.contains("418"), "{page}");
 }
@@ -207,19 +207,19 @@ fn a_very_long_name_does_not_fill_the_page() {
 }
 
 #[test]
-fn each_trouble_is_explained_where_it_happens() {
-    type Brew = fn() -> Trouble;
+fn each_failure_is_explained() {
+    type Brew = fn() -> Fault;
     let troubles: [(FailureReason, Brew); 6] = [
-        (FailureReason::Unauthorized, || Trouble::status(401, "application/json", "{}")),
-        (FailureReason::Forbidden, || Trouble::status(403, "application/json", "{}")),
-        (FailureReason::HttpStatus, || Trouble::status(503, "text/html", "down")),
-        (FailureReason::Protocol, || Trouble::Reset),
-        (FailureReason::Decode, || Trouble::body("<html>a login page</html>")),
-        (FailureReason::Timeout, || Trouble::Silent),
+        (FailureReason::Unauthorized, || Fault::status(401, "application/json", "{}")),
+        (FailureReason::Forbidden, || Fault::status(403, "application/json", "{}")),
+        (FailureReason::HttpStatus, || Fault::status(503, "text/html", "down")),
+        (FailureReason::Protocol, || Fault::Reset),
+        (FailureReason::Decode, || Fault::body("<html>a login page</html>")),
+        (FailureReason::Timeout, || Fault::Silent),
     ];
     for (reason, trouble) in troubles {
         let fake = broker(&["c-1"]);
-        fake.trouble(When::Any, trouble());
+        fake.inject(When::Any, trouble());
         let exporter =
             Exporter::start(&config_of(&fake, "attempts: 1\ntimeout_seconds: 0.3", &[("Well", "c-1")]));
         let page = page(&exporter, "").replace("&#39;", "'").replace("&#62;", ">");
@@ -227,7 +227,7 @@ fn each_trouble_is_explained_where_it_happens() {
             if part % 2 == 1 { format!("<code>{words}</code>") } else { words.to_owned() }
         });
         let remedy: String = remedy.collect();
-        assert!(page.contains(">could not be asked</p>"), "{reason}: {page}");
+        assert!(page.contains(">probe failed</p>"), "{reason}: {page}");
         for words in [failure_help::meaning(reason), &remedy, &format!("<code>{reason}</code>")] {
             assert!(page.contains(words), "{words} in {page}");
         }
@@ -237,11 +237,14 @@ fn each_trouble_is_explained_where_it_happens() {
 }
 
 #[test]
-fn a_broker_nobody_watches_is_said_to_answer() {
+fn a_broker_without_watched_clients_is_probed() {
     let fake = broker(&["c-1"]);
     let exporter = Exporter::start(&config_of(&fake, "", &[]));
     let page = page(&exporter, "");
-    assert!(page.contains(">answers</p>") && page.contains("No client of this broker is watched"), "{page}");
+    assert!(
+        page.contains(">probe succeeded</p>") && page.contains("This broker has no watched clients"),
+        "{page}"
+    );
 }
 
 fn two_brokers() -> ([FakeEmqx; 2], String) {
@@ -268,17 +271,17 @@ fn several_brokers_are_shown_and_each_alone() {
     ] {
         assert!(both.contains(link), "{link} in {both}");
     }
-    let asked = fakes[0].request_count();
+    let requests = fakes[0].request_count();
     let second = page(&exporter, "?broker=Second");
     assert_eq!(names(&second), ["Two"]);
-    assert_eq!(fakes[0].request_count(), asked, "the other one is not asked");
+    assert_eq!(fakes[0].request_count(), requests, "the other one is not probed");
     assert!(second.contains("<title>Second · EMQX clients</title>"), "{second}");
 }
 
 #[test]
-fn who_has_answered_is_shown_before_others_have() {
+fn a_broker_is_shown_before_others_have_answered() {
     let (fakes, config) = two_brokers();
-    fakes[1].trouble(When::Any, Trouble::Silent);
+    fakes[1].inject(When::Any, Fault::Silent);
     let exporter = Exporter::start(&config);
     let mut connection = TcpStream::connect(exporter.address()).expect("it listens");
     connection.set_read_timeout(Some(Duration::from_secs(60))).expect("a time");
@@ -296,13 +299,13 @@ fn who_has_answered_is_shown_before_others_have() {
 }
 
 #[test]
-fn a_broker_there_is_no_room_to_ask_is_told_so() {
+fn a_broker_beyond_the_limit_of_probes_is_not_probed() {
     let (fakes, config) = two_brokers();
-    fakes[0].delay(Duration::from_millis(200));
+    fakes[0].set_latency(Duration::from_millis(200));
     let exporter = Exporter::start_with(&config, 1);
     let page = page(&exporter, "");
     assert_eq!(names(&page), ["One"]);
-    assert!(page.contains(">was not asked</p>") && page.contains("--web.max-probes"), "{page}");
+    assert!(page.contains(">not probed</p>") && page.contains("--web.max-probes"), "{page}");
     assert_eq!(fakes[1].request_count(), 0);
 }
 
@@ -319,25 +322,21 @@ fn long_lists_are_cut_and_say_so() {
         Exporter::start(&config_of_brokers(&[("First", &fakes[0]), ("Second", &fakes[1])], &clients));
     let both = page(&exporter, "");
     assert_eq!(names(&both).len(), 100);
-    assert!(both.contains("The first 100 of 120 clients that match"), "{both}");
+    assert!(both.contains("First 100 of 120 matching clients"), "{both}");
     assert_eq!(names(&page(&exporter, "?broker=First")).len(), 120);
 }
 
 #[test]
-fn what_cannot_be_shown_is_explained_on_a_page_and_nobody_is_asked() {
+fn an_invalid_query_is_explained_and_no_broker_is_probed() {
     let (fake, exporter) = four_states();
     let long = format!("?filter={}", "x".repeat(201));
     for (query, status, says) in [
-        (
-            "?broker=%3Cb%3E",
-            404,
-            "There is no broker &#34;&#60;b&#62;&#34; in the configuration; there is LocalEMQX.",
-        ),
-        ("?state=gone", 400, "There is no state &#34;gone&#34;; there are connected, disconnected"),
-        ("?sort=size", 400, "no column &#34;size&#34; to sort by; there are alias, state, since"),
-        ("?sort=broker", 400, "no column"),
-        ("?colour=red", 400, "There is no parameter &#34;colour&#34;"),
-        (long.as_str(), 400, "at most 200 characters"),
+        ("?broker=%3Cb%3E", 404, "unknown broker &#34;&#60;b&#62;&#34;; configured brokers: LocalEMQX"),
+        ("?state=gone", 400, "unknown state &#34;gone&#34;; states: connected, disconnected, absent, unknown"),
+        ("?sort=size", 400, "unknown column &#34;size&#34;; available columns: alias, state, since"),
+        ("?sort=broker", 400, "unknown column"),
+        ("?colour=red", 400, "unknown parameter &#34;colour&#34;"),
+        (long.as_str(), 400, "longer than 200 characters"),
     ] {
         let answer = exporter.get(&format!("/{query}"));
         assert_eq!(answer.status, status, "{query}");

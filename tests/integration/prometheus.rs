@@ -91,7 +91,7 @@ fn prometheus_scrapes_two_brokers_and_sees_one_of_them_die() {
 #[test]
 fn promtool_finds_nothing_to_mend_in_what_is_exposed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let config = config_of(
         &fake,
         "nodes: {\"emqx@127.0.0.1\": 1}",

@@ -1,4 +1,4 @@
-//! What holds of everything that can be told, whatever it is: it can be read back.
+//! Properties of every exposition and page: what is written can be read back.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -94,7 +94,7 @@ prop_compose! {
     }
 }
 
-fn any_finding() -> impl Strategy<Value = ClientStatus> {
+fn any_status() -> impl Strategy<Value = ClientStatus> {
     prop_oneof![4 => any_client().prop_map(ClientStatus::Known), 1 => Just(ClientStatus::Absent), 1 => Just(ClientStatus::Unknown)]
 }
 
@@ -144,14 +144,14 @@ proptest! {
         client_id in any_text(),
         client in any_client(),
     ) {
-        let told = watched(&alias, &client_id, ClientStatus::Known(client.clone()));
-        let families = exposed(outcome_of(&broker, vec![told]));
+        let probed = watched(&alias, &client_id, ClientStatus::Known(client.clone()));
+        let families = exposed(outcome_of(&broker, vec![probed]));
 
         let anonymous = [("broker", &*broker), ("alias", &*alias), ("client_id", &*client_id)];
         let username = client.username.as_deref().unwrap_or_default();
         let named: Vec<_> = anonymous.into_iter().chain([("username", username)]).collect();
         prop_assert_eq!(families.value("emqx_mqtt_client_offline_threshold_seconds", &anonymous), Some("900"));
-        let session = client.session.as_ref().expect("the session was told");
+        let session = client.session.as_ref().expect("it has a session");
         let clean_start = session.clean_start.map(|flag| flag.to_string()).unwrap_or_default();
         let facts = [
             ("node", client.node.as_deref().unwrap_or_default()),
@@ -205,26 +205,26 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 64, ..unwritten() })]
 
-    /// Large enough for many pieces, whose borders fall into any place of any family.
+    /// Large enough for many chunks, whose borders fall into any place of any family.
     #[test]
-    fn wherever_the_pieces_end_each_family_comes_once_and_whole(
-        findings in vec(any_finding(), 1..40),
+    fn wherever_the_chunks_end_each_family_comes_once_and_whole(
+        statuses in vec(any_status(), 1..40),
         clients in 0..2_000_usize,
         broker in any_text(),
     ) {
-        let told: Vec<_> = findings.iter().cycle().take(clients).cloned().enumerate().map(|(index, finding)| {
-            watched(&format!("Room {index}"), &format!("room-{index}"), finding)
+        let probed: Vec<_> = statuses.iter().cycle().take(clients).cloned().enumerate().map(|(index, status)| {
+            watched(&format!("Room {index}"), &format!("room-{index}"), status)
         }).collect();
-        let count = |is_counted: fn(&ClientStatus) -> bool| told.iter().filter(|told| is_counted(&told.status)).count();
-        let known = count(|finding| matches!(finding, ClientStatus::Known(_)));
-        let asked = count(|finding| !matches!(finding, ClientStatus::Unknown));
+        let count = |is_counted: fn(&ClientStatus) -> bool| probed.iter().filter(|client| is_counted(&client.status)).count();
+        let known = count(|status| matches!(status, ClientStatus::Known(_)));
+        let answered = count(|status| !matches!(status, ClientStatus::Unknown));
 
-        let pieces: Vec<_> = Exposition::new(outcome_of(&broker, told)).collect();
-        prop_assert!(pieces.iter().all(|piece| (1..256 * 1024).contains(&piece.len())), "a piece of any size");
-        prop_assert!(clients < 1_000 || known == 0 || pieces.len() > 4, "{} pieces", pieces.len());
-        let families = Families::parse(&String::from_utf8(pieces.concat()).expect("an exposition is UTF-8"));
+        let chunks: Vec<_> = Exposition::new(outcome_of(&broker, probed)).collect();
+        prop_assert!(chunks.iter().all(|chunk| (1..256 * 1024).contains(&chunk.len())), "a chunk of any size");
+        prop_assert!(clients < 1_000 || known == 0 || chunks.len() > 4, "{} chunks", chunks.len());
+        let families = Families::parse(&String::from_utf8(chunks.concat()).expect("an exposition is UTF-8"));
         prop_assert_eq!(families.all("emqx_mqtt_client_offline_threshold_seconds", &[]).len(), clients);
-        prop_assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), asked);
+        prop_assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), answered);
         prop_assert_eq!(families.all("emqx_mqtt_client_info", &[]).len(), known);
     }
 }

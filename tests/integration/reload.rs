@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
-use crate::support::{Families, Program, Served, config_of};
+use crate::support::{Families, Program, ServerProcess, config_of};
 
 fn broker() -> FakeEmqx {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -16,7 +16,7 @@ fn broker() -> FakeEmqx {
     fake
 }
 
-fn own(served: &Served, name: &str, labels: &[(&str, &str)]) -> Option<String> {
+fn own(served: &ServerProcess, name: &str, labels: &[(&str, &str)]) -> Option<String> {
     Families::parse(&served.get("/metrics")).value(name, labels).map(ToOwned::to_owned)
 }
 
@@ -33,8 +33,8 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 fn a_changed_file_is_taken_up_by_a_post_and_by_sighup() {
     let fake = broker();
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
-    let served = Served::start(&program, &[]);
-    let watched = || Families::parse(&served.get("/probe?broker=LocalEMQX")).told_of("B").len();
+    let served = ServerProcess::start(&program, &[]);
+    let watched = || Families::parse(&served.get("/probe?broker=LocalEMQX")).series_names("B").len();
     assert_eq!(watched(), 0);
 
     fs::write(program.config_path(), config_of(&fake, "", &[("A", "a"), ("B", "b")])).expect("a file");
@@ -52,7 +52,7 @@ fn a_changed_file_is_taken_up_by_a_post_and_by_sighup() {
 fn a_bad_file_changes_nothing_and_is_told() {
     let fake = broker();
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let reloaded = || own(&served, "emqx_client_monitor_config_last_reload_successful", &[]);
     let when = || own(&served, "emqx_client_monitor_config_last_reload_success_timestamp_seconds", &[]);
     assert_eq!(reloaded().as_deref(), Some("1"));
@@ -83,9 +83,9 @@ fn a_bad_file_changes_nothing_and_is_told() {
 #[test]
 fn a_probe_under_way_ends_with_what_it_began_with() {
     let fake = broker();
-    fake.trouble(When::Any, Trouble::Slow(Duration::from_millis(1500)).times(1));
+    fake.inject(When::Any, Fault::Slow(Duration::from_millis(1500)).times(1));
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
-    let served = Arc::new(Served::start(&program, &[]));
+    let served = Arc::new(ServerProcess::start(&program, &[]));
     let under_way = {
         let served = Arc::clone(&served);
         thread::spawn(move || served.get("/probe?broker=LocalEMQX"))
@@ -94,14 +94,16 @@ fn a_probe_under_way_ends_with_what_it_began_with() {
     fs::write(program.config_path(), config_of(&fake, "", &[("B", "b")])).expect("a file");
     assert_eq!(served.request("POST", "/-/reload").0, 200);
     let families = Families::parse(&under_way.join().expect("it is answered"));
-    assert!(families.success() && families.told_of("A").len() > 10 && families.told_of("B").is_empty());
+    assert!(
+        families.success() && families.series_names("A").len() > 10 && families.series_names("B").is_empty()
+    );
 }
 
 #[test]
 fn the_series_of_brokers_that_are_gone_end() {
     let fake = broker();
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     served.get("/probe?broker=LocalEMQX");
     let labels = [("broker", "LocalEMQX"), ("code", "200")];
     assert_eq!(own(&served, "emqx_client_monitor_api_requests_total", &labels).as_deref(), Some("1"));
@@ -123,7 +125,7 @@ fn the_configuration_that_runs_is_shown_without_its_secrets() {
         "- {alias: Second, client_id: \"1e3\", offline_after: 1h30m}\n  - {alias: \"A\"",
     );
     let program = Program::with_config(&config);
-    let served = Served::start(&program, &[]);
+    let served = ServerProcess::start(&program, &[]);
     let shown = served.get("/config");
     for words in
         ["alias: LocalEMQX", "api_key: <secret>", "api_secret: <secret>", "offline_after: 1h30m", "port: 9671"]
@@ -136,5 +138,5 @@ fn the_configuration_that_runs_is_shown_without_its_secrets() {
     let again = Program::with_config(&shown);
     let run = again.run(&["--config.check"]);
     assert_eq!(run.status, 0, "{}", run.stderr);
-    assert_eq!(Served::start(&again, &[]).get("/config"), shown);
+    assert_eq!(ServerProcess::start(&again, &[]).get("/config"), shown);
 }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
-use crate::support::{Families, HaProxy, Program, Prometheus, Series, Served, config_of};
+use crate::support::{Families, HaProxy, Program, Prometheus, Series, ServerProcess, config_of};
 
 const EXAMPLE: &str = include_str!("../../examples/haproxy/haproxy.cfg");
 const CLIENTS: [(&str, &str); 3] = [("Room 1", "room-1"), ("Room 2", "room-2"), ("Room 3", "room-3")];
 
 /// The example, between this address and these replicas.
-fn balancing(address: &str, [a, b]: [&Served; 2]) -> String {
+fn balancing(address: &str, [a, b]: [&ServerProcess; 2]) -> String {
     let own = [
         ("bind :9671", format!("bind {address}")),
         ("127.0.0.1:9672", a.address().to_owned()),
@@ -35,13 +35,13 @@ fn scraping(address: &str) -> String {
 }
 
 /// A metric of the replica's own, 0 while it has none.
-fn own(replica: &Served, name: &str) -> u64 {
+fn own(replica: &ServerProcess, name: &str) -> u64 {
     let metrics = Families::parse(&replica.get("/metrics"));
     metrics.value(name, &[]).map_or(0, |value| value.parse().expect("a count"))
 }
 
 /// Waits until the replica is in the middle of a probe.
-fn wait_for_a_probe(replica: &Served) {
+fn wait_for_a_probe(replica: &ServerProcess) {
     let since = Instant::now();
     while own(replica, "emqx_client_monitor_probes_in_flight") == 0 {
         assert!(since.elapsed() < Duration::from_secs(60), "it is never asked");
@@ -71,9 +71,9 @@ fn for_each_client(prometheus: &Prometheus, expression: &str) -> Vec<f64> {
 fn a_replica_that_dies_in_the_middle_of_a_scrape_is_not_noticed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all(CLIENTS.map(|(_, client_id)| Row::like("plain-user-1").client_id(client_id)));
-    fake.delay(Duration::from_millis(150)); // time to be killed in
+    fake.set_latency(Duration::from_millis(150)); // time to be killed in
     let program = Program::with_config(&config_of(&fake, "", &CLIENTS));
-    let [dies, lives] = [(); 2].map(|()| Served::start(&program, &[]));
+    let [dies, lives] = [(); 2].map(|()| ServerProcess::start(&program, &[]));
     let balancer = HaProxy::start(|address| balancing(address, [&dies, &lives]), "/probe?broker=LocalEMQX");
     let prometheus = Prometheus::start(&scraping(balancer.address()));
 

@@ -1,5 +1,5 @@
-//! The rules for Prometheus and what belongs to them: they are tested with its own tools, explained in the README,
-//! run on what the exporter really tells, and inhibit each other in the real Alertmanager.
+//! The Prometheus rules: they pass their tests in promtool, the runbook documents every alert, Prometheus evaluates them
+//! on real answers of the exporter, and Alertmanager applies the inhibitions.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,53 +13,84 @@ use serde_yaml::Value;
 use crate::prometheus::example_at;
 use crate::support::{Alertmanager, Exporter, Prometheus, config_of, promtool};
 
-const README: &str = include_str!("../../README.md");
+const RUNBOOK: &str = include_str!("../../examples/prometheus/runbook.md");
 
-/// A file of rules.
-pub(crate) struct File {
+/// A rule file.
+pub(crate) struct RuleFile {
     path: PathBuf,
     text: String,
     pub(crate) groups: Vec<Value>,
 }
 
-fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/prometheus")
+impl RuleFile {
+    fn read(path: PathBuf) -> Self {
+        let text = std::fs::read_to_string(&path).expect("it is there");
+        let content: Value = serde_yaml::from_str(&text).expect("it is YAML");
+        let groups = content["groups"].as_sequence().expect("it has groups").clone();
+        Self { path, text, groups }
+    }
+
+    /// The file with every group evaluated each second: tests have no time for 15 minutes between evaluations. The path
+    /// is the one that the scrape configuration expects.
+    fn hurried(self) -> (String, String) {
+        let name = self.path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
+        let text = self.groups.iter().fold(self.text.clone(), |text, group| {
+            let interval = format!("    interval: {}", group["interval"].as_str().expect("an interval"));
+            text.replace(&interval, "    interval: 1s")
+        });
+        (format!("rules/{name}"), text)
+    }
 }
 
-/// The names of the files in the directory of the rules that end so, in order, without that end.
-fn named(end: &str) -> BTreeSet<String> {
-    let directory = std::fs::read_dir(examples().join("rules")).expect("there are rules");
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn alertmanager_config() -> PathBuf {
+    examples().join("prometheus/alertmanager.yml")
+}
+
+/// The sorted names of the files in the rules directory that have this suffix, without it.
+fn names_with_suffix(suffix: &str) -> BTreeSet<String> {
+    let directory = std::fs::read_dir(examples().join("prometheus/rules")).expect("there are rules");
     directory
         .filter_map(|entry| {
             let name = entry.expect("it can be read").file_name();
-            Some(name.to_str().expect("a name in UTF-8").strip_suffix(end)?.to_owned())
+            Some(name.to_str().expect("a name in UTF-8").strip_suffix(suffix)?.to_owned())
         })
         .collect()
 }
 
-/// Every file of rules, in the order of their names.
-pub(crate) fn files() -> Vec<File> {
-    let read = |name: String| {
-        let path = examples().join(format!("rules/{name}.rules.yml"));
-        let text = std::fs::read_to_string(&path).expect("it was listed");
-        let content: Value = serde_yaml::from_str(&text).expect("it is YAML");
-        let groups = content["groups"].as_sequence().expect("it has groups").clone();
-        File { path, text, groups }
-    };
-    named(".rules.yml").into_iter().map(read).collect()
+/// The rule files for everybody, sorted by name.
+pub(crate) fn rule_files() -> Vec<RuleFile> {
+    let read = |name: String| RuleFile::read(examples().join(format!("prometheus/rules/{name}.rules.yml")));
+    names_with_suffix(".rules.yml").into_iter().map(read).collect()
 }
 
-/// Every rule of every file.
-fn rules() -> Vec<Value> {
-    let groups = files().into_iter().flat_map(|file| file.groups);
+/// The rule file for those who come from the Python program.
+fn python_compatibility() -> RuleFile {
+    RuleFile::read(examples().join("python-compatibility/python-compatibility.rules.yml"))
+}
+
+fn every_rule_file() -> Vec<RuleFile> {
+    rule_files().into_iter().chain([python_compatibility()]).collect()
+}
+
+/// The rules of these files.
+fn rules_of(files: Vec<RuleFile>) -> Vec<Value> {
+    let groups = files.into_iter().flat_map(|file| file.groups);
     groups.flat_map(|group| group["rules"].as_sequence().expect("it has rules").clone()).collect()
+}
+
+fn rules() -> Vec<Value> {
+    rules_of(rule_files())
 }
 
 fn text<'a>(rule: &'a Value, key: &str) -> Option<&'a str> {
     rule[key].as_str()
 }
 
-/// The names of all series that the rules record.
+/// The names of all series that the rules for everybody record.
 pub(crate) fn recorded() -> BTreeSet<String> {
     rules().iter().filter_map(|rule| text(rule, "record")).map(str::to_owned).collect()
 }
@@ -68,34 +99,30 @@ fn alerts() -> BTreeSet<String> {
     rules().iter().filter_map(|rule| text(rule, "alert")).map(str::to_owned).collect()
 }
 
-/// Every file of rules by its path from the scrape configuration, hurried: tests have no time for 15 minutes between
-/// evaluations.
+/// The rule files for everybody by their paths relative to the scrape configuration, evaluated each second.
 pub(crate) fn hurried_rules() -> Vec<(String, String)> {
-    let hurried = |file: File| {
-        let name = file.path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
-        let text = file.groups.iter().fold(file.text.clone(), |text, group| {
-            let interval = format!("    interval: {}", group["interval"].as_str().expect("an interval"));
-            text.replace(&interval, "    interval: 1s")
-        });
-        (format!("rules/{name}"), text)
-    };
-    files().into_iter().map(hurried).collect()
+    rule_files().into_iter().map(RuleFile::hurried).collect()
 }
 
-/// One test for each file of tests, so that they run beside each other.
+/// Runs the tests of a rule file in promtool.
+fn pass_their_tests(path: &str) {
+    let path = examples().join(path);
+    assert_eq!(promtool(&["test", "rules", path.to_str().expect("a path in UTF-8")], None), Ok(()));
+}
+
+/// Makes one test per rule file, so that they run in parallel.
 macro_rules! tested {
     ($($test:ident $name:literal)+) => {
         $(#[test]
         fn $test() {
-            let path = examples().join(concat!("rules/", $name, ".test.yml"));
-            assert_eq!(promtool(&["test", "rules", path.to_str().expect("a path in UTF-8")], None), Ok(()));
+            pass_their_tests(concat!("prometheus/rules/", $name, ".test.yml"));
         })+
 
         #[test]
-        fn every_file_of_rules_has_its_tests() {
+        fn every_rule_file_has_tests() {
             let all = BTreeSet::from([$($name.to_owned()),+]);
-            assert_eq!(named(".rules.yml"), all);
-            assert_eq!(named(".test.yml"), all);
+            assert_eq!(names_with_suffix(".rules.yml"), all);
+            assert_eq!(names_with_suffix(".test.yml"), all);
         }
     };
 }
@@ -106,62 +133,60 @@ tested! {
     the_rules_for_the_fleet_pass_their_tests "fleet"
     the_rules_for_when_clients_were_last_seen_pass_their_tests "last-seen"
     the_rules_for_the_monitor_pass_their_tests "monitor"
-    the_rules_for_the_names_of_the_python_program_pass_their_tests "python-compatibility"
 }
 
 #[test]
-fn promtool_finds_nothing_to_mend_in_the_rules() {
-    for file in files() {
+fn the_rules_for_the_names_of_the_python_program_pass_their_tests() {
+    pass_their_tests("python-compatibility/python-compatibility.test.yml");
+}
+
+#[test]
+fn promtool_accepts_the_rules() {
+    for file in every_rule_file() {
         let path = file.path.to_str().expect("a path in UTF-8");
         assert_eq!(promtool(&["check", "rules", path], None), Ok(()));
     }
 }
 
+/// All annotations share this prefix, which the documentation says how to replace.
+const RUNBOOK_URL: &str = "http://emqx-client-monitor:9671/runbook";
+
 #[test]
-fn every_alert_says_what_and_how_bad_it_is_and_where_it_is_explained() {
+fn every_alert_has_a_severity_a_summary_a_description_and_a_runbook_url() {
     for rule in rules() {
         let Some(name) = text(&rule, "alert") else { continue };
         assert!(name.starts_with("Emqx"), "{name}");
         let severity = text(&rule["labels"], "severity");
         assert!(matches!(severity, Some("warning" | "critical")), "{name}");
         for annotation in ["summary", "description"] {
-            let said = text(&rule["annotations"], annotation).unwrap_or_default();
-            assert!(said.len() > 20, "{name} has no {annotation}");
-            assert!(!said.contains('\n'), "{annotation} of {name} is more than a line");
+            let content = text(&rule["annotations"], annotation).unwrap_or_default();
+            assert!(content.len() > 20, "{name} has no {annotation}");
+            assert!(!content.contains('\n'), "{annotation} of {name} is more than a line");
         }
-        let section = format!("README.md#{}", name.to_lowercase());
-        assert_eq!(text(&rule["annotations"], "runbook"), Some(section.as_str()), "{name}");
+        let url = format!("{RUNBOOK_URL}#{}", name.to_lowercase());
+        assert_eq!(text(&rule["annotations"], "runbook_url"), Some(url.as_str()), "{name}");
     }
 }
 
 #[test]
-fn the_readme_explains_every_alert_and_no_other() {
-    let runbook = README.split_once("\n## Runbook\n").expect("there is a runbook").1;
-    let runbook = runbook.split_once("\n## ").map_or(runbook, |(runbook, _)| runbook);
-    let explained: Vec<_> = runbook
-        .lines()
-        .filter_map(|line| line.strip_prefix("### "))
-        .filter(|it| it.starts_with("Emqx"))
-        .collect();
-    let listed: Vec<_> = runbook
-        .lines()
-        .filter_map(|line| line.strip_prefix("| [")?.split(']').next())
-        .filter(|it| it.starts_with("Emqx"))
-        .collect();
+fn the_runbook_explains_every_alert_and_no_other() {
+    let explained: Vec<_> = RUNBOOK.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let listed: Vec<_> =
+        RUNBOOK.lines().filter_map(|line| line.strip_prefix("| [")?.split(']').next()).collect();
     assert_eq!(listed, explained, "the table has the order of the sections");
     let names = explained.iter().map(|name| (*name).to_owned());
     assert_eq!(names.collect::<BTreeSet<_>>(), alerts());
-    assert_eq!(explained.len(), alerts().len(), "a section comes twice");
+    assert_eq!(explained.len(), alerts().len(), "the runbook has a section twice");
 }
 
 #[test]
-fn the_rules_ask_for_no_series_that_does_not_exist() {
+fn the_rules_use_only_metrics_that_exist() {
     let mut known: BTreeSet<String> = metrics::families().map(|heading| heading.name.to_owned()).collect();
     known.extend(recorded());
     for own in ["config_last_reload_successful", "probes_refused_total"] {
         known.insert(format!("emqx_client_monitor_{own}"));
     }
-    for rule in rules() {
+    for rule in rules_of(every_rule_file()) {
         let expression = text(&rule, "expr").expect("a rule has an expression");
         let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
         for word in words.filter(|word| word.contains("emqx_") || word.starts_with("probe_")) {
@@ -170,15 +195,16 @@ fn the_rules_ask_for_no_series_that_does_not_exist() {
     }
 }
 
-/// Labels that do not fit each other are an error only where there are series.
+/// Label sets that do not match are an error only where there are series.
 #[test]
-fn the_rules_run_on_what_the_exporter_tells() {
+fn prometheus_evaluates_the_rules_on_answers_of_the_exporter() {
     let fake = FakeEmqx::start(Version::V5_8_9);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     let clients = [("Room 1", "plain-user-1"), ("Room 2", "persist-v5"), ("Room 3", "nope")];
     let exporter = Exporter::start(&config_of(&fake, "", &clients));
     let config = example_at(&exporter.address().to_string());
-    let prometheus = Prometheus::start_beside(&config, &hurried_rules());
+    let files: Vec<_> = every_rule_file().into_iter().map(RuleFile::hurried).collect();
+    let prometheus = Prometheus::start_beside(&config, &files);
 
     for name in [
         "emqx_mqtt_client:last_seen_timestamp_seconds",
@@ -197,14 +223,14 @@ fn the_rules_run_on_what_the_exporter_tells() {
     ] {
         prometheus.wait_for(name, |series| (series.len() == 1).then_some(()));
     }
-    assert_eq!(prometheus.wait_for_rules(), rules().len());
+    assert_eq!(prometheus.wait_for_rules(), rules_of(every_rule_file()).len());
 }
 
 #[test]
 fn amtool_accepts_the_configuration_of_alertmanager() {
     let output = Command::new("amtool")
         .arg("check-config")
-        .arg(examples().join("alertmanager.yml"))
+        .arg(alertmanager_config())
         .output()
         .expect("amtool is installed; tests/run does that");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -212,8 +238,8 @@ fn amtool_accepts_the_configuration_of_alertmanager() {
 }
 
 #[test]
-fn alertmanager_spares_the_alerts_of_single_clients_when_many_went_at_once() {
-    let alertmanager = Alertmanager::start(&examples().join("alertmanager.yml"));
+fn alertmanager_inhibits_the_alerts_of_single_clients_when_many_went_offline_at_once() {
+    let alertmanager = Alertmanager::start(&alertmanager_config());
     let of_client = |name: &str, broker: &str| json!({ "alertname": name, "broker": broker, "alias": "A", "client_id": "a", "severity": "warning" });
     let of_target = |name: &str, broker: &str| json!({ "alertname": name, "broker": broker, "instance": "x" });
     let fired = [
@@ -233,7 +259,7 @@ fn alertmanager_spares_the_alerts_of_single_clients_when_many_went_at_once() {
     let names = fired.iter().filter_map(|alert| alert["alertname"].as_str());
     assert!(names.map(str::to_owned).collect::<BTreeSet<_>>().is_subset(&alerts()));
     alertmanager.fire(&fired);
-    // It takes them one after another: when the last one inhibits, all do that ever will.
+    // Alertmanager processes them in order: when the last inhibition is in force, so are all others.
     let inhibited = alertmanager.inhibited_with("EmqxSomeClientsUnknown", "Remote");
     let inhibited: Vec<_> = inhibited.iter().map(|(name, broker)| (name.as_str(), broker.as_str())).collect();
     let expected = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use emqx_client_monitor::outcome::{ClientState, FailureReason};
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
@@ -42,7 +42,7 @@ fn answers() -> Vec<Value> {
             .iter()
             .fold(Row::like("plain-user-1").client_id("bare"), |row, name| row.unset(name));
     fake.add(bare);
-    fake.trouble(When::Lookup("silenced".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
     let watched = ["persist-v5", "v6", "never", "largest", "bare", "silenced", "nowhere"].map(|id| (id, id));
     let everything = |more: &str, clients: &[(&str, &str)]| {
         let config =

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use tempfile::TempDir;
 
-use crate::support::{Exporter, Families, Program, Run, Served, bare_command, config_of};
+use crate::support::{Exporter, Families, Program, Run, ServerProcess, bare_command, config_of};
 
 const KEY: &str = "canary-of-the-key";
 const SECRET: &str = "canary-of-the-secret";
@@ -90,8 +90,8 @@ fn a_key_with_a_colon_is_not_sent() {
     let run = Program::with_config(&config).run(&["--check"]);
     assert_eq!(run.status, 2);
     let said = format!(
-        "LocalEMQX: config: the secret file {} holds a colon (:), which an API key cannot have; the secret behind \
-         it belongs into api_secret (1 client unknown)\n",
+        "LocalEMQX: config: the secret file {} contains a colon (:), which an API key cannot; put what follows \
+         it into api_secret (1 client unknown)\n",
         key.display()
     );
     assert!(run.stderr.ends_with(&said), "{}", run.stderr);
@@ -117,16 +117,13 @@ fn secrets_come_from_the_environment() {
     for (key, fault) in [
         (None, "is not set"),
         (Some(""), "is empty"),
-        (
-            Some("a:b"),
-            "holds a colon (:), which an API key cannot have; the secret behind it belongs into api_secret",
-        ),
+        (Some("a:b"), "contains a colon (:), which an API key cannot; put what follows it into api_secret"),
     ] {
         let run = check(key);
         assert_eq!(run.status, 2);
         let said = format!("LocalEMQX: config: the environment variable EMQX_KEY {fault} (1 client unknown)\n");
         assert!(run.stderr.ends_with(&said), "{}", run.stderr);
-        assert!(run.stderr.contains("probes will fail until it can be read"), "{}", run.stderr);
+        assert!(run.stderr.contains("probes of this broker fail until it can be read"), "{}", run.stderr);
     }
     assert_eq!(fake.request_count(), 1);
 }
@@ -138,19 +135,19 @@ fn assert_no_secret(said: &str) {
 }
 
 /// A broker's answers that carry the request back, as a confused proxy's may.
-fn echoes() -> Vec<Trouble> {
+fn echoes() -> Vec<Fault> {
     let echo = format!("Authorization: Basic {SENT} {KEY} {SECRET}");
     vec![
-        Trouble::Healthy,
-        Trouble::status(400, "text/plain", &echo),
-        Trouble::status(401, "application/json", format!("{{\"code\":\"{echo}\",\"message\":\"{echo}\"}}")),
-        Trouble::body(format!("{{\"clientid\":\"{echo}\",\"connected\":true}}")),
-        Trouble::body(&echo),
-        Trouble::answer(200, &[("content-encoding", &echo)], "{}"),
-        Trouble::redirect(&format!("http://{KEY}:{SECRET}@example.org/")),
-        Trouble::raw(&echo),
-        Trouble::raw(format!("HTTP/1.1 200 {echo}\r\n{echo}\r\n\r\n")),
-        Trouble::Reset,
+        Fault::Healthy,
+        Fault::status(400, "text/plain", &echo),
+        Fault::status(401, "application/json", format!("{{\"code\":\"{echo}\",\"message\":\"{echo}\"}}")),
+        Fault::body(format!("{{\"clientid\":\"{echo}\",\"connected\":true}}")),
+        Fault::body(&echo),
+        Fault::response(200, &[("content-encoding", &echo)], "{}"),
+        Fault::redirect(&format!("http://{KEY}:{SECRET}@example.org/")),
+        Fault::raw(&echo),
+        Fault::raw(format!("HTTP/1.1 200 {echo}\r\n{echo}\r\n\r\n")),
+        Fault::Reset,
     ]
 }
 
@@ -158,7 +155,7 @@ fn echoes() -> Vec<Trouble> {
 fn checks_never_show_a_secret() {
     for trouble in echoes() {
         let (fake, directory) = site();
-        fake.trouble(When::Any, trouble.clone());
+        fake.inject(When::Any, trouble.clone());
         let (with_files, [key, secret]) = config_with_files(&fake, &directory);
         fs::write(key, KEY).expect("a file");
         fs::write(secret, SECRET).expect("a file");
@@ -180,11 +177,11 @@ fn logs_and_answers_never_show_a_secret() {
     fs::write(secret, SECRET).expect("a file");
     for (config, format) in [(config(&fake, KEY, SECRET), "logfmt"), (with_files, "json")] {
         let program = Program::with_config(&config);
-        let served = Served::start(&program, &["--log.level", "trace", "--log.format", format]);
+        let served = ServerProcess::start(&program, &["--log.level", "trace", "--log.format", format]);
         let mut failed = 0;
         for trouble in echoes() {
-            fake.clear_troubles();
-            fake.trouble(When::Any, trouble);
+            fake.clear_faults();
+            fake.inject(When::Any, trouble);
             let said = served.get("/probe?broker=LocalEMQX");
             failed += usize::from(said.contains("probe_success 0"));
             assert_no_secret(&said);

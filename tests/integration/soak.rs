@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{Cut, FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{Cut, FakeEmqx, Fault, Row, Version, When};
 
 use crate::support::Program;
 
@@ -194,14 +194,14 @@ fn config(brokers: &[(&str, &FakeEmqx, &str)]) -> String {
 fn twenty_thousand_probes_leave_nothing_behind() {
     let [healthy, down, locked, cutting, silent] = std::array::from_fn(|_| {
         let fake = FakeEmqx::start(Version::V5_8_9);
-        fake.keep_requests(false);
+        fake.record_requests(false);
         fake.add_all((0..CLIENTS).map(|number| Row::like("plain-user-1").client_id(&device(number))));
         fake
     });
     let secret = healthy.api_secret();
     down.stop();
-    cutting.trouble(When::Any, Trouble::CutBody(Cut::Length));
-    silent.trouble(When::Any, Trouble::Silent);
+    cutting.inject(When::Any, Fault::CutBody(Cut::Length));
+    silent.inject(When::Any, Fault::Silent);
     let exporter = Process::start(&config(&[
         ("healthy", &healthy, &secret),
         ("down", &down, &secret),

@@ -1,6 +1,6 @@
-//! `--check --sort`: in which order people and scripts get their clients.
+//! `--check --sort`: the order of the clients in the table and in JSON.
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use serde_json::Value;
 
 use crate::support::{Program, config_of};
@@ -24,7 +24,7 @@ fn fleet() -> (FakeEmqx, Program) {
             .null("created_at")
             .unset("recv_msg.qos1"),
     );
-    fake.trouble(When::Lookup("lost".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("lost".into()), Fault::body("null"));
     let clients = [("C", "c"), ("Lost", "lost"), ("A", "a"), ("Bare", "bare"), ("B", "b")];
     let program = Program::with_config(&config_of(&fake, "attempts: 1", &clients));
     (fake, program)
@@ -42,7 +42,7 @@ fn clients(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn people_and_scripts_get_the_same_order() {
+fn table_and_json_have_the_same_order() {
     let (_fake, program) = fleet();
     for (sort, order) in [
         (&[][..], ["A", "B", "Bare", "C", "Lost"]),
@@ -69,8 +69,13 @@ fn people_and_scripts_get_the_same_order() {
 fn every_column_can_be_sorted_by() {
     let (_fake, program) = fleet();
     let listed = program.run(&["check", "--sort", "?"]).stderr;
-    let listed =
-        listed.lines().next().and_then(|line| line.split_once("there are ")).expect("a list").1.to_owned();
+    let listed = listed
+        .lines()
+        .next()
+        .and_then(|line| line.split_once("available columns: "))
+        .expect("a list")
+        .1
+        .to_owned();
     let columns: Vec<_> = listed.split(", ").collect();
     assert_eq!(columns.len(), 11, "{columns:?}");
     let readme = include_str!("../../README.md");
@@ -78,10 +83,10 @@ fn every_column_can_be_sorted_by() {
         assert!(readme.contains(&format!("`{column}`")), "the README does not name {column}");
         for sort in [column.to_owned(), format!("-{column}")] {
             let run = program.run(&["check", "--sort", &sort]);
-            let mut told = rows(&run.stdout);
-            assert_eq!((run.status, told.len()), (2, 5), "{sort}: {}", run.stderr);
-            told.sort_unstable();
-            assert_eq!(told, ["A", "B", "Bare", "C", "Lost"]);
+            let mut aliases = rows(&run.stdout);
+            assert_eq!((run.status, aliases.len()), (2, 5), "{sort}: {}", run.stderr);
+            aliases.sort_unstable();
+            assert_eq!(aliases, ["A", "B", "Bare", "C", "Lost"]);
         }
     }
 }

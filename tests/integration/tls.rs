@@ -1,10 +1,10 @@
-//! TLS towards the broker: who is trusted, who is not and why, and files that change.
+//! TLS towards the broker: which certificates are accepted, why others are not, and files that change.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
@@ -14,18 +14,18 @@ use crate::support::{Authority, Exporter, Families, Leaf, Program, Run, Tls, con
 /// Both versions of TLS, each alone.
 const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [&[&TLS13], &[&TLS12]];
 
-/// A broker that talks TLS, its authority, and a directory in which `ca.pem` is that authority's certificate.
-struct Site {
+/// A fake EMQX with TLS, its authority, and a directory in which `ca.pem` is the authority's certificate.
+struct TlsBroker {
     authority: Authority,
     directory: TempDir,
     tls: Tls,
     fake: FakeEmqx,
 }
 
-impl Site {
+impl TlsBroker {
     /// A broker with a certificate for `localhost` and the loopback addresses.
     fn new() -> Self {
-        Self::with(|authority| Tls::showing(&authority.server(&["localhost", "127.0.0.1", "::1"])))
+        Self::with(|authority| Tls::presenting(&authority.server(&["localhost", "127.0.0.1", "::1"])))
     }
 
     fn with(tls: impl FnOnce(&Authority) -> Tls) -> Self {
@@ -66,16 +66,16 @@ impl Site {
         Program::with_config(&self.config(host, ssl)).run(&["--check"])
     }
 
-    /// What `--check` says of a broker that fails for the reason `tls`.
+    /// Returns what `--check` prints about a broker whose failure reason is `tls`.
     fn refusal(&self, host: &str, ssl: &str) -> String {
         let run = self.check(host, ssl);
         assert_eq!(run.status, 2, "{}", run.stderr);
-        assert!(run.stderr.starts_with("LocalEMQX: tls: no TLS with "), "{}", run.stderr);
+        assert!(run.stderr.starts_with("LocalEMQX: tls: TLS handshake with "), "{}", run.stderr);
         run.stderr
     }
 }
 
-fn assert_told(families: &Families) {
+fn assert_probed(families: &Families) {
     assert!(families.success(), "{:?}", families.reasons());
     assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", "device")]), Some("1"));
 }
@@ -86,132 +86,135 @@ fn probe(exporter: &Exporter) -> Families {
 
 #[test]
 fn a_private_authority_is_trusted_where_it_is_named() {
-    let site = Site::new();
+    let broker = TlsBroker::new();
     for ssl in ["DIR/ca.pem", "{ca_file: DIR/ca.pem}", "{ca_file: DIR/ca.pem, insecure_skip_verify: false}"] {
-        assert_told(&site.probe("localhost", ssl));
+        assert_probed(&broker.probe("localhost", ssl));
     }
-    assert_eq!(site.fake.connections(), 3, "each probe has its own");
+    assert_eq!(broker.fake.connections(), 3, "each probe has its own");
 }
 
 #[test]
 fn one_of_several_authorities_is_enough() {
-    let site = Site::new();
-    let bundle = [Authority::new("Another").pem(), site.authority.pem()].concat();
-    fs::write(site.path("ca.pem"), bundle).expect("a file");
-    assert_told(&site.probe("localhost", "DIR/ca.pem"));
+    let broker = TlsBroker::new();
+    let bundle = [Authority::new("Another").pem(), broker.authority.pem()].concat();
+    fs::write(broker.path("ca.pem"), bundle).expect("a file");
+    assert_probed(&broker.probe("localhost", "DIR/ca.pem"));
 }
 
 #[test]
-fn anyone_is_trusted_where_that_is_wanted() {
+fn every_certificate_is_accepted_without_verification() {
     let names = ["somebody-else.example"];
-    let expired = Site::with(|authority| Tls::showing(&authority.expired_server(&names)));
+    let expired = TlsBroker::with(|authority| Tls::presenting(&authority.expired_server(&names)));
     for ssl in ["false", "{insecure_skip_verify: true}"] {
-        assert_told(&expired.probe("localhost", ssl));
-        assert_told(&expired.probe("127.0.0.1", ssl));
+        assert_probed(&expired.probe("localhost", ssl));
+        assert_probed(&expired.probe("127.0.0.1", ssl));
     }
 }
 
 #[test]
 fn another_authority_is_not_trusted() {
-    let site = Site::new();
-    Authority::new("Another").write(site.directory.path(), "other.pem");
-    let families = site.probe("localhost", "DIR/other.pem");
+    let broker = TlsBroker::new();
+    Authority::new("Another").write(broker.directory.path(), "other.pem");
+    let families = broker.probe("localhost", "DIR/other.pem");
     families.assert_nothing_known(&["tls"]);
-    assert_eq!(site.fake.request_count(), 0, "no credentials went out");
-    let refusal = site.refusal("localhost", "DIR/other.pem");
+    assert_eq!(broker.fake.request_count(), 0, "no credentials went out");
+    let refusal = broker.refusal("localhost", "DIR/other.pem");
     assert!(refusal.contains("UnknownIssuer"), "{refusal}");
 }
 
 #[test]
 fn a_certificate_for_another_name_is_refused() {
-    let site = Site::with(|authority| Tls::showing(&authority.server(&["emqx.example", "10.0.0.7"])));
-    site.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
+    let broker = TlsBroker::with(|authority| Tls::presenting(&authority.server(&["emqx.example", "10.0.0.7"])));
+    broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
     for (host, name) in [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1")] {
-        let refusal = site.refusal(host, "DIR/ca.pem");
+        let refusal = broker.refusal(host, "DIR/ca.pem");
         for part in [format!("certificate not valid for name \"{name}\""), "emqx.example".to_owned()] {
             assert!(refusal.contains(&part), "{refusal}");
         }
     }
-    assert_eq!(site.fake.request_count(), 0);
+    assert_eq!(broker.fake.request_count(), 0);
 }
 
 #[test]
-fn the_name_to_expect_can_be_said() {
-    let site = Site::with(|authority| Tls::showing(&authority.server(&["emqx.example"])));
+fn another_server_name_can_be_expected() {
+    let broker = TlsBroker::with(|authority| Tls::presenting(&authority.server(&["emqx.example"])));
     for host in ["localhost", "127.0.0.1"] {
-        assert_told(&site.probe(host, "{ca_file: DIR/ca.pem, server_name: emqx.example}"));
+        assert_probed(&broker.probe(host, "{ca_file: DIR/ca.pem, server_name: emqx.example}"));
     }
     let by_name = Some("emqx.example".to_owned());
-    assert_eq!(site.tls.asked_by_name(), [by_name.clone(), by_name]);
-    let host = site.fake.requests()[0].header("host").map(ToOwned::to_owned);
-    assert_eq!(host, Some(format!("localhost:{}", site.fake.address().port())), "HTTP goes on as before");
-    site.probe("localhost", "{ca_file: DIR/ca.pem, server_name: other.example}").assert_nothing_known(&["tls"]);
+    assert_eq!(broker.tls.sni_names(), [by_name.clone(), by_name]);
+    let host = broker.fake.requests()[0].header("host").map(ToOwned::to_owned);
+    assert_eq!(host, Some(format!("localhost:{}", broker.fake.address().port())), "HTTP goes on as before");
+    broker
+        .probe("localhost", "{ca_file: DIR/ca.pem, server_name: other.example}")
+        .assert_nothing_known(&["tls"]);
 }
 
 #[test]
 fn the_urls_host_is_asked_for_by_name() {
-    let site = Site::new();
-    assert_told(&site.probe("localhost", "DIR/ca.pem"));
-    assert_told(&site.probe("127.0.0.1", "DIR/ca.pem"));
-    assert_eq!(site.tls.asked_by_name(), [Some("localhost".to_owned()), None], "an address is no name");
+    let broker = TlsBroker::new();
+    assert_probed(&broker.probe("localhost", "DIR/ca.pem"));
+    assert_probed(&broker.probe("127.0.0.1", "DIR/ca.pem"));
+    assert_eq!(broker.tls.sni_names(), [Some("localhost".to_owned()), None], "an address is no name");
 }
 
 #[test]
 fn a_broker_can_be_asked_by_its_ipv6_address() {
     let authority = Authority::new("The broker's authority");
-    let tls = Tls::showing(&authority.server(&["::1"]));
-    let site = Site::at("::1", authority, tls);
-    assert_told(&site.probe("[::1]", "DIR/ca.pem"));
-    let host = site.fake.requests()[0].header("host").map(ToOwned::to_owned);
-    assert_eq!(host, Some(format!("[::1]:{}", site.fake.address().port())));
+    let tls = Tls::presenting(&authority.server(&["::1"]));
+    let broker = TlsBroker::at("::1", authority, tls);
+    assert_probed(&broker.probe("[::1]", "DIR/ca.pem"));
+    let host = broker.fake.requests()[0].header("host").map(ToOwned::to_owned);
+    assert_eq!(host, Some(format!("[::1]:{}", broker.fake.address().port())));
 
     let authority = Authority::new("The broker's authority");
-    let tls = Tls::showing(&authority.server(&["127.0.0.1"]));
-    let site = Site::at("::1", authority, tls);
-    site.probe("[::1]", "DIR/ca.pem").assert_nothing_known(&["tls"]);
+    let tls = Tls::presenting(&authority.server(&["127.0.0.1"]));
+    let broker = TlsBroker::at("::1", authority, tls);
+    broker.probe("[::1]", "DIR/ca.pem").assert_nothing_known(&["tls"]);
 }
 
 #[test]
 fn an_expired_certificate_is_refused() {
-    let site = Site::with(|authority| Tls::showing(&authority.expired_server(&["localhost"])));
-    site.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
-    let refusal = site.refusal("localhost", "DIR/ca.pem");
+    let broker = TlsBroker::with(|authority| Tls::presenting(&authority.expired_server(&["localhost"])));
+    broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
+    let refusal = broker.refusal("localhost", "DIR/ca.pem");
     assert!(refusal.contains("certificate expired"), "{refusal}");
 }
 
 #[test]
-fn a_client_certificate_is_shown_to_those_who_want_one() {
+fn a_client_certificate_is_presented_on_request() {
     for version in VERSIONS {
-        let site = Site::with(|authority| {
-            Tls::showing(&authority.server(&["localhost"])).asking_for_clients_of(authority).only(version)
+        let broker = TlsBroker::with(|authority| {
+            Tls::presenting(&authority.server(&["localhost"])).requiring_clients_of(authority).only(version)
         });
-        site.authority.client().write(site.directory.path());
+        broker.authority.client().write(broker.directory.path());
         let with = "{ca_file: DIR/ca.pem, cert_file: DIR/cert.pem, key_file: DIR/key.pem}";
-        assert_told(&site.probe("localhost", with));
+        assert_probed(&broker.probe("localhost", with));
         // Under TLS 1.3 the refusal comes when for us the handshake is over.
-        site.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
-        let refusal = site.refusal("localhost", "DIR/ca.pem");
+        broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
+        let refusal = broker.refusal("localhost", "DIR/ca.pem");
         assert!(refusal.contains("certificate") || refusal.contains("Certificate"), "{refusal}");
 
-        Authority::new("Another").client().write(site.directory.path());
-        site.probe("localhost", with).assert_nothing_known(&["tls"]);
-        assert_eq!(site.fake.request_count(), 1);
+        Authority::new("Another").client().write(broker.directory.path());
+        broker.probe("localhost", with).assert_nothing_known(&["tls"]);
+        assert_eq!(broker.fake.request_count(), 1);
     }
 }
 
 #[test]
-fn brokers_may_talk_either_version() {
+fn brokers_may_use_either_version() {
     for version in VERSIONS {
-        let site = Site::with(|authority| Tls::showing(&authority.server(&["localhost"])).only(version));
-        assert_told(&site.probe("localhost", "DIR/ca.pem"));
+        let broker =
+            TlsBroker::with(|authority| Tls::presenting(&authority.server(&["localhost"])).only(version));
+        assert_probed(&broker.probe("localhost", "DIR/ca.pem"));
     }
 }
 
 #[test]
-fn the_systems_authorities_are_trusted_when_nothing_is_said() {
-    let site = Site::new();
-    let other = Authority::new("Another").write(site.directory.path(), "other.pem");
-    let program = Program::with_config(&site.config("localhost", "true"));
+fn the_systems_authorities_are_trusted_by_default() {
+    let broker = TlsBroker::new();
+    let other = Authority::new("Another").write(broker.directory.path(), "other.pem");
+    let program = Program::with_config(&broker.config("localhost", "true"));
     let check = |system: &Path| {
         let mut command = program.command();
         command.env("SSL_CERT_FILE", system).env_remove("SSL_CERT_DIR").arg("--check");
@@ -219,8 +222,8 @@ fn the_systems_authorities_are_trusted_when_nothing_is_said() {
     };
     let run = check(&other);
     assert_eq!(run.status, 2);
-    assert!(run.stderr.starts_with("LocalEMQX: tls: no TLS with localhost:"), "{}", run.stderr);
-    let run = check(&site.directory.path().join("ca.pem"));
+    assert!(run.stderr.starts_with("LocalEMQX: tls: TLS handshake with localhost:"), "{}", run.stderr);
+    let run = check(&broker.directory.path().join("ca.pem"));
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     let run = check(Path::new("/no/such/file"));
     assert_eq!(run.status, 1);
@@ -229,26 +232,26 @@ fn the_systems_authorities_are_trusted_when_nothing_is_said() {
 
 #[test]
 fn an_authority_that_changes_is_taken_up_by_the_next_probe() {
-    let site = Site::new();
-    let exporter = site.exporter("DIR/ca.pem");
-    assert_told(&probe(&exporter));
+    let broker = TlsBroker::new();
+    let exporter = broker.exporter("DIR/ca.pem");
+    assert_probed(&probe(&exporter));
 
-    Authority::new("Another").write(site.directory.path(), "ca.pem");
+    Authority::new("Another").write(broker.directory.path(), "ca.pem");
     probe(&exporter).assert_nothing_known(&["tls"]);
 
     for garbage in ["", "no certificate", "-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----\n"] {
-        fs::write(site.path("ca.pem"), garbage).expect("a file");
+        fs::write(broker.path("ca.pem"), garbage).expect("a file");
         probe(&exporter).assert_nothing_known(&["config"]);
     }
-    fs::remove_file(site.path("ca.pem")).expect("it was there");
+    fs::remove_file(broker.path("ca.pem")).expect("it was there");
     probe(&exporter).assert_nothing_known(&["config"]);
-    fs::create_dir(site.path("ca.pem")).expect("nothing is there");
+    fs::create_dir(broker.path("ca.pem")).expect("nothing is there");
     probe(&exporter).assert_nothing_known(&["config"]);
-    fs::remove_dir(site.path("ca.pem")).expect("it was there");
+    fs::remove_dir(broker.path("ca.pem")).expect("it was there");
 
-    site.authority.write(site.directory.path(), "ca.pem");
-    assert_told(&probe(&exporter));
-    assert_eq!(site.fake.request_count(), 2);
+    broker.authority.write(broker.directory.path(), "ca.pem");
+    assert_probed(&probe(&exporter));
+    assert_eq!(broker.fake.request_count(), 2);
 }
 
 /// Puts these files where `..data` points to, as Kubernetes does with a mounted secret: a new directory, and a link
@@ -264,40 +267,40 @@ fn mount(volume: &Path, revision: &str, authority: &Authority, client: &Leaf) {
 
 #[test]
 fn certificates_are_rotated_as_kubernetes_does_it() {
-    let site = Site::with(|authority| {
-        Tls::showing(&authority.server(&["localhost"])).asking_for_clients_of(authority)
+    let broker = TlsBroker::with(|authority| {
+        Tls::presenting(&authority.server(&["localhost"])).requiring_clients_of(authority)
     });
-    let volume = site.directory.path().join("volume");
+    let volume = broker.directory.path().join("volume");
     fs::create_dir(&volume).expect("a directory");
     let other = Authority::new("Another");
-    mount(&volume, "..1", &other, &site.authority.client());
+    mount(&volume, "..1", &other, &broker.authority.client());
     for name in ["ca.pem", "cert.pem", "key.pem"] {
         symlink(format!("..data/{name}"), volume.join(name)).expect("a link");
     }
-    let exporter = site
+    let exporter = broker
         .exporter("{ca_file: DIR/volume/ca.pem, cert_file: DIR/volume/cert.pem, key_file: DIR/volume/key.pem}");
     probe(&exporter).assert_nothing_known(&["tls"]);
-    mount(&volume, "..2", &site.authority, &site.authority.client());
-    assert_told(&probe(&exporter));
-    mount(&volume, "..3", &site.authority, &other.client());
+    mount(&volume, "..2", &broker.authority, &broker.authority.client());
+    assert_probed(&probe(&exporter));
+    mount(&volume, "..3", &broker.authority, &other.client());
     probe(&exporter).assert_nothing_known(&["tls"]);
-    mount(&volume, "..4", &site.authority, &site.authority.client());
-    assert_told(&probe(&exporter));
+    mount(&volume, "..4", &broker.authority, &broker.authority.client());
+    assert_probed(&probe(&exporter));
 
     // Half a rotation: the key of one certificate beside another.
-    let client = site.authority.client();
+    let client = broker.authority.client();
     fs::write(volume.join("..data/key.pem"), &client.key).expect("a file");
     probe(&exporter).assert_nothing_known(&["config"]);
     fs::write(volume.join("..data/cert.pem"), &client.cert).expect("a file");
-    assert_told(&probe(&exporter));
+    assert_probed(&probe(&exporter));
 }
 
 #[test]
 fn https_to_a_port_of_plain_http_says_so() {
-    let site = Site::new();
+    let broker = TlsBroker::new();
     let plain = FakeEmqx::start(Version::V5_8_9);
-    let config = site.config("localhost", "DIR/ca.pem").replace(
-        &format!("localhost:{}", site.fake.address().port()),
+    let config = broker.config("localhost", "DIR/ca.pem").replace(
+        &format!("localhost:{}", broker.fake.address().port()),
         &format!("localhost:{}", plain.address().port()),
     );
     Exporter::start(&config).probe_within("broker=LocalEMQX", "10").assert_nothing_known(&["tls"]);
@@ -308,8 +311,8 @@ fn https_to_a_port_of_plain_http_says_so() {
 
 #[test]
 fn http_to_a_port_of_tls_says_so() {
-    let site = Site::new();
-    let config = site.config("localhost", "true").replace("https:", "http:");
+    let broker = TlsBroker::new();
+    let config = broker.config("localhost", "true").replace("https:", "http:");
     Exporter::start(&config).probe_within("broker=LocalEMQX", "10").assert_nothing_known(&["protocol"]);
     let run = Program::with_config(&config).run(&["--check"]);
     assert!(run.stderr.contains("LocalEMQX: protocol: "), "{}", run.stderr);
@@ -318,15 +321,15 @@ fn http_to_a_port_of_tls_says_so() {
 
 #[test]
 fn a_handshake_that_breaks_or_never_comes() {
-    for trouble in [Trouble::CloseBeforeAnswer, Trouble::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
-        let site = Site::new();
-        site.fake.trouble(When::Connect, trouble);
-        site.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
-        assert_eq!(site.fake.connections(), 3);
+    for trouble in [Fault::CloseBeforeResponse, Fault::raw("SSH-2.0-OpenSSH_9.2\r\n")] {
+        let broker = TlsBroker::new();
+        broker.fake.inject(When::Connect, trouble);
+        broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
+        assert_eq!(broker.fake.connections(), 3);
     }
-    let site = Site::new();
-    site.fake.trouble(When::Connect, Trouble::Silent);
-    let exporter = site.exporter("DIR/ca.pem");
+    let broker = TlsBroker::new();
+    broker.fake.inject(When::Connect, Fault::Silent);
+    let exporter = broker.exporter("DIR/ca.pem");
     let families = exporter.probe_within("broker=LocalEMQX", "1.5");
     families.assert_nothing_known(&["tls"]);
     assert_eq!(families.value("probe_timeout_seconds", &[]), Some("1"));
@@ -335,28 +338,28 @@ fn a_handshake_that_breaks_or_never_comes() {
 #[test]
 fn troubles_behind_tls_are_those_of_http() {
     for (trouble, reason) in [
-        (Trouble::Silent, "timeout"),
-        (Trouble::CutBody(fake_emqx::Cut::Length), "protocol"),
-        (Trouble::status(500, "text/plain", ""), "http_status"),
-        (Trouble::status(401, "text/plain", ""), "unauthorized"),
+        (Fault::Silent, "timeout"),
+        (Fault::CutBody(fake_emqx::Cut::Length), "protocol"),
+        (Fault::status(500, "text/plain", ""), "http_status"),
+        (Fault::status(401, "text/plain", ""), "unauthorized"),
     ] {
-        let site = Site::new();
-        site.fake.trouble(When::Any, trouble);
-        let families = site.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "1.5");
+        let broker = TlsBroker::new();
+        broker.fake.inject(When::Any, trouble);
+        let families = broker.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "1.5");
         families.assert_nothing_known(&[reason]);
     }
 }
 
 #[test]
 fn kept_connections_with_tls_may_be_closed_at_any_time() {
-    let site = Site::new();
-    site.fake.add_all((0..30).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number}"))));
-    site.fake.trouble(When::Any, Trouble::CloseAtNextRequest);
+    let broker = TlsBroker::new();
+    broker.fake.add_all((0..30).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number}"))));
+    broker.fake.inject(When::Any, Fault::CloseAtNextRequest);
     let ids: Vec<_> = (0..30).map(|number| format!("device-{number}")).collect();
     let clients: Vec<_> = ids.iter().map(|id| (id.as_str(), id.as_str())).collect();
-    let more = format!("attempts: 1\nssl: {}", site.path("ca.pem"));
+    let more = format!("attempts: 1\nssl: {}", broker.path("ca.pem"));
     let families =
-        Exporter::start(&config_of(&site.fake, &more, &clients)).probe_within("broker=LocalEMQX", "10");
+        Exporter::start(&config_of(&broker.fake, &more, &clients)).probe_within("broker=LocalEMQX", "10");
     assert!(families.success(), "{:?}", families.reasons());
-    assert!(site.fake.request_count() > 30, "no request was lost");
+    assert!(broker.fake.request_count() > 30, "no request was lost");
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::io::ioctl_fionread;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -66,20 +66,20 @@ fn end(mut child: Child) -> Option<i32> {
     }
 }
 
-/// Whether a screen is as it was before it was taken.
-fn is_given_back(screen: &Screen) -> bool {
+/// Whether the shell's screen is restored.
+fn is_restored(screen: &Screen) -> bool {
     !screen.alternate_screen() && !screen.hide_cursor() && screen.contents().trim().is_empty()
 }
 
 #[test]
-fn a_terminal_is_redrawn_in_place_and_given_back() {
+fn a_terminal_is_redrawn_in_place_and_restored() {
     let (fake, program) = sensors(3);
     let mut terminal = in_terminal(&program, AT_ONCE, &[]);
     let screen = terminal.wait_for("Sensor 002");
     assert!(screen.alternate_screen() && screen.hide_cursor());
     let lines: Vec<_> = screen.contents().lines().map(str::to_owned).collect();
     assert!(
-        lines[0].starts_with("Every 0.1 s. Asked at 2") && lines[0].contains(" UTC; it took "),
+        lines[0].starts_with("Every 0.1 s. Last query: 2") && lines[0].contains(" UTC, took "),
         "{lines:?}"
     );
     assert!(lines[1].starts_with('┏'), "{lines:?}");
@@ -113,21 +113,18 @@ fn a_terminal_is_redrawn_in_place_and_given_back() {
     assert_eq!(all.wait().status, Some(0));
 
     assert_eq!(terminal.screen().scrollback_len(), 0);
-    assert!(
-        terminal.program().try_wait().expect("it was started").is_none(),
-        "it runs until it is told to stop"
-    );
+    assert!(terminal.program().try_wait().expect("it was started").is_none(), "it runs until it is stopped");
     terminal.signal(Signal::INT);
     let ended = terminal.wait();
     assert_eq!(ended.status, Some(0));
-    assert!(is_given_back(&ended.screen), "{}", ended.screen.contents());
+    assert!(is_restored(&ended.screen), "{}", ended.screen.contents());
     assert_eq!(ended.screen.scrollback_len(), 0, "nothing was scrolled away");
 }
 
 #[test]
 fn ctrl_c_stops_it_while_a_query_is_under_way() {
     let (fake, program) = sensors(1);
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     // The program is to have this terminal for its own, which is what makes a signal of the key.
     let watching = watching(&program, NEVER, &["--timeout", "3600"]);
     let mut command = Command::new("setsid");
@@ -136,7 +133,7 @@ fn ctrl_c_stops_it_while_a_query_is_under_way() {
         command.env_remove(variable);
     }
     let mut terminal = Terminal::start(command, (80, 24), |_| {});
-    terminal.wait_for("Asking for the first time.");
+    terminal.wait_for("Waiting for the first result.");
     assert!(fake.wait_for_requests(1, AT_MOST), "it asks");
     terminal.type_in("\u{3}");
     let ended = terminal.wait();
@@ -145,12 +142,12 @@ fn ctrl_c_stops_it_while_a_query_is_under_way() {
 }
 
 #[test]
-fn while_it_is_suspended_the_terminal_is_the_shells() {
+fn while_it_is_suspended_the_shell_has_its_screen() {
     let (_fake, program) = sensors(1);
     let terminal = in_terminal(&program, NEVER, &[]);
     terminal.wait_for("Sensor 000");
     terminal.signal(Signal::TSTP);
-    terminal.wait_until("the other screen", is_given_back);
+    terminal.wait_until("the other screen", is_restored);
     terminal.signal(Signal::CONT);
     let screen = terminal.wait_for("Sensor 000");
     assert!(screen.alternate_screen() && screen.hide_cursor());
@@ -185,22 +182,22 @@ fn the_status_is_that_of_the_last_answer() {
         if let Some(id) = disconnected {
             fake.disconnect(id);
         }
-        fake.clear_troubles();
+        fake.clear_faults();
         let terminal = in_terminal(&program, AT_ONCE, &["--strict", "--timeout", "3600"]);
         terminal.wait_for("Sensor 001");
-        fake.trouble(When::Any, Trouble::Silent);
-        fake.forget();
+        fake.inject(When::Any, Fault::Silent);
+        fake.reset_counters();
         assert!(fake.wait_for_requests(1, AT_MOST), "it asks again");
         terminal.signal(stop);
         let ended = terminal.wait();
-        assert_eq!((ended.status, is_given_back(&ended.screen)), (Some(status), true));
+        assert_eq!((ended.status, is_restored(&ended.screen)), (Some(status), true));
     }
 }
 
 #[test]
-fn what_could_not_be_asked_stands_in_the_frame() {
+fn failures_are_shown_in_the_frame() {
     let (fake, program) = sensors(2);
-    fake.trouble(When::Lookup("sensor-001".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("sensor-001".into()), Fault::body("null"));
     let mut terminal = Terminal::start(watching(&program, NEVER, &[]), (80, 24), |command| {
         command.stderr(Stdio::piped());
     });
@@ -217,9 +214,9 @@ fn what_could_not_be_asked_stands_in_the_frame() {
 }
 
 #[test]
-fn it_fits_into_every_terminal_and_says_what_has_no_room() {
+fn it_fits_into_every_terminal_and_counts_what_is_hidden() {
     let (fake, program) = sensors(40);
-    fake.trouble(When::Lookup("sensor-039".into()), Trouble::body("null"));
+    fake.inject(When::Lookup("sensor-039".into()), Fault::body("null"));
     let terminal = in_terminal(&program, NEVER, &[]);
     let shown = |screen: &Screen| screen.contents().matches("│Sensor ").count();
     for (columns, lines) in [(80, 24), (120, 60), (120, 16), (81, 20), (60, 12), (40, 9)] {
@@ -228,9 +225,9 @@ fn it_fits_into_every_terminal_and_says_what_has_no_room() {
         let screen = terminal.wait_until("the table fits", |screen| {
             let contents = screen.contents();
             let rows = contents.matches("Sensor ").count();
-            let hidden = contents.contains(&format!("No room for {} of 40 clients.", 40 - rows));
-            let is_told = contents.contains("unknown)");
-            contents.starts_with("Every 86400 s.") && is_told && (if all { rows == 40 } else { hidden })
+            let hidden = contents.contains(&format!("{} of 40 clients hidden", 40 - rows));
+            let has_failure = contents.contains("unknown)");
+            contents.starts_with("Every 86400 s.") && has_failure && (if all { rows == 40 } else { hidden })
         });
         let contents = screen.contents();
         assert!(contents.lines().count() <= usize::from(lines), "{contents}");
@@ -242,14 +239,14 @@ fn it_fits_into_every_terminal_and_says_what_has_no_room() {
         }
         assert_eq!(screen.scrollback_len(), 0);
     }
-    assert_eq!(fake.request_count(), 40, "nobody was asked again for it");
+    assert_eq!(fake.request_count(), 40, "no request is repeated for it");
     // So small that nothing fits, and back.
     for (columns, lines) in [(1, 1), (5, 2), (20, 3)] {
         terminal.resize(columns, lines);
         terminal.wait_until("something", |screen| screen.contents().starts_with('E'));
     }
     terminal.resize(80, 24);
-    terminal.wait_for("No room for ");
+    terminal.wait_for(" of 40 clients hidden");
     terminal.signal(Signal::TERM);
     assert_eq!(terminal.wait().status, Some(2));
 }
@@ -274,7 +271,7 @@ fn nothing_hostile_reaches_the_terminal() {
     let evil = "\u{1b}]0;evil\u{7}\u{9b}31m\u{202E}evil\nline";
     fake.add(Row::like("plain-user-1").client_id(evil).username(Some(evil)).set("node", evil));
     fake.add(Row::like("plain-user-1").client_id("odd").set("keepalive", evil));
-    fake.trouble(When::Lookup("broken".into()), Trouble::status(500, "text/plain", evil));
+    fake.inject(When::Lookup("broken".into()), Fault::status(500, "text/plain", evil));
     let config = config_of(&fake, "attempts: 1", &[("Odd", "odd"), ("Broken", "broken")]);
     let broker = "Broker\u{202E}\u{2066}";
     let program =
@@ -339,9 +336,9 @@ fn in_a_pipe_one_answer_follows_the_other() {
 }
 
 #[test]
-fn what_could_not_be_asked_is_said_each_time_in_a_pipe() {
+fn failures_are_printed_each_time_in_a_pipe() {
     let (fake, program) = sensors(1);
-    fake.trouble(When::Any, Trouble::status(500, "text/plain", ""));
+    fake.inject(When::Any, Fault::status(500, "text/plain", ""));
     let mut command = watching(&program, AT_ONCE, &[]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -384,7 +381,7 @@ fn rounds_begin_in_step_and_never_overlap() {
     // Rounds that are longer.
     let (fake, program) = sensors(1);
     let late = Duration::from_millis(300);
-    fake.delay(late);
+    fake.set_latency(late);
     let child = in_pipes(&program, AT_ONCE, &[]);
     assert!(fake.wait_for_requests(4, AT_MOST), "it asks again and again");
     send_signal(&child, Signal::TERM);
@@ -397,7 +394,7 @@ fn rounds_begin_in_step_and_never_overlap() {
 #[test]
 fn a_query_that_hangs_says_whom_it_waits_for() {
     let (fake, program) = sensors(1);
-    fake.trouble(When::Any, Trouble::Silent);
+    fake.inject(When::Any, Fault::Silent);
     let mut command = program.command();
     command.args(["check", "--output=json", "--timeout", "3600"]);
     let terminal = Terminal::start(command, (60, 24), |command| {
@@ -415,7 +412,7 @@ fn a_query_that_hangs_says_whom_it_waits_for() {
 fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all((0..12_000).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number:05}"))));
-    fake.trouble(When::Page(2), Trouble::Silent);
+    fake.inject(When::Page(2), Fault::Silent);
     let program = Program::with_config(&config_of(&fake, "", &[]));
     let mut command = program.command();
     command.args(["check", "--all", "--output=json", "--timeout", "3600"]);
@@ -436,8 +433,8 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
 
     // Nor where nothing else is said.
     fake.restart();
-    fake.clear_troubles();
-    fake.trouble(When::Page(2), Trouble::Slow(Duration::from_secs(3)));
+    fake.clear_faults();
+    fake.inject(When::Page(2), Fault::Slow(Duration::from_secs(3)));
     let mut command = program.command();
     command.args(["check", "--all", "--output=json"]);
     let ended = Terminal::start(command, (60, 24), |command| {
@@ -449,8 +446,8 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     assert_eq!(ended.screen.contents().trim(), "");
 
     // Not where nobody looks.
-    fake.clear_troubles();
-    fake.trouble(When::Page(2), Trouble::Silent);
+    fake.clear_faults();
+    fake.inject(When::Page(2), Fault::Silent);
     let run = program.run(&["check", "--all", "--output=json", "--timeout", "2.5"]);
     assert!(run.stderr.starts_with("LocalEMQX: timeout: ") && !run.stderr.contains("read"), "{}", run.stderr);
 
@@ -462,5 +459,5 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     assert!(screen.alternate_screen());
     terminal.signal(Signal::INT);
     let ended = terminal.wait();
-    assert_eq!((ended.status, is_given_back(&ended.screen)), (Some(2), true));
+    assert_eq!((ended.status, is_restored(&ended.screen)), (Some(2), true));
 }

@@ -1,4 +1,4 @@
-//! The exporter's own door: TLS, certificates of clients, users, and files that change.
+//! Access to the exporter's own port: TLS, client certificates, users, and files that change.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,20 +10,20 @@ use fake_emqx::{FakeEmqx, Row, Version};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
-use crate::support::{Asker, Authority, Leaf, Program, Prometheus, Reply, Run, Served, config_of};
+use crate::support::{Authority, HttpClient, Leaf, Program, Prometheus, Reply, Run, ServerProcess, config_of};
 
 const BROKER: &str =
     "emqx: {alias: LocalEMQX, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n";
 const TLS: &str = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n";
 const EXAMPLE: &str = include_str!("../../examples/web-config.yaml");
 
-/// A directory with a web configuration, a server's certificate, and the authority that signed it as `ca.pem`.
-struct Site {
+/// A directory with a web configuration, a server certificate, and the authority that issued it as `ca.pem`.
+struct WebConfigDir {
     authority: Authority,
     directory: TempDir,
 }
 
-impl Site {
+impl WebConfigDir {
     fn new(web_config: &str) -> Self {
         let site = Self {
             authority: Authority::new("The exporter's authority"),
@@ -43,25 +43,25 @@ impl Site {
         self.directory.path().join(name).display().to_string()
     }
 
-    fn serve(&self, options: &[&str]) -> Served {
+    fn serve(&self, options: &[&str]) -> ServerProcess {
         self.serve_for(BROKER, options)
     }
 
-    fn serve_for(&self, config: &str, options: &[&str]) -> Served {
+    fn serve_for(&self, config: &str, options: &[&str]) -> ServerProcess {
         let web_config = self.path("web.yaml");
         let options = [&["--web.config.file", web_config.as_str()], options].concat();
-        Served::start(&Program::with_config(config), &options)
+        ServerProcess::start(&Program::with_config(config), &options)
     }
 
-    fn tls(&self, served: &Served) -> Asker {
-        Asker::tls(served.address(), &self.authority, None)
+    fn tls(&self, served: &ServerProcess) -> HttpClient {
+        HttpClient::tls(served.address(), &self.authority, None)
     }
 
-    fn tls_showing(&self, served: &Served, leaf: &Leaf) -> Asker {
-        Asker::tls(served.address(), &self.authority, Some(leaf))
+    fn tls_showing(&self, served: &ServerProcess, leaf: &Leaf) -> HttpClient {
+        HttpClient::tls(served.address(), &self.authority, Some(leaf))
     }
 
-    /// What `--config.check` says of the web configuration.
+    /// Runs `--config.check` with the web configuration.
     fn check(&self) -> Run {
         Program::with_config(BROKER).run(&["--config.check", "--web.config.file", &self.path("web.yaml")])
     }
@@ -76,7 +76,7 @@ fn users(users: &[(&str, &str)]) -> String {
     format!("basic_auth_users:\n{}", lines.collect::<String>())
 }
 
-/// Waits for a changed file to be taken up.
+/// Waits for a changed file to take effect.
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
@@ -85,23 +85,23 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn is_let_in(answer: &std::io::Result<Reply>) -> bool {
+fn is_accepted(answer: &std::io::Result<Reply>) -> bool {
     answer.as_ref().is_ok_and(|reply| reply.status == 200)
 }
 
 #[test]
 fn it_speaks_tls_and_never_http_2() {
-    let site = Site::new(TLS);
+    let site = WebConfigDir::new(TLS);
     let served = site.serve(&[]);
     for versions in [&[&TLS13][..], &[&TLS12]] {
-        let reply = Asker::speaking(versions, served.address(), &site.authority, None)
+        let reply = HttpClient::tls_versions(versions, served.address(), &site.authority, None)
             .get("/metrics")
             .expect("an answer");
         assert_eq!((reply.status, reply.protocol.as_deref()), (200, Some("http/1.1")));
         assert!(reply.body.contains("emqx_client_monitor_build_info"), "{}", reply.body);
     }
-    assert!(Asker::plain(served.address()).get("/metrics").is_err(), "and nothing else");
-    let stranger = Asker::tls(served.address(), &Authority::new("Another"), None);
+    assert!(HttpClient::plain(served.address()).get("/metrics").is_err(), "and nothing else");
+    let stranger = HttpClient::tls(served.address(), &Authority::new("Another"), None);
     assert!(stranger.get("/metrics").is_err());
     let log = served.end();
     assert!(!log.contains("level=warn") && !log.contains("level=error"), "anybody could fill the log: {log}");
@@ -109,10 +109,12 @@ fn it_speaks_tls_and_never_http_2() {
 
 #[test]
 fn tls_1_2_is_refused_where_1_3_is_wanted() {
-    let site = Site::new(&format!("{TLS}  min_version: TLS13\n"));
+    let site = WebConfigDir::new(&format!("{TLS}  min_version: TLS13\n"));
     let served = site.serve(&[]);
     let ask = |versions: &[_]| {
-        is_let_in(&Asker::speaking(versions, served.address(), &site.authority, None).get("/-/healthy"))
+        is_accepted(
+            &HttpClient::tls_versions(versions, served.address(), &site.authority, None).get("/-/healthy"),
+        )
     };
     assert_eq!([ask(&[&TLS13]), ask(&[&TLS12])], [true, false]);
     site.write("web.yaml", &format!("{TLS}  min_version: TLS12\n"));
@@ -120,8 +122,8 @@ fn tls_1_2_is_refused_where_1_3_is_wanted() {
 }
 
 #[test]
-fn clients_show_the_certificates_that_are_asked_for() {
-    for (client_auth_type, let_in) in [
+fn clients_present_the_required_certificates() {
+    for (client_auth_type, accepted) in [
         // Without a certificate, with one of the authority, with one of another.
         ("NoClientCert", [true, true, true]),
         ("RequestClientCert", [true, true, true]),
@@ -130,20 +132,20 @@ fn clients_show_the_certificates_that_are_asked_for() {
         ("RequireAndVerifyClientCert", [false, true, false]),
     ] {
         let ca_file = if client_auth_type.contains("Verify") { "client_ca_file: ca.pem" } else { "" };
-        let site = Site::new(&format!("{TLS}  client_auth_type: {client_auth_type}\n  {ca_file}\n"));
+        let site = WebConfigDir::new(&format!("{TLS}  client_auth_type: {client_auth_type}\n  {ca_file}\n"));
         let served = site.serve(&[]);
         let (own, foreign) = (site.authority.client(), Authority::new("Another").client());
         let askers = [site.tls(&served), site.tls_showing(&served, &own), site.tls_showing(&served, &foreign)];
-        let found = askers.map(|asker| is_let_in(&asker.get("/-/healthy")));
-        assert_eq!(found, let_in, "{client_auth_type}");
+        let found = askers.map(|asker| is_accepted(&asker.get("/-/healthy")));
+        assert_eq!(found, accepted, "{client_auth_type}");
     }
 }
 
 #[test]
-fn users_show_their_passwords_except_for_health() {
-    let site = Site::new(&users(&[("alice", "the right one"), ("bob", "b:o:b")]));
+fn passwords_are_required_except_for_health() {
+    let site = WebConfigDir::new(&users(&[("alice", "the right one"), ("bob", "b:o:b")]));
     let served = site.serve(&[]);
-    let anyone = Asker::plain(served.address());
+    let anyone = HttpClient::plain(served.address());
     for path in ["/", "/sd", "/metrics", "/probe?broker=LocalEMQX", "/nowhere", "/-/healthy/", "//-/healthy"] {
         let reply = anyone.get(path).expect("an answer");
         assert_eq!(reply.status, 401, "{path}");
@@ -171,49 +173,49 @@ fn users_show_their_passwords_except_for_health() {
 }
 
 #[test]
-fn an_empty_file_guards_nothing() {
+fn an_empty_file_configures_nothing() {
     for web_config in ["", "# nothing\n", "tls_server_config:\nbasic_auth_users: {}\n"] {
-        let site = Site::new(web_config);
-        assert_eq!(Asker::plain(site.serve(&[]).address()).status("/metrics"), 200);
+        let site = WebConfigDir::new(web_config);
+        assert_eq!(HttpClient::plain(site.serve(&[]).address()).status("/metrics"), 200);
     }
 }
 
 #[test]
 fn users_are_rotated_without_a_restart() {
-    let site = Site::new(&users(&[("alice", "old")]));
+    let site = WebConfigDir::new(&users(&[("alice", "old")]));
     let served = site.serve(&[]);
-    let asker = Asker::plain(served.address());
+    let asker = HttpClient::plain(served.address());
     let (old, new) = (asker.as_user("alice", "old"), asker.as_user("alice", "new"));
     assert_eq!([old.status("/metrics"), new.status("/metrics")], [200, 401]);
     site.write("web.yaml", &users(&[("alice", "new")]));
     wait_until("the new password", || new.status("/metrics") == 200);
     assert_eq!(old.status("/metrics"), 401);
-    assert!(served.end().contains("took up the changed web configuration"));
+    assert!(served.end().contains("reloaded the web configuration"));
 }
 
 #[test]
 fn certificates_and_authorities_are_rotated_without_a_restart() {
     let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
-    let site = Site::new(&format!("{TLS}{auth}"));
+    let site = WebConfigDir::new(&format!("{TLS}{auth}"));
     let served = site.serve(&[]);
     let old = site.authority.client();
     let old_asker = site.tls_showing(&served, &old);
-    assert!(is_let_in(&old_asker.get("/-/healthy")));
+    assert!(is_accepted(&old_asker.get("/-/healthy")));
 
     let next = Authority::new("The next authority");
     next.server(&["localhost"]).write(site.directory.path());
     next.write(site.directory.path(), "ca.pem");
     let new = next.client();
-    let new_asker = Asker::tls(served.address(), &next, Some(&new));
-    wait_until("the new certificate", || is_let_in(&new_asker.get("/-/healthy")));
+    let new_asker = HttpClient::tls(served.address(), &next, Some(&new));
+    wait_until("the new certificate", || is_accepted(&new_asker.get("/-/healthy")));
     // Neither does a resumed session of the old days let anybody in.
     assert!(old_asker.get("/-/healthy").is_err());
-    assert!(Asker::tls(served.address(), &next, Some(&old)).get("/-/healthy").is_err());
+    assert!(HttpClient::tls(served.address(), &next, Some(&old)).get("/-/healthy").is_err());
 }
 
 #[test]
-fn a_bad_new_file_keeps_the_former_in_force_and_is_told_once() {
-    let site = Site::new(&format!("{TLS}{}", users(&[("alice", "old")])));
+fn an_invalid_new_file_keeps_the_former_in_force_and_is_logged_once() {
+    let site = WebConfigDir::new(&format!("{TLS}{}", users(&[("alice", "old")])));
     let served = site.serve(&[]);
     let alice = site.tls(&served).as_user("alice", "old");
     assert_eq!(alice.status("/metrics"), 200);
@@ -240,9 +242,9 @@ fn a_bad_new_file_keeps_the_former_in_force_and_is_told_once() {
 }
 
 #[test]
-fn all_problems_of_the_file_are_told_with_line_and_column() {
+fn all_problems_of_the_file_are_reported_with_line_and_column() {
     let good = hash("x");
-    let site = Site::new(&format!(
+    let site = WebConfigDir::new(&format!(
         "tls_server_config:\n  cert_file: nope.pem\n  key_file: key.pem\n  min_version: TLS11\n  \
          client_auth_type: RequireAndVerifyClientCert\n  max_version: TLS12\n  min_versoin: TLS12\n\
          http_server_config: {{http2: false}}\nbasic_auth_users:\n  alice: s3cret\n  bob: {good}\n  bob: {good}\n  \
@@ -258,7 +260,7 @@ fn all_problems_of_the_file_are_told_with_line_and_column() {
         (7, "tls_server_config.min_versoin: unknown key; did you mean min_version?"),
         (8, "http_server_config: is not supported"),
         (10, "basic_auth_users.alice: must be a bcrypt hash"),
-        (12, "basic_auth_users: a user stands here twice"),
+        (12, "basic_auth_users: a user is listed twice"),
         (13, "basic_auth_users.carol: must be a bcrypt hash"),
         (14, "basic_auth_users.dave: has a bcrypt cost of 31"),
     ];
@@ -281,7 +283,7 @@ fn all_problems_of_the_file_are_told_with_line_and_column() {
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn contradictions_are_refused() {
     for (web_config, told) in [
         ("tls_server_config: {}", "cert_file is missing"),
         ("tls_server_config: {cert_file: cert.pem}", "key_file is missing"),
@@ -289,18 +291,18 @@ fn what_contradicts_itself_is_refused() {
         ("tls_server_config: {cert_file: key.pem, key_file: key.pem}", "holds no certificate"),
         (
             "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: ca.pem}",
-            "client_ca_file: asks nobody for a certificate",
+            "client_ca_file: has no effect without client_auth_type",
         ),
         (
             "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_auth_type: Maybe}",
             "client_auth_type: must be NoClientCert,",
         ),
         ("basic_auth_users: [alice]", "basic_auth_users: must be a mapping"),
-        ("basic_auth_users: {\"a:b\": x}", "cannot hold a colon"),
+        ("basic_auth_users: {\"a:b\": x}", "must not contain a colon"),
         ("- x", "must be a mapping of tls_server_config and basic_auth_users"),
         ("tls_server_config: [", "web.yaml:"),
     ] {
-        let site = Site::new(web_config);
+        let site = WebConfigDir::new(web_config);
         site.write("other.pem", &site.authority.client().key);
         let run = site.check();
         assert_eq!(run.status, 1, "{web_config}");
@@ -316,8 +318,8 @@ fn what_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn what_is_odd_is_warned_of() {
-    let site = Site::new(&users(&[("alice", "x")]));
+fn odd_settings_cause_warnings() {
+    let site = WebConfigDir::new(&users(&[("alice", "x")]));
     let run = site.check();
     assert_eq!(run.status, 0);
     assert!(run.stderr.contains("clear text"), "{}", run.stderr);
@@ -331,7 +333,7 @@ fn what_is_odd_is_warned_of() {
 
 #[test]
 fn the_example_is_valid() {
-    let site = Site::new(EXAMPLE);
+    let site = WebConfigDir::new(EXAMPLE);
     for (name, of) in [("server.crt", "cert.pem"), ("server.key", "key.pem"), ("clients.crt", "ca.pem")] {
         fs::copy(site.path(of), site.path(name)).expect("a copy");
     }
@@ -341,9 +343,9 @@ fn the_example_is_valid() {
 
 #[test]
 fn a_password_is_checked_once_and_never_logged() {
-    let site = Site::new(&users(&[("alice", "canary-of-alice")]));
+    let site = WebConfigDir::new(&users(&[("alice", "canary-of-alice")]));
     let served = site.serve(&["--log.level", "trace"]);
-    let asker = Asker::plain(served.address());
+    let asker = HttpClient::plain(served.address());
     for _ in 0..50 {
         assert_eq!(asker.as_user("alice", "canary-wrong").status("/metrics"), 401);
         assert_eq!(asker.as_user("canary-user", "canary-wrong").status("/metrics"), 401);
@@ -366,8 +368,8 @@ fn prometheus_scrapes_over_tls_with_a_password_and_with_a_certificate() {
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     let config = config_of(&fake, "", &[("Room 1", "plain-user-1")]);
     let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
-    let with_users = Site::new(&format!("{TLS}{}", users(&[("prometheus", "its password")])));
-    let with_clients = Site::new(&format!("{TLS}{auth}"));
+    let with_users = WebConfigDir::new(&format!("{TLS}{}", users(&[("prometheus", "its password")])));
+    let with_clients = WebConfigDir::new(&format!("{TLS}{auth}"));
     let client = with_clients.authority.client();
     with_clients.write("client.crt", &client.cert);
     with_clients.write("client.key", &client.key);
@@ -396,9 +398,9 @@ fn prometheus_scrapes_over_tls_with_a_password_and_with_a_certificate() {
 
 #[test]
 fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
-    let site = Site::new("");
+    let site = WebConfigDir::new("");
     let served = site.serve(&["--web.listen-address", "[::1]:0", "--web.listen-address", "127.0.0.1:0"]);
-    assert_eq!(Asker::plain(served.address()).status("/metrics"), 200);
+    assert_eq!(HttpClient::plain(served.address()).status("/metrics"), 200);
     // It may answer at the first address before it has told the last.
     served.wait_until_logged("listening", 3);
     let log = served.end();
@@ -408,7 +410,7 @@ fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound").to_string();
     for web_config in ["", TLS] {
-        let site = Site::new(web_config);
+        let site = WebConfigDir::new(web_config);
         let run = Program::with_config(BROKER).run(&[
             "--web.config.file",
             &site.path("web.yaml"),
@@ -424,14 +426,14 @@ fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
 }
 
 #[test]
-fn it_survives_those_who_only_want_to_harm() {
+fn it_survives_hostile_connections() {
     for web_config in ["", TLS] {
-        let site = Site::new(web_config);
+        let site = WebConfigDir::new(web_config);
         let served = site.serve(&[]);
         let mut idle: Vec<_> =
             (0..150).map(|_| TcpStream::connect(served.address()).expect("a connection")).collect();
         idle[0].write_all(b"GET /metr").expect("it takes bytes");
-        let asker = if web_config.is_empty() { Asker::plain(served.address()) } else { site.tls(&served) };
+        let asker = if web_config.is_empty() { HttpClient::plain(served.address()) } else { site.tls(&served) };
         assert_eq!(asker.status("/metrics"), 200, "others are served meanwhile");
         for size in [200_000, 4_000_000] {
             // An answer, or a connection that was closed before all was sent.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 
 #[test]
-fn a_broker_says_how_it_is_asked() {
+fn settings_of_requests_are_read() {
     let broker = |lines| Arc::clone(&good(&format!("{BROKER}{lines}")).brokers[0]);
 
     let default = broker("");
@@ -11,12 +11,15 @@ fn a_broker_says_how_it_is_asked() {
     assert_eq!(default.default_timeout(), Duration::from_secs(15));
     assert!(default.nodes.is_empty());
 
-    let told = broker(
+    let configured = broker(
         "  timeout_seconds: 0.25\n  attempts: 10\n  concurrency: 64\n  nodes: {emqx@a: 0, 'emqx@b': 7}\n",
     );
-    assert_eq!((told.timeout, told.attempts, told.concurrency), (Duration::from_millis(250), 10, 64));
     assert_eq!(
-        told.nodes.iter().map(|(name, number)| (name.as_str(), *number)).collect::<Vec<_>>(),
+        (configured.timeout, configured.attempts, configured.concurrency),
+        (Duration::from_millis(250), 10, 64)
+    );
+    assert_eq!(
+        configured.nodes.iter().map(|(name, number)| (name.as_str(), *number)).collect::<Vec<_>>(),
         [("emqx@a", 0), ("emqx@b", 7)]
     );
 }
@@ -69,33 +72,33 @@ fn the_path_of_an_api_url_ends_in_api() {
 
 #[test]
 fn an_api_url_holds_nothing_else() {
-    let told = |url: &str| problem(&BROKER.replace("http://emqx:18083/api", url));
-    let credentials = "3:12: emqx.api_url: must be without a user name and password; write them as api_key and \
-                       api_secret";
-    assert_eq!(told("http://me@emqx:18083/api"), credentials);
-    assert_eq!(told("http://me:CANARY@emqx:18083/api"), credentials);
-    assert_eq!(told("http://:CANARY@emqx:18083/wrong?x"), credentials);
-    let parts = "3:12: emqx.api_url: must be without a query (?) and a fragment (#)";
-    assert_eq!(told("http://emqx:18083/api?"), parts);
-    assert_eq!(told("http://emqx:18083/api?limit=1"), parts);
-    assert_eq!(told("http://emqx:18083/api#x"), parts);
+    let message = |url: &str| problem(&BROKER.replace("http://emqx:18083/api", url));
+    let credentials = "3:12: emqx.api_url: must not contain a user name or a password; set api_key and \
+                       api_secret instead";
+    assert_eq!(message("http://me@emqx:18083/api"), credentials);
+    assert_eq!(message("http://me:CANARY@emqx:18083/api"), credentials);
+    assert_eq!(message("http://:CANARY@emqx:18083/wrong?x"), credentials);
+    let parts = "3:12: emqx.api_url: must not contain a query (?) or a fragment (#)";
+    assert_eq!(message("http://emqx:18083/api?"), parts);
+    assert_eq!(message("http://emqx:18083/api?limit=1"), parts);
+    assert_eq!(message("http://emqx:18083/api#x"), parts);
 }
 
 #[test]
-fn what_a_broker_needs_is_asked_for() {
+fn required_keys_of_a_broker_are_reported() {
     assert_eq!(
         problems("emqx: {}\n"),
         [
-            "1:7: emqx: alias is missing: a name for this broker, of your own choice",
-            "1:7: emqx: api_url is missing: an http or https URL whose path ends in /api, such as http://emqx:18083/api",
-            "1:7: emqx: api_key is missing: the key of an EMQX API key",
-            "1:7: emqx: api_secret is missing: the secret of that API key",
+            "1:7: emqx: alias is missing; expected a name of your choice for this broker",
+            "1:7: emqx: api_url is missing; expected an http or https URL whose path ends in /api, such as http://emqx:18083/api",
+            "1:7: emqx: api_key is missing; expected the key of an EMQX API key",
+            "1:7: emqx: api_secret is missing; expected the secret of that API key",
         ]
     );
     assert_eq!(
         problems("emqx:\n- alias:\n  api_url: ''\n  api_key: ''\n  api_secret: ~\n"),
         [
-            "2:9: emqx[0].alias: must be a name for this broker, of your own choice",
+            "2:9: emqx[0].alias: must be a name of your choice for this broker",
             "3:12: emqx[0].api_url: must be an http or https URL whose path ends in /api, such as http://emqx:18083/api",
             "4:12: emqx[0].api_key: must be a text, {file: PATH} or {env: NAME}",
             "5:15: emqx[0].api_secret: must be the secret of that API key",
@@ -104,7 +107,7 @@ fn what_a_broker_needs_is_asked_for() {
     let right =
         "must be a broker (a mapping with alias, api_url, api_key and api_secret), or a list of brokers";
     assert_eq!(problem("emqx: text\n"), format!("1:7: emqx: {right}"));
-    assert_eq!(problem("emqx: []\n"), "1:7: emqx: must not be empty: there is no broker to ask");
+    assert_eq!(problem("emqx: []\n"), "1:7: emqx: must not be empty; configure at least one broker");
     assert_eq!(
         problem(&TWO_BROKERS.replace("- alias: A", "- text\n- alias: A")),
         "2:3: emqx[0]: must be a mapping with alias, api_url, api_key and api_secret"
@@ -112,15 +115,15 @@ fn what_a_broker_needs_is_asked_for() {
 }
 
 #[test]
-fn an_alias_tells_one_broker() {
+fn aliases_of_brokers_are_unique() {
     assert_eq!(
         problem(&TWO_BROKERS.replace("B\n", "A\n")),
-        "6:10: emqx[1].alias: is the alias of another broker already"
+        "6:10: emqx[1].alias: duplicate alias; another broker has it"
     );
-    let told = |alias: &str| problem(&BROKER.replace("alias: A", alias));
-    assert_eq!(told("alias: '*'"), "2:10: emqx.alias: must be another name: * stands for all brokers");
-    assert_eq!(told("alias: \"a\\nb\""), "2:10: emqx.alias: must not hold control characters");
-    assert_eq!(told("alias: [A]"), "2:10: emqx.alias: must be a name for this broker, of your own choice");
+    let message = |alias: &str| problem(&BROKER.replace("alias: A", alias));
+    assert_eq!(message("alias: '*'"), "2:10: emqx.alias: must not be \"*\", which means all brokers");
+    assert_eq!(message("alias: \"a\\nb\""), "2:10: emqx.alias: must not contain control characters");
+    assert_eq!(message("alias: [A]"), "2:10: emqx.alias: must be a name of your choice for this broker");
     assert_eq!(good(&BROKER.replace("alias: A", "alias: 007")).brokers[0].alias, "007");
 }
 
@@ -175,10 +178,7 @@ fn nodes_have_numbers() {
     let number = "6:14: emqx.nodes: must be a whole number from 0 to 18446744073709551615";
     assert_eq!(broker_problem("  nodes: {a: -1}\n"), number);
     assert_eq!(broker_problem("  nodes: {a: x}\n"), number);
-    assert_eq!(
-        broker_problem("  nodes: {a: 1, a: 2}\n"),
-        "6:17: emqx.nodes: a node stands here twice; keep one of them"
-    );
+    assert_eq!(broker_problem("  nodes: {a: 1, a: 2}\n"), "6:17: emqx.nodes: duplicate node; keep one of them");
     assert_eq!(broker_problem("  nodes: {'': 1}\n"), "6:11: emqx.nodes: must be the name of an EMQX node");
 }
 
@@ -199,20 +199,20 @@ fn ssl_makes_sense() {
     for wrong in ["5", "[ca.pem]", "1.5"] {
         assert_eq!(broker_problem(&format!("  ssl: {wrong}\n")), right);
     }
-    for (wrong, told) in [
+    for (wrong, message) in [
         ("''", "6:8: emqx.ssl: must be the name of a file"),
-        ("{cert_file: c}", "6:8: emqx.ssl: must be given key_file as well: cert_file needs it"),
-        ("{key_file: k}", "6:8: emqx.ssl: must be given cert_file as well: key_file needs it"),
+        ("{cert_file: c}", "6:8: emqx.ssl: cert_file needs key_file; set both or neither"),
+        ("{key_file: k}", "6:8: emqx.ssl: key_file needs cert_file; set both or neither"),
         ("{ca_file: [c]}", "6:18: emqx.ssl.ca_file: must be the name of a file"),
         (
             "{ca_file: c, insecure_skip_verify: true}",
-            "6:18: emqx.ssl.ca_file: contradicts insecure_skip_verify, which trusts anyone; keep one of them",
+            "6:18: emqx.ssl.ca_file: conflicts with insecure_skip_verify: true; keep one of them",
         ),
         ("{insecure_skip_verify: 1}", "6:31: emqx.ssl.insecure_skip_verify: must be true or false"),
         ("{server_name: a b}", "6:22: emqx.ssl.server_name: must be a DNS name or an IP address"),
         ("{cafile: c}", "6:9: emqx.ssl.cafile: unknown key; did you mean ca_file?"),
     ] {
-        assert_eq!(broker_problem(&format!("  ssl: {wrong}\n")), told);
+        assert_eq!(broker_problem(&format!("  ssl: {wrong}\n")), message);
     }
     good(&format!(
         "{BROKER}  ssl: {{ca_file: c, insecure_skip_verify: false, cert_file: c, key_file: k, server_name: h}}\n"

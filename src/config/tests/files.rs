@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::tls::{Identity, TlsSettings, Trust};
+use crate::tls::{CertFiles, TlsSettings, Trust};
 
 /// A directory with a configuration file of this content.
 fn directory_with(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -17,7 +17,7 @@ fn directory_with(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-fn said_of(path: &Path) -> String {
+fn error_of(path: &Path) -> String {
     let error = Config::load(path).expect_err("a problem");
     error.to_string().replace(&path.display().to_string(), "FILE")
 }
@@ -40,31 +40,29 @@ fn a_file_is_loaded() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let (directory, path) = directory_with("");
-    let failure_help =
-        "name another one with --cfg FILE, or start from the commented example config/config.yaml";
+    let hint =
+        "name another one with --cfg FILE, or write one with `emqx-client-monitor --generate config > FILE`";
     let missing = directory.path().join("missing.yaml");
     assert_eq!(
-        said_of(&missing),
-        format!(
-            "cannot read the configuration file FILE: No such file or directory (os error 2); {failure_help}"
-        )
+        error_of(&missing),
+        format!("cannot read the configuration file FILE: No such file or directory (os error 2); {hint}")
     );
     assert_eq!(
-        said_of(directory.path()),
-        format!("cannot read the configuration file FILE: not a regular file; {failure_help}")
+        error_of(directory.path()),
+        format!("cannot read the configuration file FILE: not a regular file; {hint}")
     );
     let file = fs::File::create(&path).expect("a file");
     file.set_len((64 << 20) + 1).expect("a sparse file");
     assert_eq!(
-        said_of(&path),
-        format!("cannot read the configuration file FILE: larger than 67108864 bytes; {failure_help}")
+        error_of(&path),
+        format!("cannot read the configuration file FILE: larger than 67108864 bytes; {hint}")
     );
 }
 
 #[test]
 fn a_file_is_utf_8() {
     let (_directory, path) = directory_with(b"emqx:\n  alias: \xc3\xa9\xff\n");
-    assert_eq!(said_of(&path), "FILE:2:11: is not UTF-8 text");
+    assert_eq!(error_of(&path), "FILE:2:11: not valid UTF-8");
 }
 
 #[test]
@@ -78,18 +76,18 @@ fn secret_files_lose_one_final_newline() {
     ] {
         assert_eq!(secret_of(content.as_bytes()).as_deref(), Ok(secret));
     }
-    let told = |content: &[u8]| secret_of(content).expect_err("it is no secret");
-    assert_eq!(told(b""), "the secret file FILE is empty");
-    assert_eq!(told(b"\n"), "the secret file FILE is empty");
-    assert_eq!(told(b"secret\n\n"), "the secret file FILE holds control characters");
-    assert_eq!(told(b"secret\r"), "the secret file FILE holds control characters");
-    assert_eq!(told(b"sec\xffret"), "the secret file FILE is not UTF-8 text");
+    let message = |content: &[u8]| secret_of(content).expect_err("it is no secret");
+    assert_eq!(message(b""), "the secret file FILE is empty");
+    assert_eq!(message(b"\n"), "the secret file FILE is empty");
+    assert_eq!(message(b"secret\n\n"), "the secret file FILE contains control characters");
+    assert_eq!(message(b"secret\r"), "the secret file FILE contains control characters");
+    assert_eq!(message(b"sec\xffret"), "the secret file FILE is not valid UTF-8");
     assert!(secret_of(&vec![b'x'; 64 << 10]).is_ok());
-    assert_eq!(told(&vec![b'x'; (64 << 10) + 1]), "cannot read the secret file FILE");
+    assert_eq!(message(&vec![b'x'; (64 << 10) + 1]), "cannot read the secret file FILE");
 }
 
 #[test]
-fn secrets_come_from_where_they_are_said_to_be() {
+fn secrets_come_from_files_and_variables() {
     let (directory, path) = directory_with(
         BROKER
             .replace("api_key: key", "api_key: {file: key.txt}")
@@ -110,7 +108,7 @@ fn secrets_come_from_where_they_are_said_to_be() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_worth_a_warning() {
+fn a_missing_secret_is_a_warning() {
     let config = good(
         &BROKER
             .replace("api_key: key", "api_key: {file: /no/such/file}")
@@ -119,9 +117,9 @@ fn a_secret_that_is_not_there_is_worth_a_warning() {
     assert_eq!(
         config.warnings,
         [
-            "emqx.api_key: cannot read the secret file /no/such/file: No such file or directory (os error 2); probes will \
+            "emqx.api_key: cannot read the secret file /no/such/file: No such file or directory (os error 2); probes of this broker \
          fail until it can be read",
-            "emqx.api_secret: the environment variable NO_SUCH_VARIABLE is not set; probes will fail until it can be read",
+            "emqx.api_secret: the environment variable NO_SUCH_VARIABLE is not set; probes of this broker fail until it can be read",
         ]
     );
 }
@@ -133,11 +131,14 @@ fn a_key_from_elsewhere_has_no_colon_either() {
     fs::write(&file, "key:secret\n").expect("a file");
     let config = Config::load(&path).expect("a configuration");
     let reason = format!(
-        "the secret file {} holds a colon (:), which an API key cannot have; the secret behind it belongs into \
+        "the secret file {} contains a colon (:), which an API key cannot; put what follows it into \
          api_secret",
         file.display()
     );
-    assert_eq!(config.warnings, [format!("emqx.api_key: {reason}; probes will fail until it can be read")]);
+    assert_eq!(
+        config.warnings,
+        [format!("emqx.api_key: {reason}; probes of this broker fail until it can be read")]
+    );
     let key = &config.brokers[0].api_key;
     assert_eq!(key.read_key().expect_err("no key").to_string(), reason);
     fs::write(&file, "key\n").expect("a file");
@@ -147,19 +148,20 @@ fn a_key_from_elsewhere_has_no_colon_either() {
 #[test]
 fn secrets_are_texts_files_or_variables() {
     let right = "must be a text, {file: PATH} or {env: NAME}";
-    let told = |secret: &str| problem(&BROKER.replace("api_secret: secret", &format!("api_secret: {secret}")));
+    let message =
+        |secret: &str| problem(&BROKER.replace("api_secret: secret", &format!("api_secret: {secret}")));
     for wrong in ["[x]", "{}", "{file: a, env: b}", "{flie: a}", "{file}: x}", "{[a]: x}", "!x y", "''"] {
-        let told = problems(&BROKER.replace("api_secret: secret", &format!("api_secret: {wrong}")));
-        assert!(told[0].ends_with(right) || wrong == "{file}: x}", "{wrong} {told:?}");
+        let message = problems(&BROKER.replace("api_secret: secret", &format!("api_secret: {wrong}")));
+        assert!(message[0].ends_with(right) || wrong == "{file}: x}", "{wrong} {message:?}");
     }
-    assert_eq!(told("{file: [x]}"), "5:22: emqx.api_secret.file: must be the name of a file");
-    assert_eq!(told("{file: ''}"), "5:22: emqx.api_secret.file: must be the name of a file");
-    assert_eq!(told("{env: ''}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
-    assert_eq!(told("{env: A=B}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
-    assert_eq!(told("\"a\\nb\""), "5:15: emqx.api_secret: must not hold control characters");
+    assert_eq!(message("{file: [x]}"), "5:22: emqx.api_secret.file: must be the name of a file");
+    assert_eq!(message("{file: ''}"), "5:22: emqx.api_secret.file: must be the name of a file");
+    assert_eq!(message("{env: ''}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
+    assert_eq!(message("{env: A=B}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
+    assert_eq!(message("\"a\\nb\""), "5:15: emqx.api_secret: must not contain control characters");
     assert_eq!(
         problem(&BROKER.replace("api_key: key", "api_key: a:b")),
-        "4:12: emqx.api_key: must be without a colon (:); the secret behind it belongs into api_secret"
+        "4:12: emqx.api_key: must not contain a colon (:); put what follows it into api_secret"
     );
     good(&BROKER.replace("api_secret: secret", "api_secret: a:b"));
 }
@@ -175,7 +177,7 @@ fn unquoted_secrets_are_taken_as_they_are_written() {
     }
 }
 
-/// A broker asked by https, whose CA, certificate and key lie beside the configuration.
+/// A broker behind https, with CA, certificate and key beside the configuration.
 fn https_broker(ssl: &str) -> (TempDir, PathBuf) {
     let (directory, path) = directory_with(format!("{}  ssl: {ssl}\n", BROKER.replace("http:", "https:")));
     let pair = rcgen::generate_simple_self_signed(vec!["emqx".to_owned()]).expect("a certificate");
@@ -192,8 +194,8 @@ fn https_is_set_up_as_ssl_says() {
         (directory, config.brokers[0].tls.as_ref().expect("TLS").settings().clone())
     };
 
-    assert_eq!(settings("false").1.trust, Trust::Anyone);
-    assert_eq!(settings("{insecure_skip_verify: true}").1.trust, Trust::Anyone);
+    assert_eq!(settings("false").1.trust, Trust::SkipVerify);
+    assert_eq!(settings("{insecure_skip_verify: true}").1.trust, Trust::SkipVerify);
     let (directory, read) = settings("cert.pem");
     assert_eq!(read.trust, Trust::CaFile(directory.path().join("cert.pem")));
     let (directory, read) =
@@ -202,7 +204,7 @@ fn https_is_set_up_as_ssl_says() {
         read,
         TlsSettings {
             trust: Trust::CaFile(directory.path().join("cert.pem")),
-            identity: Some(Identity {
+            client_cert: Some(CertFiles {
                 cert_file: directory.path().join("cert.pem"),
                 key_file: directory.path().join("key.pem"),
             }),
@@ -213,16 +215,16 @@ fn https_is_set_up_as_ssl_says() {
 
 #[test]
 fn files_that_are_no_use_for_tls_are_problems_of_ssl() {
-    let told = |ssl: &str| {
+    let message = |ssl: &str| {
         let (directory, path) = https_broker(ssl);
-        said_of(&path).replace(&format!("{}/", directory.path().display()), "")
+        error_of(&path).replace(&format!("{}/", directory.path().display()), "")
     };
     assert_eq!(
-        told("no-such-ca.pem"),
+        message("no-such-ca.pem"),
         "FILE:6:8: emqx.ssl: cannot read no-such-ca.pem: No such file or directory (os error 2)"
     );
     assert_eq!(
-        told("{ca_file: key.pem}"),
+        message("{ca_file: key.pem}"),
         "FILE:6:8: emqx.ssl: key.pem holds no certificate; it must be a PEM file with at least one"
     );
 }

@@ -4,8 +4,8 @@ use super::*;
 
 const CANARY: &str = "CaNaRy-1883";
 
-/// Everything that is said about a text, for people and for programmers.
-fn said_about(text: &str) -> String {
+/// Everything that is reported about a text, for people and for programmers.
+fn output_about(text: &str) -> String {
     match parse(text) {
         Ok(config) => format!("{config:?}"),
         Err(error) => format!("{error}\n{error:?}"),
@@ -92,8 +92,8 @@ fn a_misplaced_secret_is_not_shown() {
                 value.to_owned(),
             ] {
                 let text = text.replace("CANARY", CANARY);
-                let said = said_about(&text);
-                assert!(!said.contains(CANARY), "{text}\n{said}");
+                let output = output_about(&text);
+                assert!(!output.contains(CANARY), "{text}\n{output}");
             }
         }
     }
@@ -104,9 +104,9 @@ fn the_secrets_of_a_good_configuration_are_not_shown() {
     for (key, secret) in [("CANARY", "CANARY"), ("'CANARY'", "\"CANARY\"")] {
         let text =
             format!("emqx: {{alias: A, api_url: 'http://emqx/api', api_key: {key}, api_secret: {secret}}}\n");
-        let said = said_about(&text.replace("CANARY", CANARY));
-        assert!(said.starts_with("Config {"), "{said}");
-        assert!(!said.contains(CANARY), "{said}");
+        let output = output_about(&text.replace("CANARY", CANARY));
+        assert!(output.starts_with("Config {"), "{output}");
+        assert!(!output.contains(CANARY), "{output}");
     }
 }
 
@@ -118,6 +118,6 @@ fn a_misplaced_secret_of_small_letters_is_not_shown_either() {
         "emqx: {alias: A, api_key:canary}\n",
         "emqx: [canary]\n",
     ] {
-        assert!(!said_about(text).contains("canary"), "{text}\n{}", said_about(text));
+        assert!(!output_about(text).contains("canary"), "{text}\n{}", output_about(text));
     }
 }

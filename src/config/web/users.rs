@@ -1,42 +1,43 @@
-//! `basic_auth_users`: who may ask, each with the bcrypt hash of a password.
+//! `basic_auth_users`: the users that have access, each with the bcrypt hash of a password.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use bcrypt::HashParts;
 
-use crate::config::value::Value;
+use crate::config::node_ref::NodeRef;
 
-/// What bcrypt allows.
-const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
-/// Above this, checking a password takes seconds of processor time.
-const DEAR: u32 = 14;
-/// Above this it takes longer than Prometheus waits for an answer.
-const TOO_DEAR: u32 = 18;
+/// The costs that bcrypt allows.
+const COSTS: RangeInclusive<u32> = 4..=31;
+/// Above this cost, checking a password takes seconds of processor time.
+const MAX_COST_WITHOUT_WARNING: u32 = 14;
+/// Above this cost, it takes longer than Prometheus waits for an answer.
+const MAX_COST: u32 = 18;
 
-/// Who may ask. Nobody's hash is ever shown.
+/// The users that have access. Their hashes are never shown.
 #[derive(Default)]
 pub struct Users {
     hashes: BTreeMap<String, String>,
-    /// What the passwords of unknown users are checked against, so that they take as long as those of known ones.
-    /// It has the highest cost of all: where costs differ, users of a lower one can still be told apart by time.
+    /// The hash against which passwords of unknown users are checked, so that they take as long as those of known
+    /// ones. It has the highest cost of all: where costs differ, users of a lower one can be told apart by time.
     decoy: String,
 }
 
 impl Users {
-    /// Whether anybody may ask.
+    /// Returns whether there are no users, so that everybody has access.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
     }
 
-    /// The hash to check a user's password against, and whether there is such a user: to the hash of an unknown
-    /// one no password belongs.
+    /// Returns the hash to check a user's password against, and whether the user exists. No password matches the
+    /// hash of an unknown user.
     pub(crate) fn hash_of(&self, user: &str) -> (&str, bool) {
         self.hashes.get(user).map_or((&self.decoy, false), |hash| (hash, true))
     }
 
-    fn of(hashes: BTreeMap<String, String>, highest_cost: u32) -> Self {
+    fn new(hashes: BTreeMap<String, String>, highest_cost: u32) -> Self {
         // Salt and hash of zeros: dots are the zeros of bcrypt's base64.
         let decoy = format!("$2b${highest_cost:02}${}", ".".repeat(53));
         Self { hashes, decoy }
@@ -44,7 +45,7 @@ impl Users {
 
     #[cfg(test)]
     pub(crate) fn of_one(user: &str, hash: &str) -> Self {
-        Self::of([(user.to_owned(), hash.to_owned())].into(), 4)
+        Self::new([(user.to_owned(), hash.to_owned())].into(), 4)
     }
 }
 
@@ -55,7 +56,7 @@ impl fmt::Debug for Users {
 }
 
 /// Reads the users.
-pub(super) fn read(value: &Value<'_>) -> Users {
+pub(super) fn read(value: &NodeRef<'_>) -> Users {
     let (mut hashes, mut highest_cost) = (BTreeMap::new(), *COSTS.start());
     let entries = value.entries("a mapping of user names to bcrypt hashes").unwrap_or_default();
     for (name, hash) in entries {
@@ -64,44 +65,44 @@ pub(super) fn read(value: &Value<'_>) -> Users {
         let (Some(user), Some((hash, cost))) = (user, read_hash(&hash)) else { continue };
         highest_cost = highest_cost.max(cost);
         if hashes.insert(user.to_owned(), hash.to_owned()).is_some() {
-            name.error("a user stands here twice; keep one of them");
+            name.error("a user is listed twice; keep one of the entries");
         }
     }
-    Users::of(hashes, highest_cost)
+    Users::new(hashes, highest_cost)
 }
 
-fn read_name<'d>(name: &Value<'d>) -> Option<&'d str> {
+fn read_name<'d>(name: &NodeRef<'d>) -> Option<&'d str> {
     let user = name.line("given user names that are not empty")?;
     if user.contains(':') {
-        name.error("a user name cannot hold a colon; is a space missing after it?");
+        name.error("a user name must not contain a colon; is a space missing after it?");
         return None;
     }
     Some(user)
 }
 
-/// Whether a name looks like one. What does not may be a misplaced hash or password.
+/// Returns whether a name looks like one. Anything else may be a misplaced hash or password.
 fn is_showable(user: &str) -> bool {
     user.len() <= 40 && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte))
 }
 
-fn read_hash<'d>(value: &Value<'d>) -> Option<(&'d str, u32)> {
-    const RIGHT: &str = "a bcrypt hash of 60 characters, which begins with $2y$, $2b$ or $2a$; \
-                         `htpasswd -nBC 10 USER` makes one";
-    let hash = value.text(RIGHT)?;
+fn read_hash<'d>(value: &NodeRef<'d>) -> Option<(&'d str, u32)> {
+    const EXPECTED: &str = "a bcrypt hash of 60 characters that begins with $2y$, $2b$ or $2a$; \
+                            `htpasswd -nBC 10 USER` makes one";
+    let hash = value.text(EXPECTED)?;
     let Some(parts) = hash.parse::<HashParts>().ok().filter(|_| !hash.starts_with("$2x$")) else {
-        return value.expected(RIGHT);
+        return value.expected(EXPECTED);
     };
     let cost = parts.get_cost();
     if !COSTS.contains(&cost) {
-        return value.expected(RIGHT);
+        return value.expected(EXPECTED);
     }
-    if cost > TOO_DEAR {
+    if cost > MAX_COST {
         value.error(format_args!(
-            "has a bcrypt cost of {cost}, which no scrape can wait for; 10 to 12 is usual, {TOO_DEAR} the most"
+            "has a bcrypt cost of {cost}, which takes longer than any scrape; 10 to 12 is usual, {MAX_COST} the maximum"
         ));
         return None;
     }
-    if cost > DEAR {
+    if cost > MAX_COST_WITHOUT_WARNING {
         value.diagnostics().warning(format!(
             "{} has a bcrypt cost of {cost}: checking a password takes seconds of processor time; 10 to 12 is usual",
             value.name()

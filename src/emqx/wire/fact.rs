@@ -1,4 +1,4 @@
-//! What a JSON value may be read as: the kinds of facts there are.
+//! The types that a field of a client may have, and how each is read from JSON.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,15 +13,15 @@ use crate::client::{ExpiryInterval, Limit};
 /// The expiry interval by which MQTT 5 says "never" (section 3.1.2.11.2).
 const EXPIRY_NEVER: u64 = 0xFFFF_FFFF;
 
-/// Whether a field was of the right type; if not, what is wrong with it.
-pub(super) type Taken = Result<(), String>;
+/// Whether a field had the expected type; if not, what is wrong with it.
+pub(super) type Stored = Result<(), String>;
 
-/// Reads the value that comes next into `fact`. A `null` is no fact.
+/// Reads the next value into `fact`. A `null` is no fact, and neither is a value of another type.
 pub(super) fn store<'de, T: Fact, A: MapAccess<'de>>(
     fact: &mut Option<T>,
     field: &'static str,
     map: &mut A,
-) -> Result<Taken, A::Error> {
+) -> Result<Stored, A::Error> {
     *fact = match map.next_value()? {
         Value::Null => None,
         value => match T::read(value) {
@@ -32,7 +32,7 @@ pub(super) fn store<'de, T: Fact, A: MapAccess<'de>>(
     Ok(Ok(()))
 }
 
-/// A JSON value, as far as a fact can be one.
+/// A JSON value, as far as a fact may be read from it.
 pub(super) enum Value<'de> {
     Null,
     Flag(bool),
@@ -42,7 +42,7 @@ pub(super) enum Value<'de> {
     Other,
 }
 
-/// What a JSON value may be read as.
+/// A type that a field may have.
 pub(super) trait Fact: Sized {
     /// Ends the sentence "... must be ...".
     const WANTED: &'static str;
@@ -57,14 +57,14 @@ impl Fact for bool {
 }
 
 impl Fact for u64 {
-    const WANTED: &'static str = "a count";
+    const WANTED: &'static str = "a non-negative integer";
     fn read(value: Value<'_>) -> Option<Self> {
         if let Value::Count(count) = value { Some(count) } else { None }
     }
 }
 
 impl Fact for String {
-    const WANTED: &'static str = "a text";
+    const WANTED: &'static str = "a string";
     fn read(value: Value<'_>) -> Option<Self> {
         if let Value::Text(text) = value { Some(text.into_owned()) } else { None }
     }
@@ -78,7 +78,7 @@ impl Fact for Arc<str> {
 }
 
 impl Fact for Timestamp {
-    const WANTED: &'static str = "a time as of RFC 3339";
+    const WANTED: &'static str = "an RFC 3339 time";
     fn read(value: Value<'_>) -> Option<Self> {
         if let Value::Text(text) = value { text.parse().ok() } else { None }
     }
@@ -87,12 +87,13 @@ impl Fact for Timestamp {
 impl Fact for IpAddr {
     const WANTED: &'static str = "an IP address";
     fn read(value: Value<'_>) -> Option<Self> {
-        if let Value::Text(text) = value { text.parse().ok() } else { None }
+        // A dual-stack listener of EMQX reports IPv4 peers as `::ffff:192.0.2.1`.
+        if let Value::Text(text) = value { text.parse().ok().map(|ip: Self| ip.to_canonical()) } else { None }
     }
 }
 
 impl Fact for Limit {
-    const WANTED: &'static str = "a count or \"infinity\"";
+    const WANTED: &'static str = "a non-negative integer or \"infinity\"";
     fn read(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Count(most) => Some(Self::AtMost(most)),
@@ -103,7 +104,7 @@ impl Fact for Limit {
 }
 
 impl Fact for ExpiryInterval {
-    const WANTED: &'static str = "a count of seconds";
+    const WANTED: &'static str = "a number of seconds";
     fn read(value: Value<'_>) -> Option<Self> {
         match u64::read(value)? {
             EXPIRY_NEVER => Some(Self::Never),

@@ -1,34 +1,48 @@
-//! Where each of EMQX's fields goes: the group that wants it, and the fact of that group that it is.
+//! Which fact of which group each of EMQX's fields is.
 
 use serde::de::{IgnoredAny, MapAccess};
 
-use super::fact::{Taken, store};
+use super::fact::{Stored, store};
 use crate::client::{Client, Group, Groups};
 
-/// The fields that EMQX 5.6, the first version that can be asked for single fields, does not know yet. A name
-/// that a version does not know makes it refuse the whole request.
-const YOUNGER_THAN_5_6: [&str; 1] = ["is_expired"];
+/// A level of EMQX's list API, named by the first version that has it. A version refuses a `fields=` with a name that it
+/// does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::emqx) enum Level {
+    /// EMQX 5.0: `fields=` is ignored, and up to 5.4 a page has at most 1 000 rows.
+    V5_0,
+    /// EMQX 5.6: `fields=`.
+    V5_6,
+    /// EMQX 5.7: `is_expired` and `durable`.
+    V5_7,
+}
 
-/// Which fields a list is asked for, as EMQX wants them: with commas in between.
-pub(in crate::emqx) fn names(groups: Groups, young: bool) -> String {
+/// The fields that are younger than `fields=` itself, with the level that has them.
+const YOUNG_FIELDS: [(&str, Level); 2] = [("is_expired", Level::V5_7), ("durable", Level::V5_7)];
+
+/// Returns the `fields=` for these groups, separated by commas.
+pub(in crate::emqx) fn names(groups: Groups, level: Level) -> String {
     let mut names = vec!["clientid"];
     if wants_node(groups) {
         names.push("node");
     }
     names.extend(groups.iter().flat_map(names_of));
-    names.retain(|name| young || !YOUNGER_THAN_5_6.contains(name));
+    if groups.contains(Group::Queue) || groups.contains(Group::Process) {
+        names.push("durable");
+    }
+    names.retain(|name| YOUNG_FIELDS.iter().all(|(young, since)| young != name || *since <= level));
     names.join(",")
 }
 
-/// Whether one of the groups tells of the client's node.
+/// Returns whether one of the groups has the client's node.
 pub(super) fn wants_node(groups: Groups) -> bool {
     groups.contains(Group::Session) || groups.contains(Group::Address)
 }
 
-/// The fields that make up a group, `clientid` and `node` aside, which belong to several.
+/// Lists the fields of each group, `clientid` and `node` aside, which belong to several.
 macro_rules! fields {
     ($($group:ident: $variant:ident { $($field:literal => $($fact:ident).+,)+ })+) => {
-        /// See [`names`].
+        /// Returns the fields of a group.
         const fn names_of(group: Group) -> &'static [&'static str] {
             match group {
                 Group::State => &["connected", "username"],
@@ -36,7 +50,7 @@ macro_rules! fields {
             }
         }
 
-        /// A client with a place for each wanted group.
+        /// Returns an empty client with each requested group.
         pub(super) fn prepared(groups: Groups) -> Client {
             let mut client = Client::default();
             $(if groups.contains(Group::$variant) {
@@ -45,12 +59,12 @@ macro_rules! fields {
             client
         }
 
-        /// Takes one field of a wanted group in, and passes any other over.
-        pub(super) fn take<'de, A: MapAccess<'de>>(
+        /// Stores a field of a requested group, and skips any other.
+        pub(super) fn store_field<'de, A: MapAccess<'de>>(
             client: &mut Client,
             field: &str,
             map: &mut A,
-        ) -> Result<Taken, A::Error> {
+        ) -> Result<Stored, A::Error> {
             match field {
                 $($($field => {
                     if let Some(facts) = client.$group.as_deref_mut() {
@@ -121,14 +135,17 @@ mod tests {
 
     #[test]
     fn a_list_is_asked_for_exactly_what_the_groups_need() {
-        assert_eq!(names(Groups::STATE, true), "clientid,connected,username");
+        assert_eq!(names(Groups::STATE, Level::V5_7), "clientid,connected,username");
         assert_eq!(
-            names(Groups::STATE.with(Group::Address), true),
+            names(Groups::STATE.with(Group::Address), Level::V5_7),
             "clientid,node,connected,username,ip_address,port"
         );
         let session = Groups::STATE.with(Group::Session);
-        assert!(names(session, true).contains("is_expired"));
-        assert!(!names(session, false).contains("is_expired"));
+        assert!(names(session, Level::V5_7).contains("is_expired"));
+        assert!(!names(session, Level::V5_6).contains("is_expired"));
+        let queue = Groups::STATE.with(Group::Queue);
+        assert!(names(queue, Level::V5_7).ends_with(",durable"));
+        assert!(!names(queue, Level::V5_6).contains("durable"));
     }
 
     /// The names that `fields=` accepts since EMQX 5.6.0; 5.7.0 added `is_expired`. Any other makes it refuse.
@@ -142,7 +159,7 @@ mod tests {
             send_msg.dropped.expired send_msg.dropped.queue_full send_msg.dropped.too_large send_msg.qos0 \
             send_msg.qos1 send_msg.qos2 send_oct send_pkt subscriptions_cnt subscriptions_max username";
         let accepted: Vec<_> = ACCEPTED.split_whitespace().collect();
-        for name in names(Group::ALL.into_iter().collect(), false).split(',') {
+        for name in names(Group::ALL.into_iter().collect(), Level::V5_6).split(',') {
             assert!(accepted.contains(&name), "{name}");
         }
     }

@@ -1,4 +1,4 @@
-//! Where one gets from a broker on the page.
+//! The links of a broker on the page.
 
 use url::form_urlencoded;
 
@@ -6,59 +6,59 @@ use super::view::View;
 use crate::config::Broker;
 use crate::outcome::ProbedClient;
 
-/// Where one gets from a broker on the page.
+/// The links of a broker on the page.
 #[derive(Clone)]
 pub(super) struct Links<'a> {
     /// The broker.
     pub(super) broker: &'a Broker,
-    /// Its place on the page, which its anchors are made of.
-    pub(super) number: usize,
-    /// Whether it stands alone on the page.
-    pub(super) is_alone: bool,
-    /// What the page shows.
+    /// Its index on the page, for anchors.
+    pub(super) index: usize,
+    /// Whether the page shows no other broker.
+    pub(super) is_only_broker: bool,
+    /// The current view.
     pub(super) view: &'a View,
 }
 
 impl Links<'_> {
-    /// The address of another view, opened at this broker.
+    /// Returns the URL of another view, at the anchor of this broker.
     pub(super) fn to(&self, view: &View) -> String {
-        if self.is_alone { view.link() } else { format!("{}#broker-{}", view.link(), self.number) }
+        if self.is_only_broker { view.link() } else { format!("{}#broker-{}", view.link(), self.index) }
     }
 
-    /// This page anew.
-    pub(super) fn again(&self) -> String {
+    /// Returns the URL of the current view.
+    pub(super) fn refresh(&self) -> String {
         self.to(self.view)
     }
 
-    /// All clients instead of those that are shown.
+    /// Returns the URL of the view without filters.
     pub(super) fn all_clients(&self) -> String {
-        self.to(&self.view.of_all())
+        self.to(&self.view.without_filters())
     }
 
-    /// This broker alone.
-    pub(super) fn alone(&self) -> String {
-        self.view.of_broker(&self.broker.alias).link()
+    /// Returns the URL of the view of this broker only.
+    pub(super) fn only_broker(&self) -> String {
+        self.view.with_broker(&self.broker.alias).link()
     }
 
-    /// What Prometheus would be told.
+    /// Returns the URL of the probe, as Prometheus scrapes it.
     pub(super) fn metrics(&self) -> String {
         self.probe(&[])
     }
 
-    /// What was asked and answered.
+    /// Returns the URL of the debug view.
     pub(super) fn debug_view(&self) -> String {
         self.probe(&[("debug", "true")])
     }
 
-    /// What was asked and answered of one client.
-    pub(super) fn debug_view_of(&self, told: &ProbedClient) -> String {
-        self.probe(&[("client", told.alias()), ("debug", "true")])
+    /// Returns the URL of the debug view of one client.
+    pub(super) fn client_debug_view(&self, client: &ProbedClient) -> String {
+        self.probe(&[("client", client.alias()), ("debug", "true")])
     }
 
-    fn probe(&self, more: &[(&str, &str)]) -> String {
+    fn probe(&self, parameters: &[(&str, &str)]) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("broker", &self.broker.alias)
-            .extend_pairs(more)
+            .extend_pairs(parameters)
             .finish();
         format!("probe?{query}")
     }

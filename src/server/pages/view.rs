@@ -1,5 +1,4 @@
-//! What a person wants to see: which broker, which of its clients, in which order. All of it stands in the address of
-//! the page, so that it can be kept, sent on and asked again.
+//! The query parameters of the page: broker, filters and order.
 
 use std::sync::Arc;
 
@@ -7,136 +6,132 @@ use url::form_urlencoded;
 
 use crate::config::{Broker, Config};
 use crate::outcome::{ClientState, ProbedClient};
+use crate::sanitize::sanitized;
 use crate::server::query::excerpt;
-use crate::table::{Column, Order, UnknownColumn, harmless, word};
+use crate::table::{Column, SortOrder, UnknownColumn, state_label};
 
-/// No name that is looked for is longer.
+/// Maximum number of characters of a filter.
 const MAX_FILTER_CHARACTERS: usize = 200;
 
-/// What a person wants to see.
+/// What the page shows.
 #[derive(Debug, Clone)]
 pub(super) struct View {
-    /// Only this broker.
+    /// Show only this broker.
     pub(super) broker: Option<String>,
-    /// Only clients with these words in one of their names.
+    /// Show only clients with this text in one of their names.
     pub(super) filter: String,
-    /// Only clients in this state.
+    /// Show only clients in this state.
     pub(super) state: Option<ClientState>,
-    /// In which order the clients stand.
-    pub(super) order: Order,
+    /// Order of the clients.
+    pub(super) order: SortOrder,
 }
 
-/// Why a page cannot be shown.
+/// Errors in the query parameters.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
-    /// The broker is none of the configuration.
-    #[error("There is no broker {0:?} in the configuration; there is {1}.")]
+pub(super) enum ViewError {
+    /// The broker is not configured.
+    #[error("unknown broker {0:?}; configured brokers: {1}")]
     UnknownBroker(String, String),
-    /// There is no such state.
-    #[error("There is no state {0:?}; there are connected, disconnected, absent and unknown.")]
+    /// The state does not exist.
+    #[error("unknown state {0:?}; states: {states}", states = ClientState::ALL.map(ClientState::name).join(", "))]
     UnknownState(String),
-    /// There is no such column.
-    #[error("The clients cannot be sorted so: {0}.")]
+    /// The column does not exist.
+    #[error(transparent)]
     UnknownColumn(#[from] UnknownColumn),
-    /// The filter is longer than any name.
-    #[error("A filter has at most {MAX_FILTER_CHARACTERS} characters.")]
+    /// The filter is too long.
+    #[error("`filter` is longer than {MAX_FILTER_CHARACTERS} characters")]
     LongFilter,
-    /// There is no such parameter.
-    #[error("There is no parameter {0:?}; there are broker, filter, state and sort.")]
+    /// The parameter does not exist.
+    #[error("unknown parameter {0:?}; parameters: broker, filter, state, sort")]
     UnknownParameter(String),
 }
 
 impl View {
-    /// Reads a query string. What is given twice counts as it was given last, and what is empty is not given: that is
-    /// how a form sends what nobody filled in.
+    /// Parses a query string. The last value of a repeated parameter counts, and an empty one is ignored, because forms
+    /// send empty fields.
     ///
     /// # Errors
-    /// Anything that is not understood.
-    pub(super) fn parse(query: &str, config: &Config) -> Result<Self, Refusal> {
-        let mut view = Self { broker: None, filter: String::new(), state: None, order: worst_first() };
+    /// An unknown parameter or value.
+    pub(super) fn parse(query: &str, config: &Config) -> Result<Self, ViewError> {
+        let mut view = Self { broker: None, filter: String::new(), state: None, order: by_state() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let is_given = !value.is_empty();
             match name.as_ref() {
                 "broker" => view.broker = is_given.then(|| value.into_owned()),
-                "filter" => view.filter = harmless(value.trim()),
+                "filter" => view.filter = sanitized(value.trim()),
                 "state" if is_given => view.state = Some(state(&value)?),
-                "sort" if is_given => view.order = Order::parse(&value, Column::is_on_page)?,
+                "sort" if is_given => view.order = SortOrder::parse(&value, Column::is_on_page)?,
                 "state" | "sort" => {}
-                unknown => return Err(Refusal::UnknownParameter(excerpt(unknown))),
+                unknown => return Err(ViewError::UnknownParameter(excerpt(unknown))),
             }
         }
         if view.filter.chars().count() > MAX_FILTER_CHARACTERS {
-            return Err(Refusal::LongFilter);
+            return Err(ViewError::LongFilter);
         }
         match &view.broker {
             Some(alias) if config.broker(alias).is_none() => {
-                Err(Refusal::UnknownBroker(excerpt(alias), config.broker_aliases()))
+                Err(ViewError::UnknownBroker(excerpt(alias), config.broker_aliases()))
             }
             _ => Ok(view),
         }
     }
 
-    /// The brokers it is about.
+    /// Returns the brokers to show.
     pub(super) fn brokers(&self, config: &Config) -> Vec<Arc<Broker>> {
-        let is_wanted = |broker: &&Arc<Broker>| self.broker.as_ref().is_none_or(|alias| *alias == broker.alias);
-        config.brokers.iter().filter(is_wanted).cloned().collect()
+        let is_shown = |broker: &&Arc<Broker>| self.broker.as_ref().is_none_or(|alias| *alias == broker.alias);
+        config.brokers.iter().filter(is_shown).cloned().collect()
     }
 
-    /// Whether only some of the clients are wanted.
-    pub(super) fn is_narrowed(&self) -> bool {
+    /// Whether clients are filtered.
+    pub(super) fn is_filtered(&self) -> bool {
         self.state.is_some() || !self.filter.is_empty()
     }
 
-    /// Whether the client is one of those that are wanted.
-    pub(super) fn shows(&self, told: &ProbedClient) -> bool {
-        if self.state.is_some_and(|state| state != told.status.state()) {
+    /// Whether the client passes the filters.
+    pub(super) fn matches(&self, probed: &ProbedClient) -> bool {
+        if self.state.is_some_and(|state| state != probed.status.state()) {
             return false;
         }
         if self.filter.is_empty() {
             return true;
         }
-        let words = self.filter.to_lowercase();
-        let client = told.status.client();
+        let filter = self.filter.to_lowercase();
+        let client = probed.status.client();
         let names = [
-            Some(told.alias()),
-            Some(told.client_id()),
+            Some(probed.alias()),
+            Some(probed.client_id()),
             client.and_then(|client| client.username.as_deref()),
             client.and_then(|client| client.node.as_deref()),
         ];
-        // As they are shown: what can be copied from the page can be looked for.
-        names.into_iter().flatten().any(|name| harmless(name).to_lowercase().contains(&words))
+        // Names are compared as they are shown, so that text copied from the page is found.
+        names.into_iter().flatten().any(|name| sanitized(name).to_lowercase().contains(&filter))
     }
 
-    /// What the form has to choose from: name and word of each state, and whether it is chosen.
+    /// Returns name and label of each state for the form, and whether it is selected.
     pub(super) fn states(&self) -> [(&'static str, &'static str, bool); ClientState::ALL.len()] {
-        ClientState::ALL.map(|state| (state.name(), word(state), self.state == Some(state)))
+        ClientState::ALL.map(|state| (state.name(), state_label(state), self.state == Some(state)))
     }
 
-    /// The same for one broker.
-    pub(super) fn of_broker(&self, alias: &str) -> Self {
+    /// Returns the view of one broker.
+    pub(super) fn with_broker(&self, alias: &str) -> Self {
         Self { broker: Some(alias.to_owned()), ..self.clone() }
     }
 
-    /// The same for clients in one state.
-    pub(super) fn of_state(&self, state: ClientState) -> Self {
-        Self { state: Some(state), ..self.clone() }
+    /// Returns the view of clients in this state, or in any.
+    pub(super) fn with_state(&self, state: Option<ClientState>) -> Self {
+        Self { state, ..self.clone() }
     }
 
-    /// The same for clients in any state.
-    pub(super) fn of_any_state(&self) -> Self {
-        Self { state: None, ..self.clone() }
-    }
-
-    /// The same for all clients.
-    pub(super) fn of_all(&self) -> Self {
+    /// Returns the view of all clients.
+    pub(super) fn without_filters(&self) -> Self {
         Self { state: None, filter: String::new(), ..self.clone() }
     }
 
-    /// The same, sorted by a column: the other way round where it is already. Of counts the largest are of interest
-    /// first.
+    /// Returns the view sorted by a column: counts in descending order first, and in the other direction if it is sorted
+    /// by this column already.
     pub(super) fn sorted_by(&self, column: &'static Column) -> Self {
         let descending = if self.is_sorted_by(column) { !self.order.descending } else { column.is_count() };
-        Self { order: Order { column, descending }, ..self.clone() }
+        Self { order: SortOrder { column, descending }, ..self.clone() }
     }
 
     /// Whether it is sorted by this column.
@@ -144,12 +139,12 @@ impl View {
         self.order.column.name == column.name
     }
 
-    /// The order as the page's form sends it on; nothing for the usual one.
+    /// Returns the value of `sort`; empty for the default order.
     pub(super) fn sort(&self) -> String {
-        if self.order == worst_first() { String::new() } else { self.order.to_string() }
+        if self.order == by_state() { String::new() } else { self.order.to_string() }
     }
 
-    /// The address of this view from any other: relative, so that it holds behind a proxy with a path of its own.
+    /// Returns the URL of this view, relative so that it works behind a proxy with a path prefix.
     pub(super) fn link(&self) -> String {
         let state = self.state.map_or("", ClientState::name);
         let sort = self.sort();
@@ -161,12 +156,12 @@ impl View {
     }
 }
 
-/// Who is gone stands before who is well.
-fn worst_first() -> Order {
-    Order { column: Column::of_state(), descending: false }
+/// The default order: the most severe state first.
+fn by_state() -> SortOrder {
+    SortOrder { column: &Column::STATE, descending: false }
 }
 
-fn state(name: &str) -> Result<ClientState, Refusal> {
+fn state(name: &str) -> Result<ClientState, ViewError> {
     let state = ClientState::ALL.into_iter().find(|state| state.name() == name);
-    state.ok_or_else(|| Refusal::UnknownState(excerpt(name)))
+    state.ok_or_else(|| ViewError::UnknownState(excerpt(name)))
 }

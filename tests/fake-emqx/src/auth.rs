@@ -1,30 +1,30 @@
-//! Who may ask.
+//! Authentication of requests.
 
-use crate::answer::Answer;
 use crate::recorded::Version;
+use crate::response::Response;
 
-/// Checks the `Authorization` header like a broker, or says what it answers.
-pub(crate) fn check(version: Version, header: Option<&str>, key: &str, secret: &str) -> Result<(), Answer> {
+/// Checks the `Authorization` header. The error is the broker's response to it.
+pub(crate) fn check(version: Version, header: Option<&str>, key: &str, secret: &str) -> Result<(), Response> {
     let Some(header) = header else {
-        return Err(Answer::recorded(version, "19-unauth-none"));
+        return Err(Response::recorded(version, "19-unauth-none"));
     };
     let Some((scheme, rest)) = header.split_once(' ') else {
-        return Err(Answer::recorded(version, "22-unauth-garbage"));
+        return Err(Response::recorded(version, "22-unauth-garbage"));
     };
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Answer::recorded(version, "23-unauth-bearer"));
+        return Err(Response::recorded(version, "23-unauth-bearer"));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(Answer::recorded(version, "19-unauth-none"));
+        return Err(Response::recorded(version, "19-unauth-none"));
     }
     match decode(rest.trim()) {
         Some(sent) if sent == format!("{key}:{secret}").as_bytes() => Ok(()),
-        Some(sent) if sent.contains(&b':') => Err(Answer::recorded(version, "20-unauth-bad")),
-        _ => Err(Answer::recorded(version, "22-unauth-garbage")),
+        Some(sent) if sent.contains(&b':') => Err(Response::recorded(version, "20-unauth-bad")),
+        _ => Err(Response::recorded(version, "22-unauth-garbage")),
     }
 }
 
-/// Reads base64 (the standard alphabet, padded).
+/// Decodes base64 (the standard alphabet, padded).
 fn decode(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     if !bytes.len().is_multiple_of(4) {
@@ -56,7 +56,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn base64_is_read() {
+    fn base64_is_decoded() {
         assert_eq!(decode("a2V5OnNlY3JldA==").as_deref(), Some(&b"key:secret"[..]));
         assert_eq!(decode("a2V5OnM=").as_deref(), Some(&b"key:s"[..]));
         assert_eq!(decode("w7w6ZsO8").as_deref(), Some("\u{fc}:f\u{fc}".as_bytes()));

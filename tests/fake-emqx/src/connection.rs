@@ -1,4 +1,4 @@
-//! One connection: requests are read from it and bytes written to it.
+//! One connection, from which requests are read and to which bytes are written.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,31 +7,31 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::answer::{Answer, Framing};
 use crate::request::Request;
+use crate::response::{Framing, Response};
 
-/// The longest request line that is read; above it the answer is 414.
-const LONGEST_LINE: usize = 8_000;
-const LONGEST_HEAD: usize = 64 * 1_024;
+/// Maximum length of a request line in bytes; a longer one is answered with 414.
+const MAX_LINE: usize = 8_000;
+const MAX_HEAD: usize = 64 * 1_024;
 
 /// A stream over TCP, with or without TLS.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
     fn tcp(&self) -> &TcpStream;
 }
 
-impl Wire for TcpStream {
+impl Transport for TcpStream {
     fn tcp(&self) -> &TcpStream {
         self
     }
 }
 
-impl Wire for TlsStream<TcpStream> {
+impl Transport for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
     }
 }
 
-/// What came over a connection.
+/// What the other side sent.
 pub(crate) enum Incoming {
     Request(Request),
     LineTooLong,
@@ -39,24 +39,24 @@ pub(crate) enum Incoming {
     End,
 }
 
-/// A connection. Dropped without [`Connection::end`], as when the broker dies, it is reset.
-pub(crate) struct Connection<W: Wire> {
-    wire: W,
+/// A connection. It is reset when dropped without [`Connection::close`], as when the broker dies.
+pub(crate) struct Connection<T: Transport> {
+    transport: T,
     number: u64,
     unread: Vec<u8>,
-    orderly: bool,
+    closed: bool,
 }
 
-impl<W: Wire> Connection<W> {
-    pub(crate) fn new(wire: W, number: u64) -> Self {
-        Self { wire, number, unread: Vec::new(), orderly: false }
+impl<T: Transport> Connection<T> {
+    pub(crate) fn new(transport: T, number: u64) -> Self {
+        Self { transport, number, unread: Vec::new(), closed: false }
     }
 
-    /// Reads the next request; its body, if any, is thrown away.
+    /// Reads the next request and discards its body.
     pub(crate) async fn read(&mut self) -> io::Result<Incoming> {
         loop {
             let line = self.unread.iter().position(|byte| *byte == b'\n').unwrap_or(self.unread.len());
-            if line > LONGEST_LINE {
+            if line > MAX_LINE {
                 return Ok(Incoming::LineTooLong);
             }
             match parse(&self.unread, self.number) {
@@ -65,7 +65,7 @@ impl<W: Wire> Connection<W> {
                     self.skip_body(&request).await?;
                     return Ok(Incoming::Request(request));
                 }
-                Ok(None) if self.unread.len() > LONGEST_HEAD => return Ok(Incoming::Malformed),
+                Ok(None) if self.unread.len() > MAX_HEAD => return Ok(Incoming::Malformed),
                 Ok(None) => {}
                 Err(_) => return Ok(Incoming::Malformed),
             }
@@ -77,7 +77,7 @@ impl<W: Wire> Connection<W> {
 
     async fn fill(&mut self) -> io::Result<usize> {
         self.unread.reserve(4_096);
-        self.wire.read_buf(&mut self.unread).await
+        self.transport.read_buf(&mut self.unread).await
     }
 
     async fn skip_body(&mut self, request: &Request) -> io::Result<()> {
@@ -94,46 +94,46 @@ impl<W: Wire> Connection<W> {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.wire.write_all(bytes).await?;
-        self.wire.flush().await
+        self.transport.write_all(bytes).await?;
+        self.transport.flush().await
     }
 
-    pub(crate) async fn send(&mut self, answer: &Answer, close: bool) -> io::Result<()> {
-        let mut head = answer.head(Framing::Length, close);
-        if answer.body.len() <= 16 * 1_024 {
-            head.extend_from_slice(&answer.body);
+    pub(crate) async fn send(&mut self, response: &Response, close: bool) -> io::Result<()> {
+        let mut head = response.head(Framing::Length, close);
+        if response.body.len() <= 16 * 1_024 {
+            head.extend_from_slice(&response.body);
             return self.write(&head).await;
         }
-        self.wire.write_all(&head).await?;
-        self.write(&answer.body).await
+        self.transport.write_all(&head).await?;
+        self.write(&response.body).await
     }
 
-    /// Reads and forgets, until the other side ends the connection.
-    pub(crate) async fn ignore(&mut self) -> io::Result<()> {
+    /// Reads and discards until the other side closes the connection.
+    pub(crate) async fn discard(&mut self) -> io::Result<()> {
         while self.fill().await? > 0 {
             self.unread.clear();
         }
         Ok(())
     }
 
-    /// Ends it with a FIN. Nothing more is said, in TLS neither.
-    pub(crate) fn end(mut self) {
-        self.orderly = true;
+    /// Closes it with a FIN, and without a TLS `close_notify`.
+    pub(crate) fn close(mut self) {
+        self.closed = true;
     }
 
-    /// Ends it as announced; what still comes in is read for a while, so that no reset overtakes the answer.
-    pub(crate) async fn end_politely(mut self) {
-        if self.wire.shutdown().await.is_ok() {
-            let _ = tokio::time::timeout(Duration::from_secs(1), self.ignore()).await;
+    /// Closes it after an announced end. Reads on for a while, so that no reset overtakes the response.
+    pub(crate) async fn close_gracefully(mut self) {
+        if self.transport.shutdown().await.is_ok() {
+            let _ = tokio::time::timeout(Duration::from_secs(1), self.discard()).await;
         }
-        self.end();
+        self.close();
     }
 }
 
-impl<W: Wire> Drop for Connection<W> {
+impl<T: Transport> Drop for Connection<T> {
     fn drop(&mut self) {
-        if !self.orderly {
-            let _ = self.wire.tcp().set_zero_linger();
+        if !self.closed {
+            let _ = self.transport.tcp().set_zero_linger();
         }
     }
 }

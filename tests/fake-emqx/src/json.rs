@@ -1,4 +1,4 @@
-//! Just enough reading of JSON to take recorded text apart without changing a byte of it.
+//! Splits recorded JSON into its parts without changing a byte.
 
 /// The members of an object or the elements of an array, as written.
 pub(crate) fn parts(container: &str) -> Vec<&str> {
@@ -31,7 +31,7 @@ pub(crate) fn member(part: &str) -> (&str, &str) {
     part.strip_prefix('"').and_then(|rest| rest.split_once("\":")).expect("a member is \"name\":value")
 }
 
-/// The text of a JSON string, or none when it is another kind of value.
+/// The text of a JSON string; `None` for other values.
 pub(crate) fn string(value: &str) -> Option<String> {
     serde_json::from_str(value).ok()
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn containers_are_taken_apart_as_written() {
+    fn containers_are_split_as_written() {
         assert_eq!(
             parts(r#"{"a":1,"b":{"c":[1,2]},"d":",\"}"}"#),
             [r#""a":1"#, r#""b":{"c":[1,2]}"#, r#""d":",\"}""#]

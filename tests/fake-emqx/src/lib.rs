@@ -1,48 +1,48 @@
-//! An EMQX REST API for tests, benches and the demo.
+//! A fake EMQX REST API for tests, benches and the demo.
 //!
-//! [`FakeEmqx`] listens on a real loopback socket and answers like EMQX 5.8.9 or 5.0.26 with recorded bytes. It
-//! holds a fleet of MQTT clients that can be changed while it runs, and can be made to misbehave in every way
-//! a broker, a proxy or a network does. It runs on a thread of its own, so that it serves sync tests (which
-//! run the real binary) and async ones alike, and ends when it is dropped.
+//! [`FakeEmqx`] listens on a real loopback socket and responds with the recorded bytes of real brokers. It holds a
+//! table of MQTT clients that tests change while it runs, and injects every fault that a broker, a proxy or a network
+//! can have. It runs on a thread of its own, so it serves tests that run the real binary as well as async ones. It
+//! stops when dropped.
 //!
 //! ```
-//! use fake_emqx::{FakeEmqx, Row, Trouble, Version, When};
+//! use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 //!
 //! let fake = FakeEmqx::start(Version::V5_8_9);
 //! fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
 //! fake.add(Row::like("plain-user-1").client_id("dev-7").set("keepalive", 10));
 //! fake.disconnect("dev-7");
-//! fake.trouble(When::Lookup("dev-7".into()), Trouble::Silent.times(1));
+//! fake.inject(When::Lookup("dev-7".into()), Fault::Silent.times(1));
 //! assert!(fake.url().starts_with("http://127.0.0.1:"));
 //! ```
 //!
-//! What it does not do: other filters of the list than `clientid`, `clients_v2`, any other endpoint, any
-//! method but GET, idle time-outs.
+//! Not implemented: list filters other than `clientid`, `clients_v2`, other endpoints, methods other than GET, and
+//! idle time-outs.
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
-    reason = "test support: a wrong fixture or call should fail the test"
+    reason = "test support: a wrong fixture or call fails the test"
 )]
 
-mod answer;
 mod auth;
+mod client_table;
 mod connection;
 mod fake;
-mod fleet;
+mod fault;
+mod inject;
 mod json;
-mod list;
-mod misbehave;
+mod list_query;
 mod recorded;
 mod request;
+mod response;
 mod routes;
 mod row;
 mod server;
 mod shared;
-mod trouble;
 
 pub use fake::FakeEmqx;
+pub use fault::{Cut, Fault, FaultPlan, When};
 pub use recorded::{Version, body as recorded};
 pub use request::Request;
 pub use row::Row;
-pub use trouble::{Cut, Plan, Trouble, When};

@@ -1,21 +1,21 @@
-//! What real brokers answered: the fixtures, embedded.
+//! The recorded responses of real brokers, embedded from the fixtures.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::json;
 
-/// The broker to be like.
+/// The EMQX version to imitate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// EMQX 5.8.9: knows `clientid=` and `fields=` on the list, at most 10 000 rows a page, descending.
+    /// EMQX 5.8.9: the list has `clientid=` and `fields=`, at most 10 000 rows a page, and descends.
     V5_8_9,
-    /// EMQX 5.0.26: ignores `clientid=` and `fields=`, at most 1 000 rows a page, ascending.
+    /// EMQX 5.0.26: the list ignores `clientid=` and `fields=`, has at most 1 000 rows a page, and ascends.
     V5_0_26,
 }
 
 impl Version {
-    /// The highest `limit` of the list; above it the answer is 400.
+    /// Maximum `limit` of the list; a greater one is answered with 400.
     #[must_use]
     pub fn max_limit(self) -> u64 {
         match self {
@@ -25,7 +25,7 @@ impl Version {
     }
 }
 
-/// A recorded answer.
+/// A recorded response.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) status_line: &'static str,
@@ -33,7 +33,7 @@ pub(crate) struct Recorded {
     pub(crate) body: &'static [u8],
 }
 
-/// A recorded row, taken apart.
+/// A recorded row and its members.
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) text: &'static str,
@@ -76,7 +76,7 @@ const CLUSTER: &[File] = files!("5.8.9-cluster": ;
     bodies "hung-parallel-list" "hung-parallel-one-missing" "hung-parallel-one-on-healthy");
 
 struct Recordings {
-    answers: HashMap<&'static str, Recorded>,
+    responses: HashMap<&'static str, Recorded>,
     rows: Vec<(String, Template)>,
 }
 
@@ -90,18 +90,18 @@ fn recordings(version: Version) -> &'static Recordings {
 }
 
 fn read(sets: &[&'static [File]]) -> Recordings {
-    let mut answers = HashMap::new();
+    let mut responses = HashMap::new();
     for &(name, head, body) in sets.iter().copied().flatten() {
         let mut lines = head.lines().filter(|line| !line.is_empty());
         let status_line = lines.next().unwrap_or_default();
         let headers = lines.map(|line| line.split_once(": ").expect("a header is name: value")).collect();
-        answers.insert(name, Recorded { status_line, headers, body });
+        responses.insert(name, Recorded { status_line, headers, body });
     }
-    let mut rows = rows_of(answers["06-clients"].body);
-    if let Some(duplicates) = answers.get("200-duplicate-clientid-filtered") {
+    let mut rows = rows_of(responses["06-clients"].body);
+    if let Some(duplicates) = responses.get("200-duplicate-clientid-filtered") {
         rows.extend(rows_of(duplicates.body));
     }
-    Recordings { answers, rows }
+    Recordings { responses, rows }
 }
 
 fn rows_of(list: &'static [u8]) -> Vec<(String, Template)> {
@@ -117,14 +117,14 @@ fn rows_of(list: &'static [u8]) -> Vec<(String, Template)> {
         .collect()
 }
 
-/// The body of a recorded answer, by the name of its file without `.json`; panics when it is not embedded.
+/// The body of a recorded response by its file name without `.json`. Panics if it is not embedded.
 #[must_use]
 pub fn body(version: Version, file: &str) -> &'static [u8] {
-    recordings(version).answers.get(file).unwrap_or_else(|| panic!("no recording {file}")).body
+    recordings(version).responses.get(file).unwrap_or_else(|| panic!("no recording {file}")).body
 }
 
-pub(crate) fn answer(version: Version, file: &str) -> &'static Recorded {
-    &recordings(version).answers[file]
+pub(crate) fn response(version: Version, file: &str) -> &'static Recorded {
+    &recordings(version).responses[file]
 }
 
 /// The first recorded row of that client.
@@ -134,11 +134,11 @@ pub(crate) fn template(version: Version, id: &str) -> &'static Template {
 }
 
 /// Every row of the recorded list.
-pub(crate) fn fleet(version: Version) -> impl Iterator<Item = &'static Template> {
+pub(crate) fn clients(version: Version) -> impl Iterator<Item = &'static Template> {
     recordings(version).rows.iter().filter(|(id, _)| id != DUPLICATE).map(|(_, template)| template)
 }
 
-/// The two rows of the client that was listed twice; none for 5.0.26.
+/// The two rows of the client that was listed twice; nothing for 5.0.26.
 pub(crate) fn duplicates(version: Version) -> impl Iterator<Item = &'static Template> {
     recordings(version).rows.iter().filter(|(id, _)| id == DUPLICATE).map(|(_, template)| template)
 }

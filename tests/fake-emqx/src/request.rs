@@ -1,11 +1,11 @@
-//! What was asked.
+//! Requests as received.
 
 use std::borrow::Cow;
 use std::time::Instant;
 
 use percent_encoding::percent_decode_str;
 
-/// A request as it arrived.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method, as sent.
@@ -16,22 +16,22 @@ pub struct Request {
     pub path: String,
     /// Names as sent and values, in order.
     pub headers: Vec<(String, String)>,
-    /// Which of the accepted connections it came over; the first is 1.
+    /// Number of the connection that it came over, in the order of acceptance; the first is 1.
     pub connection: u64,
-    /// When its head had been read.
+    /// The time at which its head was complete.
     pub at: Instant,
-    /// HTTP/1.0 or HTTP/1.1, by the minor number.
+    /// The minor version of HTTP/1.
     pub(crate) minor: u8,
 }
 
 impl Request {
-    /// The first header of this name, whatever its case.
+    /// The first header of this name. Case does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The client ID, when it is a lookup of one.
+    /// The client ID of a lookup; `None` for other requests.
     #[must_use]
     pub fn client_id(&self) -> Option<String> {
         match self.segments()?.as_slice() {
@@ -40,14 +40,14 @@ impl Request {
         }
     }
 
-    /// Whether it is a request of the list.
+    /// Returns whether it is a list request.
     #[must_use]
     pub fn is_list(&self) -> bool {
         let segments = self.segments();
         segments.is_some_and(|s| matches!(s.as_slice(), [api, v5, clients] if is_clients(api, v5, clients)))
     }
 
-    /// The decoded query, in order; none when it is broken.
+    /// The decoded query in order; `None` for a broken escape.
     #[must_use]
     pub fn query(&self) -> Option<Vec<(String, String)>> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
@@ -65,8 +65,8 @@ impl Request {
         pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect()
     }
 
-    /// The path like Cowboy reads it: split at each raw `/` (one at the end does not count), decoded, and only
-    /// then rid of dot segments. None for a broken escape.
+    /// The path segments as Cowboy reads them: split at each raw `/` (a final one does not count), decoded, and only
+    /// then without dot segments. `None` for a broken escape.
     pub(crate) fn segments(&self) -> Option<Vec<Vec<u8>>> {
         let path = self.path.strip_prefix('/')?;
         let mut parts: Vec<_> = path.split('/').collect();
@@ -86,7 +86,7 @@ impl Request {
         Some(segments)
     }
 
-    /// Whether the connection is to end after the answer.
+    /// Returns whether the connection closes after the response.
     pub(crate) fn wants_close(&self) -> bool {
         let asks = |what| self.header("connection").is_some_and(|c| c.to_ascii_lowercase().contains(what));
         asks("close") || self.minor == 0 && !asks("keep-alive")
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_read_like_cowboy_reads_them() {
+    fn paths_are_read_as_cowboy_reads_them() {
         assert_eq!(get("/api/v5/clients/a%2Fb+c%25").client_id().as_deref(), Some("a/b+c%"));
         assert_eq!(get("/api/v5/clients/%2E").client_id(), None);
         assert!(get("/api/v5/clients/%2E").is_list());

@@ -1,32 +1,32 @@
-//! A client as the broker tells it.
+//! A client's row as the broker sends it.
 
 use serde_json::Value;
 
 use crate::json;
 use crate::recorded::{self, Template, Version};
 
-/// A row: a recorded one, with what was changed in it.
+/// A recorded row and changes to it.
 ///
-/// Unchanged it is the recorded bytes; changed, the other members keep their order and spelling, and new ones
-/// come last.
+/// Without changes it is the recorded bytes. With changes, the other members keep their order and spelling, and new
+/// members come last.
 #[derive(Clone, Debug)]
 pub struct Row {
     name: String,
     version: Option<Version>,
     template: Option<&'static Template>,
     known_as: Option<String>,
-    /// Name and raw value, or none for a member that is taken away.
+    /// Name and raw value; no value for a removed member.
     changes: Vec<(String, Option<String>)>,
 }
 
 impl Row {
-    /// The recorded row of this client (of the single lookups or the list), exactly.
+    /// The recorded row of this client, byte for byte.
     #[must_use]
     pub fn recorded(version: Version, client_id: &str) -> Self {
         Self { version: Some(version), ..Self::like(client_id) }
     }
 
-    /// A row like that of a recorded client of the version that the fake has.
+    /// A row like that of a recorded client, in the version of the fake that it is added to.
     #[must_use]
     pub fn like(client_id: &str) -> Self {
         Self { name: client_id.into(), version: None, template: None, known_as: None, changes: Vec::new() }
@@ -36,13 +36,13 @@ impl Row {
         Self { template: Some(template), ..Self::like("") }
     }
 
-    /// Gives it another client ID.
+    /// Sets the client ID.
     #[must_use]
     pub fn client_id(self, id: &str) -> Self {
         self.set("clientid", id)
     }
 
-    /// Gives it a user name, or `null`.
+    /// Sets the user name; `None` is `null`.
     #[must_use]
     pub fn username(self, name: Option<&str>) -> Self {
         self.set("username", name)
@@ -54,7 +54,7 @@ impl Row {
         self.set_raw(name, &value.into().to_string())
     }
 
-    /// Sets a member to this text, whether it is JSON or not.
+    /// Sets a member to this text, which need not be JSON.
     #[must_use]
     pub fn set_raw(self, name: &str, value: &str) -> Self {
         self.put(name, Some(value.into()))
@@ -66,13 +66,13 @@ impl Row {
         self.set_raw(name, "null")
     }
 
-    /// Takes a member away.
+    /// Removes a member.
     #[must_use]
     pub fn unset(self, name: &str) -> Self {
         self.put(name, None)
     }
 
-    /// Lets it be found under this ID, whatever its own `clientid` says or if it says nothing.
+    /// Files it under this ID, whatever its `clientid` says.
     #[must_use]
     pub fn known_as(mut self, id: &str) -> Self {
         self.known_as = Some(id.into());
@@ -85,7 +85,7 @@ impl Row {
         self
     }
 
-    /// Binds it to its recording.
+    /// Resolves the recorded row it is based on.
     pub(crate) fn resolved(mut self, version: Version) -> Self {
         if self.template.is_none() {
             self.template = Some(recorded::template(self.version.unwrap_or(version), &self.name));
@@ -94,10 +94,10 @@ impl Row {
     }
 
     fn template(&self) -> &'static Template {
-        self.template.expect("rows of a fleet are resolved")
+        self.template.expect("rows in the table are resolved")
     }
 
-    /// The ID it is found under, if it has one.
+    /// The ID it is filed under, if it has one.
     pub(crate) fn key(&self) -> Option<String> {
         self.known_as.clone().or_else(|| self.value("clientid").and_then(json::string))
     }
@@ -134,7 +134,7 @@ impl Row {
         }
     }
 
-    /// Writes only these fields of it. A small map of the broker is sorted by name, a big one keeps its order.
+    /// Writes these fields as JSON. As in Erlang, up to 32 members are sorted by name and more keep their order.
     pub(crate) fn write_fields(&self, fields: &[String], out: &mut Vec<u8>) {
         let mut chosen: Vec<_> = self.members().filter(|(name, _)| fields.iter().any(|f| f == name)).collect();
         if chosen.len() <= 32 {
@@ -143,8 +143,8 @@ impl Row {
         write_object(chosen.into_iter(), out);
     }
 
-    /// What it becomes when the client goes away and the broker keeps its session: the shape of the recorded
-    /// client that did so. A session that would end with the connection is made one that stays.
+    /// The row after the client disconnected, in the shape of the recorded disconnected client. A session that would
+    /// end with its connection becomes one that the broker keeps.
     pub(crate) fn disconnected(&self, version: Version) -> Self {
         const GONE: [&str; 3] = ["connected", "disconnected_at", "disconn_props"];
         const SOCKET: [&str; 4] = ["recv_oct", "recv_cnt", "send_oct", "send_cnt"];

@@ -1,4 +1,4 @@
-//! The thread that serves.
+//! The thread that serves connections.
 
 use std::io;
 use std::net::TcpListener;
@@ -11,16 +11,16 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use crate::answer::Answer;
-use crate::connection::{Connection, Incoming, Wire};
-use crate::misbehave::{Then, misbehave};
+use crate::connection::{Connection, Incoming, Transport};
+use crate::inject::{Next, inject};
+use crate::response::Response;
 use crate::routes;
 use crate::shared::Shared;
 
-/// How many requests a broker takes over one connection.
+/// Number of requests after which a broker closes a connection.
 const REQUESTS_PER_CONNECTION: usize = 1_000;
 
-/// A running server; it stops when dropped.
+/// A running server. It stops when dropped.
 pub(crate) struct Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -46,7 +46,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves until told to stop; then the runtime goes, and with it the listener and every connection, reset.
+/// Serves until `stopped` resolves. The runtime then drops the listener and resets every connection.
 fn run(runtime: &Runtime, listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).expect("the listener is non-blocking");
@@ -61,20 +61,21 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
             Ok((tcp, _)) => {
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
                 let _ = tcp.set_nodelay(true);
-                tokio::spawn(greet(Arc::clone(&shared), tcp, number));
+                tokio::spawn(handle(Arc::clone(&shared), tcp, number));
             }
-            // Out of descriptors, or gone before it was accepted.
+            // No file descriptors left, or the peer is gone.
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }
 }
 
-async fn greet(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
-    if let Some(trouble) = shared.trouble(None) {
+/// Handles a connection from its first byte on.
+async fn handle(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
+    if let Some(fault) = shared.fault(None) {
         let mut connection = Connection::new(tcp, number);
-        let answer = Answer::recorded(shared.version, "14-client-missing");
-        let then = misbehave(&shared, &mut connection, trouble, answer, true).await;
-        finish(connection, then).await;
+        let response = Response::recorded(shared.version, "14-client-missing");
+        let next = inject(&shared, &mut connection, fault, response, true).await;
+        finish(connection, next).await;
         return;
     }
     match &shared.tls {
@@ -87,53 +88,54 @@ async fn greet(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
     }
 }
 
-async fn serve<W: Wire>(shared: &Shared, mut connection: Connection<W>) {
-    let then = converse(shared, &mut connection).await;
-    finish(connection, then).await;
+async fn serve<T: Transport>(shared: &Shared, mut connection: Connection<T>) {
+    let next = serve_requests(shared, &mut connection).await;
+    finish(connection, next).await;
 }
 
-async fn finish<W: Wire>(connection: Connection<W>, then: io::Result<Then>) {
-    match then {
-        Ok(Then::GoOn) => connection.end_politely().await,
-        // One that fails is the other side's doing: there is nobody to tell.
-        Ok(Then::End) | Err(_) => connection.end(),
-        Ok(Then::Reset) => {}
+async fn finish<T: Transport>(connection: Connection<T>, next: io::Result<Next>) {
+    match next {
+        Ok(Next::Continue) => connection.close_gracefully().await,
+        // An I/O error means that the other side is gone.
+        Ok(Next::Close) | Err(_) => connection.close(),
+        Ok(Next::Reset) => {}
     }
 }
 
-async fn converse<W: Wire>(shared: &Shared, connection: &mut Connection<W>) -> io::Result<Then> {
-    for asked in 1.. {
+/// Reads requests and sends responses until the connection ends.
+async fn serve_requests<T: Transport>(shared: &Shared, connection: &mut Connection<T>) -> io::Result<Next> {
+    for number in 1.. {
         let request = match connection.read().await? {
             Incoming::Request(request) => request,
-            Incoming::End => return Ok(Then::End),
+            Incoming::End => return Ok(Next::Close),
             Incoming::LineTooLong => {
-                connection.send(&Answer::empty(414), true).await?;
+                connection.send(&Response::empty(414), true).await?;
                 break;
             }
             Incoming::Malformed => {
-                connection.send(&Answer::empty(400), true).await?;
+                connection.send(&Response::empty(400), true).await?;
                 break;
             }
         };
-        shared.note(&request);
+        shared.record(&request);
         let _in_flight = shared.enter();
-        let delay = shared.delay();
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+        let latency = shared.latency();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
         }
-        let close = asked >= REQUESTS_PER_CONNECTION || request.wants_close();
-        let trouble = shared.trouble(Some(&request));
-        let answer = routes::answer(shared, &request);
-        match trouble {
-            None => connection.send(&answer, close).await?,
-            Some(trouble) => match misbehave(shared, connection, trouble, answer, close).await? {
-                Then::GoOn => {}
-                then => return Ok(then),
+        let close = number >= REQUESTS_PER_CONNECTION || request.wants_close();
+        let fault = shared.fault(Some(&request));
+        let response = routes::respond(shared, &request);
+        match fault {
+            None => connection.send(&response, close).await?,
+            Some(fault) => match inject(shared, connection, fault, response, close).await? {
+                Next::Continue => {}
+                next => return Ok(next),
             },
         }
         if close {
             break;
         }
     }
-    Ok(Then::GoOn)
+    Ok(Next::Continue)
 }

@@ -1,4 +1,4 @@
-//! What the handle and the server both hold.
+//! State that the handle and the server share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,33 +6,33 @@ use std::time::Duration;
 
 use tokio_rustls::TlsAcceptor;
 
-use crate::answer::Answer;
 use crate::auth;
-use crate::fleet::Fleet;
+use crate::client_table::ClientTable;
+use crate::fault::{Fault, FaultPlan, When};
 use crate::recorded::Version;
 use crate::request::Request;
-use crate::trouble::{Plan, Trouble, When};
+use crate::response::Response;
 
-/// The requests that were asked.
+/// The requests received.
 #[derive(Default)]
-pub(crate) struct Log {
+pub(crate) struct RequestLog {
     pub(crate) count: usize,
-    pub(crate) kept: Vec<Request>,
-    pub(crate) forgetful: bool,
+    pub(crate) recorded: Vec<Request>,
+    pub(crate) counts_only: bool,
 }
 
 pub(crate) struct Shared {
     pub(crate) version: Version,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) credentials: Mutex<(String, String)>,
-    pub(crate) log: Mutex<Log>,
-    pub(crate) asked: Condvar,
-    pub(crate) plans: Mutex<Vec<(When, Plan)>>,
+    pub(crate) log: Mutex<RequestLog>,
+    pub(crate) request_received: Condvar,
+    pub(crate) faults: Mutex<Vec<(When, FaultPlan)>>,
     pub(crate) connections: AtomicU64,
-    pub(crate) most_in_flight: AtomicUsize,
+    pub(crate) max_in_flight: AtomicUsize,
     in_flight: AtomicUsize,
-    fleet: Mutex<Fleet>,
-    delay_micros: AtomicU64,
+    clients: Mutex<ClientTable>,
+    latency_micros: AtomicU64,
 }
 
 impl Shared {
@@ -42,59 +42,55 @@ impl Shared {
             tls,
             credentials: Mutex::new((key.into(), secret.into())),
             log: Mutex::default(),
-            asked: Condvar::new(),
-            plans: Mutex::default(),
+            request_received: Condvar::new(),
+            faults: Mutex::default(),
             connections: AtomicU64::new(0),
-            most_in_flight: AtomicUsize::new(0),
+            max_in_flight: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
-            fleet: Mutex::new(Fleet::new(version)),
-            delay_micros: AtomicU64::new(0),
+            clients: Mutex::new(ClientTable::new(version)),
+            latency_micros: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet> {
-        lock(&self.fleet)
+    pub(crate) fn clients(&self) -> MutexGuard<'_, ClientTable> {
+        lock(&self.clients)
     }
 
-    pub(crate) fn check(&self, header: Option<&str>) -> Result<(), Answer> {
+    pub(crate) fn check(&self, header: Option<&str>) -> Result<(), Response> {
         let credentials = lock(&self.credentials);
         auth::check(self.version, header, &credentials.0, &credentials.1)
     }
 
-    pub(crate) fn delay(&self) -> Duration {
-        Duration::from_micros(self.delay_micros.load(Ordering::Relaxed))
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency_micros.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn set_delay(&self, delay: Duration) {
-        let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-        self.delay_micros.store(micros, Ordering::Relaxed);
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latency_micros.store(micros, Ordering::Relaxed);
     }
 
-    /// Writes down what was asked.
-    pub(crate) fn note(&self, request: &Request) {
+    /// Counts a request, and records it unless that is turned off.
+    pub(crate) fn record(&self, request: &Request) {
         let mut log = lock(&self.log);
         log.count += 1;
-        if !log.forgetful {
-            log.kept.push(request.clone());
+        if !log.counts_only {
+            log.recorded.push(request.clone());
         }
         drop(log);
-        self.asked.notify_all();
+        self.request_received.notify_all();
     }
 
-    /// The trouble planned for this request, or for a new connection, counted down.
-    pub(crate) fn trouble(&self, request: Option<&Request>) -> Option<Trouble> {
-        let mut plans = lock(&self.plans);
-        let (_, plan) = plans.iter_mut().find(|(when, plan)| plan.left != Some(0) && when.is_for(request))?;
-        if let Some(left) = &mut plan.left {
-            *left -= 1;
-        }
-        Some(plan.trouble.clone())
+    /// Takes the fault for this request, or for a new connection where there is none.
+    pub(crate) fn fault(&self, request: Option<&Request>) -> Option<Fault> {
+        let mut faults = lock(&self.faults);
+        faults.iter_mut().filter(|(when, _)| when.matches(request)).find_map(|(_, plan)| plan.take(request))
     }
 
-    /// Counts a request as under way for as long as the guard lives.
+    /// Counts a request as under way while the guard lives.
     pub(crate) fn enter(&self) -> InFlight<'_> {
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        self.max_in_flight.fetch_max(now, Ordering::SeqCst);
         InFlight(&self.in_flight)
     }
 }
@@ -107,7 +103,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Locks, also after a panic elsewhere: one failed test thread shall not hide the reason.
+/// Locks, also after a panic in another thread, so that one failed test does not hide the reason.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

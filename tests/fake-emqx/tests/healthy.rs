@@ -1,4 +1,4 @@
-//! A healthy fake answers what the real brokers did.
+//! A healthy fake responds like the real brokers.
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
 mod common;
@@ -11,9 +11,9 @@ use fake_emqx::{FakeEmqx, Row, Version, recorded};
 const ODD: &str = "odd%20id%2Fslash%20%22quote%22%20%C3%BCn%C3%AF%2B%26%3F%23%25%3C%C3%A9";
 const ODD_PLUS: &str = "odd%20id%2Fslash%20%22quote%22%20%C3%BCn%C3%AF+%26%3F%23%25%3C%C3%A9";
 
-fn recorded_fleet(version: Version) -> FakeEmqx {
+fn with_recorded_clients(version: Version) -> FakeEmqx {
     let fake = FakeEmqx::start(version);
-    fake.add_recorded_fleet();
+    fake.add_recorded_clients();
     fake
 }
 
@@ -25,7 +25,7 @@ fn assert_recorded(fake: &FakeEmqx, version: Version, target: &str, file: &str) 
 #[test]
 fn lookups_are_the_recorded_bytes() {
     for version in [Version::V5_8_9, Version::V5_0_26] {
-        let fake = recorded_fleet(version);
+        let fake = with_recorded_clients(version);
         for (id, file) in [
             ("plain-user-1", "08-client-plain"),
             ("plain-nouser-1", "09-client-nouser"),
@@ -42,7 +42,7 @@ fn lookups_are_the_recorded_bytes() {
 
 #[test]
 fn heads_are_the_recorded_ones() {
-    let fake = recorded_fleet(Version::V5_8_9);
+    let fake = with_recorded_clients(Version::V5_8_9);
     let plain = include_str!("../../fixtures/5.8.9/08-client-plain.headers.txt");
     assert_eq!(get(&fake, "/api/v5/clients/plain-user-1").head, recorded_head(plain));
     let missing = include_str!("../../fixtures/5.8.9/14-client-missing.headers.txt");
@@ -51,7 +51,7 @@ fn heads_are_the_recorded_ones() {
 
 #[test]
 fn lists_of_5_8_9_are_the_recorded_bytes() {
-    let fake = recorded_fleet(Version::V5_8_9);
+    let fake = with_recorded_clients(Version::V5_8_9);
     for (query, file) in [
         ("?page=1&limit=100", "06-clients"),
         ("?clientid=a&clientid=b", "24-multi-clientid"),
@@ -84,10 +84,10 @@ fn lists_of_5_8_9_are_the_recorded_bytes() {
 
 #[test]
 fn lists_of_5_0_26_are_the_recorded_bytes() {
-    let fake = recorded_fleet(Version::V5_0_26);
+    let fake = with_recorded_clients(Version::V5_0_26);
     for (query, file) in [
         ("?page=1&limit=100", "06-clients"),
-        // It knows neither of them, and tells everyone.
+        // 5.0.26 has neither parameter and lists every client.
         ("?clientid=zzz", "06-clients"),
         ("?fields=clientid,bogus", "06-clients"),
         ("?limit=10001", "40-limit-10001"),
@@ -105,8 +105,8 @@ fn lists_of_5_0_26_are_the_recorded_bytes() {
 }
 
 #[test]
-fn paths_that_are_no_lookup_are_answered_like_recorded() {
-    let fake = recorded_fleet(Version::V5_8_9);
+fn other_paths_get_the_recorded_responses() {
+    let fake = with_recorded_clients(Version::V5_8_9);
     let v = Version::V5_8_9;
     assert_recorded(&fake, v, "/api/v5/clients/%2E", "06-clients");
     assert_recorded(&fake, v, "/api/v5/clients/.", "06-clients");
@@ -116,14 +116,14 @@ fn paths_that_are_no_lookup_are_answered_like_recorded() {
     assert_recorded(&fake, v, "/api/v4/clients", "105-api-v4");
     assert_eq!(get(&fake, "/").status(), 406);
     assert_eq!(get(&fake, "/api/v5/clients/%zz").status(), 400);
-    let old = recorded_fleet(Version::V5_0_26);
+    let old = with_recorded_clients(Version::V5_0_26);
     assert_recorded(&old, Version::V5_0_26, "/api/v5/nosuchthing", "93-unknown-path");
     assert_eq!(get(&old, "/api/v4/clients").status(), 406);
 }
 
 #[test]
-fn other_methods_and_endless_lines_are_refused() {
-    let fake = recorded_fleet(Version::V5_8_9);
+fn other_methods_and_overlong_lines_are_refused() {
+    let fake = with_recorded_clients(Version::V5_8_9);
     let mut stream = connect(&fake);
     send(&mut stream, "HEAD", "/api/v5/clients");
     let head = include_str!("../../fixtures/5.8.9/99-head.headers.txt");
@@ -139,7 +139,7 @@ fn other_methods_and_endless_lines_are_refused() {
 }
 
 #[test]
-fn only_the_key_and_its_secret_are_let_in() {
+fn only_the_api_key_and_its_secret_are_accepted() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     for (header, status, file) in [
         ("", 401, "19-unauth-none"),
@@ -150,9 +150,9 @@ fn only_the_key_and_its_secret_are_let_in() {
     ] {
         let mut stream = connect(&fake);
         send_as(&mut stream, "GET", "/api/v5/clients/x", header);
-        let answer = receive(&mut stream);
-        assert_eq!(answer.status(), status, "{header}");
-        assert_eq!(answer.body, recorded(Version::V5_8_9, file), "{header}");
+        let response = receive(&mut stream);
+        assert_eq!(response.status(), status, "{header}");
+        assert_eq!(response.body, recorded(Version::V5_8_9, file), "{header}");
     }
     let mut stream = connect(&fake);
     send_as(&mut stream, "GET", "/api/v5/clients/x", "");
@@ -163,7 +163,7 @@ fn only_the_key_and_its_secret_are_let_in() {
 }
 
 #[test]
-fn a_fleet_is_changed_while_it_is_asked() {
+fn clients_can_be_changed_between_requests() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     assert!(get(&fake, "/api/v5/clients").ids().is_empty());
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
@@ -203,7 +203,7 @@ fn a_fleet_is_changed_while_it_is_asked() {
 }
 
 #[test]
-fn a_client_that_went_away_has_the_recorded_shape() {
+fn a_disconnected_client_has_the_recorded_shape() {
     for version in [Version::V5_8_9, Version::V5_0_26] {
         let fake = FakeEmqx::start(version);
         fake.add(Row::like("plain-user-1").set("recv_pkt", 77).set("brand_new", 1));
@@ -226,7 +226,7 @@ fn a_client_that_went_away_has_the_recorded_shape() {
 }
 
 #[test]
-fn a_client_may_be_there_twice() {
+fn a_client_can_have_two_rows() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_duplicate();
     let file = "200-duplicate-clientid-filtered";
@@ -238,12 +238,12 @@ fn a_client_may_be_there_twice() {
 
 #[test]
 fn connections_are_kept_and_counted() {
-    let fake = recorded_fleet(Version::V5_8_9);
+    let fake = with_recorded_clients(Version::V5_8_9);
     let mut stream = connect(&fake);
-    for asked in 1..=1_000 {
+    for number in 1..=1_000 {
         send(&mut stream, "GET", "/api/v5/clients/a?x=1");
-        let answer = receive(&mut stream);
-        assert_eq!(answer.head.contains("\r\nconnection: close\r\n"), asked == 1_000, "{asked}");
+        let response = receive(&mut stream);
+        assert_eq!(response.head.contains("\r\nconnection: close\r\n"), number == 1_000, "{number}");
     }
     assert_eq!(std::io::Read::read(&mut stream, &mut [0]).unwrap(), 0, "it ends after 1000 requests");
     let mut stream = connect(&fake);
@@ -258,13 +258,13 @@ fn connections_are_kept_and_counted() {
     assert_eq!(requests[0].path, "/api/v5/clients/a");
     assert_eq!(requests[0].parameter("x"), ["1"]);
     assert_eq!(requests[0].header("authorization"), Some(AUTHORIZATION));
-    fake.forget();
+    fake.reset_counters();
     assert_eq!((fake.connections(), fake.request_count()), (0, 0));
 }
 
 #[test]
-fn a_broker_dies_and_comes_back() {
-    let fake = recorded_fleet(Version::V5_8_9);
+fn a_broker_stops_and_restarts() {
+    let fake = with_recorded_clients(Version::V5_8_9);
     let mut kept = connect(&fake);
     send(&mut kept, "GET", "/api/v5/clients/a");
     receive(&mut kept);
@@ -278,7 +278,7 @@ fn a_broker_dies_and_comes_back() {
 }
 
 #[test]
-fn a_big_fleet_is_walked() {
+fn ten_thousand_rows_fill_a_page() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all((0..20_000).map(|n| Row::like("plain-user-1").client_id(&format!("dev-{n:05}"))));
     let first = get(&fake, "/api/v5/clients?limit=10000&fields=clientid,connected").ids();

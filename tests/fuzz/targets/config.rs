@@ -1,5 +1,4 @@
-//! The configuration: whatever the text is, it is read or its problems are told, and nothing that is said of it
-//! shows a secret.
+//! Parses arbitrary text as a configuration. Errors are bounded texts, and neither they nor debug output show a secret.
 #![no_main]
 
 use std::path::Path;
@@ -8,33 +7,33 @@ use emqx_client_monitor::config::Config;
 use libfuzzer_sys::fuzz_target;
 use serde_yaml::Value;
 
-/// What no message may show. The corpus and the dictionary hold it.
+/// A secret in the corpus and the dictionary that no message may show.
 const CANARY: &str = "CaNaRy-1883";
 
-/// Files that the text names count from here: `ca.pem` is one.
+/// The configuration's path, to which file names in it are relative; `ca.pem` is one.
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml");
 
-/// Far more than fifty problems need, whatever they quote.
-const MOST_OF_AN_ERROR: usize = 64 << 10;
+/// Maximum length of an error, which has at most 50 problems.
+const MAX_ERROR: usize = 64 << 10;
 
 fuzz_target!(|text: &str| {
-    let said = match Config::parse(text, Path::new(PATH)) {
+    let output = match Config::parse(text, Path::new(PATH)) {
         Ok(config) => {
-            assert!(!config.brokers.is_empty(), "nothing to ask is a problem");
+            assert!(!config.brokers.is_empty(), "a configuration without brokers is an error");
             format!("{config:?}")
         }
         Err(error) => {
-            let said = format!("{error}\n{error:?}");
-            assert!(!error.to_string().is_empty() && said.len() <= MOST_OF_AN_ERROR, "{said}");
-            said
+            let output = format!("{error}\n{error:?}");
+            assert!(!error.to_string().is_empty() && output.len() <= MAX_ERROR, "{output}");
+            output
         }
     };
-    if said.contains(CANARY) {
-        assert!(!is_secret(text), "{said}");
+    if output.contains(CANARY) {
+        assert!(!is_secret(text), "{output}");
     }
 });
 
-/// Whether the canary stands nowhere in the text but where secrets do.
+/// Returns whether every canary in the text is the value of a secret.
 fn is_secret(text: &str) -> bool {
     match serde_yaml::from_str::<Value>(text) {
         Ok(mut root) => {
@@ -46,7 +45,7 @@ fn is_secret(text: &str) -> bool {
             }
             !holds_canary(&root)
         }
-        // Of a text with a key that comes twice it is not known what stands where.
+        // With a duplicate key the positions are unknown.
         Err(error) => !error.to_string().contains("duplicate entry"),
     }
 }

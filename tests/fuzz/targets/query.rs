@@ -1,37 +1,37 @@
-//! The query string of a probe: whatever it is, it is understood or refused in a few words, and the order of its
-//! parameters means nothing.
+//! Parses an arbitrary query string of a probe. Errors are short, and neither order nor escaping of the parameters
+//! changes the result.
 #![no_main]
 
 use emqx_client_monitor::server::query::ProbeQuery;
 use libfuzzer_sys::fuzz_target;
 use url::form_urlencoded::{Serializer, parse};
 
-/// Far more than any refusal needs, however the words it repeats are escaped.
-const MOST_OF_A_REFUSAL: usize = 2_000;
+/// Maximum length of an error, with quoted words escaped.
+const MAX_ERROR: usize = 2_000;
 
 fuzz_target!(|query: &str| {
-    let understood = understood(query);
-    assert_eq!(understood, self::understood(&written_again(query, false)), "written another way");
-    assert_eq!(understood, self::understood(&written_again(query, true)), "in another order");
+    let parsed = parsed(query);
+    assert_eq!(parsed, self::parsed(&re_encoded(query, false)), "encoded another way");
+    assert_eq!(parsed, self::parsed(&re_encoded(query, true)), "in another order");
 });
 
-/// The parameters, if they are understood.
-fn understood(query: &str) -> Option<String> {
+/// The parameters as text; `None` for an invalid query.
+fn parsed(query: &str) -> Option<String> {
     match ProbeQuery::parse(query) {
         Ok(query) => Some(format!("{query:?}")),
-        Err(refusal) => {
-            let refusal = refusal.to_string();
-            assert!(refusal.len() <= MOST_OF_A_REFUSAL, "{refusal}");
-            assert!(!refusal.contains(char::is_control), "{refusal:?}");
+        Err(error) => {
+            let error = error.to_string();
+            assert!(error.len() <= MAX_ERROR, "{error}");
+            assert!(!error.contains(char::is_control), "{error:?}");
             None
         }
     }
 }
 
-/// The same parameters, escaped the way forms are.
-fn written_again(query: &str, backwards: bool) -> String {
+/// The same parameters with form encoding, in the same or the reverse order.
+fn re_encoded(query: &str, reverse: bool) -> String {
     let mut pairs: Vec<_> = parse(query.as_bytes()).collect();
-    if backwards {
+    if reverse {
         pairs.reverse();
     }
     Serializer::new(String::new()).extend_pairs(pairs).finish()

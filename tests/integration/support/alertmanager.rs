@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 use super::prometheus::free_address;
 
-/// Far more than anything here takes, and less than a hang.
+/// Time limit of each wait; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// An Alertmanager that runs until it is dropped.
+/// A running Alertmanager. Stopped when dropped.
 pub(crate) struct Alertmanager {
     process: Child,
     url: String,
@@ -20,7 +20,7 @@ pub(crate) struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Starts one with this configuration file.
+    /// Starts Alertmanager with this configuration file.
     pub(crate) fn start(config: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let address = free_address();
@@ -36,35 +36,35 @@ impl Alertmanager {
         Self { process, url: format!("http://{address}/api/v2/alerts"), _directory: directory }
     }
 
-    /// Posts alerts with these labels as firing, as soon as it is ready.
+    /// Posts firing alerts with these labels, once Alertmanager is ready.
     pub(crate) fn fire(&self, alerts: &[Value]) {
         let alerts: Vec<_> = alerts.iter().map(|labels| json!({ "labels": labels })).collect();
         let alerts = Value::from(alerts).to_string();
         let since = Instant::now();
         while ureq::post(&self.url).content_type("application/json").send(&alerts).is_err() {
-            assert!(since.elapsed() < AT_MOST, "Alertmanager never took the alerts");
+            assert!(since.elapsed() < AT_MOST, "Alertmanager did not accept the alerts");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Waits until this alert of this broker is inhibited, and gives (name, broker) of all that are, in order.
+    /// Waits until this alert of this broker is inhibited. Returns name and broker of all inhibited alerts, sorted.
     pub(crate) fn inhibited_with(&self, name: &str, broker: &str) -> Vec<(String, String)> {
         let since = Instant::now();
         while since.elapsed() < AT_MOST {
-            if self.inhibited().iter().any(|(of, at)| of == name && at == broker) {
+            if self.inhibited().iter().any(|(alert, of)| alert == name && of == broker) {
                 return self.inhibited();
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("of {name} Alertmanager never said that it is inhibited; those are {:?}", self.inhibited());
+        panic!("{name} is not inhibited; inhibited alerts: {:?}", self.inhibited());
     }
 
     fn inhibited(&self) -> Vec<(String, String)> {
-        let mut answer = ureq::get(&self.url).call().expect("it took alerts, so it answers");
-        let answer = answer.body_mut().read_to_vec().expect("a whole body");
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let mut response = ureq::get(&self.url).call().expect("Alertmanager responds");
+        let body = response.body_mut().read_to_vec().expect("a complete body");
+        let alerts: Value = serde_json::from_slice(&body).expect("JSON");
         let label = |alert: &Value, name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
-        let mut inhibited: Vec<_> = answer
+        let mut inhibited: Vec<_> = alerts
             .as_array()
             .expect("a list of alerts")
             .iter()

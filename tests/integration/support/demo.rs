@@ -4,47 +4,51 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A demo that runs until it is dropped, when it is ended by its process id.
+use rustix::process::Signal;
+
+use super::send_signal;
+
+/// A running demo. Stopped when dropped, so that it removes its configuration file.
 pub(crate) struct Demo {
     process: Child,
     hints: Vec<String>,
 }
 
 impl Demo {
-    /// Starts it and waits for what it says to the person who runs it.
+    /// Starts the demo and reads the hints that it prints.
     pub(crate) fn start() -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-        let mut process = Command::new(program.with_file_name("examples").join("demo"))
+        let mut process = Command::new(program.with_file_name("demo"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("the demo is built by a whole `cargo test`");
+            .expect("`cargo test --workspace` or `cargo build -p demo` builds the demo");
         let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
         let hints = stdout.lines().map_while(Result::ok).take_while(|line| !line.contains("Ctrl-C")).collect();
         Self { process, hints }
     }
 
-    /// What it says in the line with these words, after them.
+    /// The rest of the hint that has these words, after them.
     pub(crate) fn hint(&self, words: &str) -> &str {
         let after = self.hints.iter().find_map(|line| Some(line.split_once(words)?.1));
-        after.unwrap_or_else(|| panic!("{words} in {:?}", self.hints))
+        after.unwrap_or_else(|| panic!("{words} in {:?}", self.hints)).trim()
     }
 
-    /// The address it says is to be asked, in the line with these words.
+    /// The URL in the hint that has these words.
     pub(crate) fn url(&self, words: &str) -> &str {
         self.hint(words).split('\'').nth(1).expect("a quoted URL")
     }
 
-    /// Where its exporter listens.
+    /// The host and port of its exporter.
     pub(crate) fn address(&self) -> &str {
-        let url = self.url("Prometheus would see:");
+        let url = self.url("Prometheus scrapes:");
         url.trim_start_matches("http://").split('/').next().expect("a host and a port")
     }
 }
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        send_signal(&self.process, Signal::TERM);
         let _ = self.process.wait();
     }
 }

@@ -1,4 +1,4 @@
-//! The very application that ships, listening on a free port of the loopback interface.
+//! The exporter in this process, with the server that ships, on a free loopback port.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -15,30 +15,30 @@ use fake_emqx::FakeEmqx;
 
 use super::Families;
 
-/// The longest a request of a test may take: far more than any needs, and less than a hang.
+/// Time limit of each request; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// An exporter that runs until it is dropped.
+/// A running exporter. Stopped when dropped.
 pub(crate) struct Exporter {
     address: SocketAddr,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What it answered.
-pub(crate) struct Answer {
+/// A response of the exporter.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: ureq::http::HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
 impl Exporter {
-    /// Starts one with this configuration.
+    /// Starts an exporter with this configuration.
     pub(crate) fn start(config: &str) -> Self {
         Self::start_with(config, 64)
     }
 
-    /// Starts one that has room for so many probes at once.
+    /// Starts an exporter with this `--web.max-probes`.
     pub(crate) fn start_with(config: &str, max_probes: usize) -> Self {
         let config = Config::parse(config, Path::new("test.yaml")).expect("the configuration is valid");
         let options = Options {
@@ -61,54 +61,54 @@ impl Exporter {
         Self { address, handle, thread: Some(thread) }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Asks for a path.
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    /// Sends a GET.
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.request("GET", path, &[])
     }
 
-    /// Asks for a path with another method and headers.
-    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        ask(&self.address.to_string(), method, path, headers)
+    /// Sends a request with this method and these headers.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        send(&self.address.to_string(), method, path, headers)
     }
 
-    /// Probes with this query and reads what it says.
+    /// Probes with this query and parses the exposition.
     pub(crate) fn probe(&self, query: &str) -> Families {
-        let answer = self.get(&format!("/probe?{query}"));
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        Families::parse(&answer.text())
+        let response = self.get(&format!("/probe?{query}"));
+        assert_eq!(response.status, 200, "{}", response.text());
+        Families::parse(&response.text())
     }
 
-    /// Probes with Prometheus' scrape timeout in seconds.
+    /// Probes with this scrape timeout of Prometheus, in seconds.
     pub(crate) fn probe_within(&self, query: &str, scrape_timeout: &str) -> Families {
         let header = ("X-Prometheus-Scrape-Timeout-Seconds", scrape_timeout);
-        let answer = self.request("GET", &format!("/probe?{query}"), &[header]);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        Families::parse(&answer.text())
+        let response = self.request("GET", &format!("/probe?{query}"), &[header]);
+        assert_eq!(response.status, 200, "{}", response.text());
+        Families::parse(&response.text())
     }
 }
 
-/// Asks whoever listens at `address`, and takes any status for an answer.
-pub(super) fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+/// Sends a request to `address`. Every status is a response, none an error.
+pub(super) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(AT_MOST)).build().into();
     let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let mut response = agent.run(request.body(()).expect("a request")).expect("an answer");
-    Answer {
+    let mut response = agent.run(request.body(()).expect("a valid request")).expect("a response");
+    Response {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
-        body: response.body_mut().with_config().limit(1 << 30).read_to_vec().expect("a whole body"),
+        body: response.body_mut().with_config().limit(1 << 30).read_to_vec().expect("a complete body"),
     }
 }
 
-impl Answer {
+impl Response {
     /// The body.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("a body in UTF-8")
@@ -122,7 +122,7 @@ impl Answer {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        // Sent at once; the server is awaited by its own thread.
+        // The call stops the server; its own thread waits for the end.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -130,7 +130,7 @@ impl Drop for Exporter {
     }
 }
 
-/// A configuration of one broker, `LocalEMQX`, with `more` keys of it, that watches these (alias, client ID).
+/// A configuration of the broker `LocalEMQX` with `more` keys, which watches these pairs of alias and client ID.
 pub(crate) fn config_of(fake: &FakeEmqx, more: &str, clients: &[(&str, &str)]) -> String {
     let mut config = format!(
         "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\n",
@@ -152,7 +152,7 @@ pub(crate) fn config_of(fake: &FakeEmqx, more: &str, clients: &[(&str, &str)]) -
     config
 }
 
-/// A configuration of several brokers by alias, with `clients` as the list in YAML.
+/// A configuration of several brokers by alias. `clients` is the list of watched clients in YAML.
 pub(crate) fn config_of_brokers(brokers: &[(&str, &FakeEmqx)], clients: &str) -> String {
     let mut config = "emqx:\n".to_owned();
     for (alias, fake) in brokers {
@@ -165,7 +165,7 @@ pub(crate) fn config_of_brokers(brokers: &[(&str, &FakeEmqx)], clients: &str) ->
     format!("{config}monitored_clients:\n{clients}")
 }
 
-/// An exporter that watches clients by their own IDs on this broker.
+/// Starts an exporter that watches these clients, whose aliases are their IDs.
 pub(crate) fn watching(fake: &FakeEmqx, client_ids: &[&str]) -> Exporter {
     let clients: Vec<_> = client_ids.iter().map(|id| (*id, *id)).collect();
     Exporter::start(&config_of(fake, "", &clients))

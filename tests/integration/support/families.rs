@@ -1,14 +1,14 @@
-//! A reader of Prometheus' text format 0.0.4 that shares no code with the writer and forgives nothing.
+//! A strict parser of Prometheus' text format 0.0.4. It shares no code with the exporter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The labels of a series.
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// All that an exposition says.
+/// A parsed exposition.
 #[derive(Debug, Default)]
 pub(crate) struct Families {
-    /// Type by name, in no order.
+    /// Types by name.
     pub(crate) types: BTreeMap<String, String>,
     /// Every sample.
     pub(crate) samples: Vec<Sample>,
@@ -18,15 +18,15 @@ pub(crate) struct Families {
 pub(crate) struct Sample {
     pub(crate) name: String,
     pub(crate) labels: Labels,
-    /// The value as it was written.
+    /// The value as written.
     pub(crate) value: String,
 }
 
 impl Families {
-    /// Reads an exposition, and fails the test at anything Prometheus would refuse or quietly drop: a series or a
-    /// heading that comes twice, a family in two places, a sample without a type, a bad escape, an unended line.
+    /// Parses an exposition. Fails the test at anything that Prometheus refuses or silently drops: duplicate series or
+    /// HELP and TYPE lines, a split family, a sample without a type, an invalid escape, a last line without end.
     pub(crate) fn parse(text: &str) -> Self {
-        assert!(text.is_empty() || text.ends_with('\n'), "the last line has no end");
+        assert!(text.is_empty() || text.ends_with('\n'), "the last line has no line end");
         let mut families = Self::default();
         let (mut series, mut ended, mut current) = (BTreeSet::new(), BTreeSet::new(), String::new());
         let mut helps = BTreeSet::new();
@@ -47,14 +47,11 @@ impl Families {
             let sample = Sample::parse(line);
             let family = families.family_of(&sample.name);
             if family != current {
-                assert!(ended.insert(current), "a family comes in two places: {line}");
-                assert!(!ended.contains(&family), "{family} comes in two places");
+                assert!(ended.insert(current), "a family is split: {line}");
+                assert!(!ended.contains(&family), "{family} is split");
                 current = family;
             }
-            assert!(
-                series.insert((sample.name.clone(), sample.labels.clone())),
-                "a series comes twice: {line}"
-            );
+            assert!(series.insert((sample.name.clone(), sample.labels.clone())), "duplicate series: {line}");
             families.samples.push(sample);
         }
         families
@@ -70,7 +67,7 @@ impl Families {
         family.to_owned()
     }
 
-    /// The samples of a name that bear these labels, among others.
+    /// The samples with this name and at least these labels.
     pub(crate) fn all(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
         let bears = |sample: &Sample| {
             labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|of| of == value))
@@ -78,14 +75,14 @@ impl Families {
         self.samples.iter().filter(|sample| sample.name == name && bears(sample)).collect()
     }
 
-    /// The value of the only such sample, as it was written; `None` when there is none.
+    /// The value of the only such sample, as written; `None` without such a sample.
     pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<&str> {
         let found = self.all(name, labels);
         assert!(found.len() < 2, "{name}{labels:?} is more than one series");
         found.first().map(|sample| sample.value.as_str())
     }
 
-    /// The reasons for which the probe failed.
+    /// The failure reasons of the probe.
     pub(crate) fn reasons(&self) -> Vec<&str> {
         self.samples
             .iter()
@@ -94,7 +91,7 @@ impl Families {
             .collect()
     }
 
-    /// Whether the probe succeeded.
+    /// Returns whether the probe succeeded.
     pub(crate) fn success(&self) -> bool {
         match self.value("probe_success", &[]) {
             Some("1") => true,
@@ -103,7 +100,7 @@ impl Families {
         }
     }
 
-    /// Fails unless the probe failed for these reasons, and in time, and claims nothing about any client.
+    /// Asserts that the probe failed for these reasons within its deadline, and that every watched client is unknown.
     pub(crate) fn assert_nothing_known(&self, reasons: &[&str]) {
         assert!(!self.success());
         assert_eq!(self.reasons(), reasons);
@@ -121,15 +118,15 @@ impl Families {
         assert_eq!(self.value("emqx_mqtt_clients", &[("state", "unknown")]), Some(watched.as_str()));
     }
 
-    /// Fails unless the probe was over by its deadline, as it says itself.
+    /// Asserts that the reported duration is within the reported deadline.
     pub(crate) fn assert_in_time(&self) {
         let seconds = |name| self.value(name, &[]).and_then(|value| value.parse::<f64>().ok()).expect(name);
         let (took, allowed) = (seconds("probe_duration_seconds"), seconds("probe_timeout_seconds"));
         assert!(took <= allowed + 0.1, "it took {took} s of {allowed} s");
     }
 
-    /// The names of all series of this client, whatever they say.
-    pub(crate) fn told_of(&self, alias: &str) -> BTreeSet<&str> {
+    /// The names of all series of this client.
+    pub(crate) fn series_names(&self, alias: &str) -> BTreeSet<&str> {
         let of_alias = |sample: &&Sample| sample.labels.get("alias").is_some_and(|of| of == alias);
         self.samples.iter().filter(of_alias).map(|sample| sample.name.as_str()).collect()
     }
@@ -154,7 +151,7 @@ impl Sample {
     }
 }
 
-/// Reads `name="value",...}` and gives what comes after it.
+/// Parses `name="value",...}`. Returns the labels and the rest of the line.
 fn parse_labels<'a>(mut rest: &'a str, line: &str) -> (Labels, &'a str) {
     let mut labels = Labels::new();
     loop {
@@ -169,31 +166,31 @@ fn parse_labels<'a>(mut rest: &'a str, line: &str) -> (Labels, &'a str) {
                     Some((_, '\\')) => value.push('\\'),
                     Some((_, '"')) => value.push('"'),
                     Some((_, 'n')) => value.push('\n'),
-                    other => panic!("no escape: {other:?} in {line}"),
+                    other => panic!("invalid escape {other:?} in {line}"),
                 },
                 Some((_, character)) => value.push(character),
-                None => panic!("a label without an end: {line}"),
+                None => panic!("unterminated label value: {line}"),
             }
         };
-        assert_eq!(labels.insert(name.to_owned(), value), None, "a label comes twice: {line}");
+        assert_eq!(labels.insert(name.to_owned(), value), None, "duplicate label: {line}");
         rest = &after[end..];
         match rest.as_bytes().first() {
             Some(b',') => rest = &rest[1..],
             Some(b'}') => return (labels, &rest[1..]),
-            _ => panic!("labels without an end: {line}"),
+            _ => panic!("unterminated labels: {line}"),
         }
     }
 }
 
 #[test]
-#[should_panic(expected = "a series comes twice")]
-fn a_series_that_comes_twice_is_found() {
+#[should_panic(expected = "duplicate series")]
+fn duplicate_series_are_found() {
     Families::parse("# HELP a b\n# TYPE a gauge\na{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n");
 }
 
 #[test]
-#[should_panic(expected = "a comes in two places")]
-fn a_family_in_two_places_is_found() {
+#[should_panic(expected = "a is split")]
+fn split_families_are_found() {
     Families::parse(
         "# HELP a b\n# TYPE a gauge\n# HELP b b\n# TYPE b gauge\na{x=\"1\"} 1\nb 1\na{x=\"2\"} 1\n",
     );

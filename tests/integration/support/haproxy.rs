@@ -1,4 +1,4 @@
-//! A real load balancer: `HAProxy`, as Debian packages it.
+//! The real `HAProxy`, as Debian packages it.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use tempfile::TempDir;
 
 use super::prometheus::free_address;
 
-/// Far more than it takes to start, and less than a hang.
+/// Time limit of the start; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// An `HAProxy` that runs until it is dropped.
+/// A running `HAProxy`. Stopped when dropped.
 pub(crate) struct HaProxy {
     process: Child,
     address: String,
@@ -18,8 +18,7 @@ pub(crate) struct HaProxy {
 }
 
 impl HaProxy {
-    /// Starts one with the configuration that is made for the address it shall listen on, and waits until this
-    /// path of it is answered with a 200.
+    /// Starts `HAProxy` with the configuration for its address, and waits until a GET of this path succeeds.
     pub(crate) fn start(config_for: impl Fn(&str) -> String, path: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("haproxy.cfg");
@@ -37,7 +36,7 @@ impl HaProxy {
         started
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -45,7 +44,7 @@ impl HaProxy {
     fn wait_for(&self, path: &str) {
         let since = Instant::now();
         while ureq::get(format!("http://{}{path}", self.address)).call().is_err() {
-            assert!(since.elapsed() < AT_MOST, "HAProxy never answered {path}");
+            assert!(since.elapsed() < AT_MOST, "HAProxy did not respond to {path}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

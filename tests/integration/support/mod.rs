@@ -1,16 +1,16 @@
-//! What the tests share: an exporter that runs, the program that ships, the demo, the real Prometheus, and a reader
-//! of what they say.
+//! Shared by the tests: running exporters, programs and brokers, and a strict parser of the exposition.
 
 mod alertmanager;
 mod demo;
 mod exporter;
 mod families;
 mod haproxy;
-mod https;
+mod http_client;
 mod pki;
 mod program;
 mod prometheus;
-mod served;
+mod raw_server;
+mod server_process;
 mod terminal;
 
 pub(crate) use alertmanager::Alertmanager;
@@ -18,9 +18,10 @@ pub(crate) use demo::Demo;
 pub(crate) use exporter::{Exporter, config_of, config_of_brokers, watching};
 pub(crate) use families::Families;
 pub(crate) use haproxy::HaProxy;
-pub(crate) use https::{Asker, Reply};
+pub(crate) use http_client::{HttpClient, Reply};
 pub(crate) use pki::{Authority, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command, send_signal};
 pub(crate) use prometheus::{Prometheus, Series, promtool};
-pub(crate) use served::Served;
+pub(crate) use raw_server::{RawServer, Step};
+pub(crate) use server_process::ServerProcess;
 pub(crate) use terminal::{Terminal, run_in_terminal};

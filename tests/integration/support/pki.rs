@@ -1,4 +1,4 @@
-//! Certificates for tests, and brokers that show them.
+//! Certificates for tests, and TLS servers that present them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -31,24 +31,24 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key_pair()).expect("a certificate"))
     }
 
-    /// Its certificate.
+    /// The authority's certificate.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// Writes its certificate into a file of this directory.
+    /// Writes the authority's certificate to a file in this directory.
     pub(crate) fn write(&self, directory: &Path, name: &str) -> PathBuf {
         let path = directory.join(name);
         std::fs::write(&path, self.pem()).expect("the directory takes files");
         path
     }
 
-    /// A server's certificate for these names and addresses.
+    /// Issues a server certificate for these names and addresses.
     pub(crate) fn server(&self, names: &[&str]) -> Leaf {
         self.leaf(&server_params(names))
     }
 
-    /// A server's certificate whose time is over.
+    /// A server's certificate that expired at the start of 2020.
     pub(crate) fn expired_server(&self, names: &[&str]) -> Leaf {
         let mut params = server_params(names);
         params.not_before = date_time_ymd(2019, 1, 1);
@@ -56,7 +56,7 @@ impl Authority {
         self.leaf(&params)
     }
 
-    /// A client's certificate.
+    /// Issues a client certificate.
     pub(crate) fn client(&self) -> Leaf {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -89,7 +89,7 @@ fn key_pair() -> KeyPair {
 }
 
 impl Leaf {
-    /// Writes certificate and key as `cert.pem` and `key.pem` of this directory.
+    /// Writes `cert.pem` and `key.pem` to this directory.
     pub(crate) fn write(&self, directory: &Path) {
         std::fs::write(directory.join("cert.pem"), &self.cert).expect("the directory takes files");
         std::fs::write(directory.join("key.pem"), &self.key).expect("the directory takes files");
@@ -102,41 +102,41 @@ impl Leaf {
     }
 }
 
-/// How a broker talks TLS.
+/// How a fake broker uses TLS.
 pub(crate) struct Tls {
-    shown: Arc<Shown>,
+    resolver: Arc<RecordingResolver>,
     versions: &'static [&'static SupportedProtocolVersion],
     clients: Option<Arc<RootCertStore>>,
 }
 
-/// What it shows, and by which names it was asked for.
+/// The certificate it presents, and the SNI names of its connections.
 #[derive(Debug)]
-struct Shown {
+struct RecordingResolver {
     pair: Arc<CertifiedKey>,
     names: Mutex<Vec<Option<String>>>,
 }
 
 impl Tls {
-    pub(crate) fn showing(leaf: &Leaf) -> Self {
-        let shown = Arc::new(Shown { pair: leaf.certified(), names: Mutex::default() });
-        Self { shown, versions: rustls::DEFAULT_VERSIONS, clients: None }
+    pub(crate) fn presenting(leaf: &Leaf) -> Self {
+        let resolver = Arc::new(RecordingResolver { pair: leaf.certified(), names: Mutex::default() });
+        Self { resolver, versions: rustls::DEFAULT_VERSIONS, clients: None }
     }
 
-    /// Wants a certificate of this authority from everyone who connects.
-    pub(crate) fn asking_for_clients_of(mut self, authority: &Authority) -> Self {
+    /// Requires a client certificate of this authority.
+    pub(crate) fn requiring_clients_of(mut self, authority: &Authority) -> Self {
         self.clients = Some(authority.roots());
         self
     }
 
-    /// Talks no other version.
+    /// Enables no other version.
     pub(crate) fn only(mut self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
         self.versions = versions;
         self
     }
 
-    /// The names it was asked for by, one for each connection.
-    pub(crate) fn asked_by_name(&self) -> Vec<Option<String>> {
-        self.shown.names.lock().expect("nobody failed").clone()
+    /// The SNI name of each connection.
+    pub(crate) fn sni_names(&self) -> Vec<Option<String>> {
+        self.resolver.names.lock().expect("an unpoisoned lock").clone()
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
@@ -152,13 +152,13 @@ impl Tls {
             ),
             None => builder.with_no_client_auth(),
         };
-        Arc::new(builder.with_cert_resolver(Arc::clone(&self.shown) as Arc<dyn ResolvesServerCert>))
+        Arc::new(builder.with_cert_resolver(Arc::clone(&self.resolver) as Arc<dyn ResolvesServerCert>))
     }
 }
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for RecordingResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.names.lock().expect("nobody failed").push(hello.server_name().map(ToOwned::to_owned));
+        self.names.lock().expect("an unpoisoned lock").push(hello.server_name().map(ToOwned::to_owned));
         Some(Arc::clone(&self.pair))
     }
 }

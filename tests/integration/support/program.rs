@@ -1,4 +1,4 @@
-//! The program as people run it.
+//! The program in a process of its own, run to its end.
 
 use std::io::Write as _;
 use std::process::{Child, Command, Output};
@@ -6,12 +6,12 @@ use std::process::{Child, Command, Output};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
-/// A run of the program with a configuration file of its own.
+/// The program with a configuration file.
 pub(crate) struct Program {
     config: NamedTempFile,
 }
 
-/// How a run ended.
+/// Exit status and output of a finished program.
 pub(crate) struct Run {
     pub(crate) status: i32,
     pub(crate) stdout: String,
@@ -19,35 +19,35 @@ pub(crate) struct Run {
 }
 
 impl Program {
-    /// Writes the configuration.
+    /// Writes the configuration to a temporary file.
     pub(crate) fn with_config(config: &str) -> Self {
         let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
         file.write_all(config.as_bytes()).expect("a temporary file takes text");
         Self { config: file }
     }
 
-    /// Where the configuration lies.
+    /// The path of the configuration file.
     pub(crate) fn config_path(&self) -> &str {
         self.config.path().to_str().expect("a path in UTF-8")
     }
 
-    /// The program with `--cfg`, and nothing of this machine's settings.
+    /// The program with `--cfg`, without the environment of this machine.
     pub(crate) fn command(&self) -> Command {
         let mut command = bare_command();
         command.args(["--cfg", self.config_path()]);
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         Run::of(self.command().args(arguments).output().expect("the program starts"))
     }
 }
 
-/// The program without any argument.
+/// The program without arguments, and without the environment of this machine.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    for variable in ["EMQX_CLIENT_MONITOR_CFG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for variable in ["EMQX_CLIENT_MONITOR_CFG", "XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(variable);
     }
     command
@@ -56,7 +56,7 @@ pub(crate) fn bare_command() -> Command {
 /// Sends a program a signal by its process id.
 pub(crate) fn send_signal(program: &Child, signal: Signal) {
     let pid = Pid::from_raw(program.id().try_into().expect("a process id")).expect("a process id");
-    kill_process(pid, signal).expect("it runs");
+    kill_process(pid, signal).expect("the program runs");
 }
 
 impl Run {

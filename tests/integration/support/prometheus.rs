@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Far more than anything here takes, and less than a hang.
+/// Time limit of each wait; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(120);
 
-/// A Prometheus that runs until it is dropped.
+/// A running Prometheus. Stopped when dropped.
 pub(crate) struct Prometheus {
     process: Child,
     url: String,
@@ -20,17 +20,18 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one with this configuration.
+    /// Starts Prometheus with this configuration.
     pub(crate) fn start(config: &str) -> Self {
         Self::start_beside(config, &[])
     }
 
-    /// Starts one with this configuration and these files, by their paths from where it is.
+    /// Starts Prometheus with this configuration and these files, by their paths relative to it.
     pub(crate) fn start_beside(config: &str, files: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for (path, text) in files {
             let path = directory.path().join(path);
-            std::fs::create_dir_all(path.parent().expect("it is in the directory")).expect("room for it");
+            std::fs::create_dir_all(path.parent().expect("a path in the directory"))
+                .expect("a temporary directory takes directories");
             std::fs::write(path, text).expect("a temporary directory takes files");
         }
         let file = directory.path().join("prometheus.yml");
@@ -48,7 +49,7 @@ impl Prometheus {
         Self { process, url: format!("http://{address}"), _directory: directory }
     }
 
-    /// Asks for the present value of an expression until `wanted` accepts the answer, which it gives back.
+    /// Queries an expression until `wanted` returns a value for its result, and returns that value.
     pub(crate) fn wait_for<T>(&self, expression: &str, wanted: impl Fn(&[Series]) -> Option<T>) -> T {
         let since = Instant::now();
         let mut last = None;
@@ -59,34 +60,34 @@ impl Prometheus {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("Prometheus never said what was waited for of {expression}; last it said {last:?}");
+        panic!("unexpected result of {expression}: {last:?}");
     }
 
-    /// All values that an expression had since then, second by second; `None` while Prometheus is not ready.
+    /// The values of an expression for each second since then; `None` while Prometheus is not ready.
     pub(crate) fn values_since(&self, expression: &str, since: Timestamp) -> Option<Vec<String>> {
         let [start, end] = [since, Timestamp::now()].map(|at| at.as_second().to_string());
         let parameters = [("query", expression), ("start", &start), ("end", &end), ("step", "1")];
-        let answer = self.ask("query_range", &parameters)?;
-        let series = answer["result"].as_array()?.iter();
+        let data = self.api("query_range", &parameters)?;
+        let series = data["result"].as_array()?.iter();
         let samples = series.flat_map(|series| series["values"].as_array().into_iter().flatten());
         Some(samples.filter_map(|sample| Some(sample[1].as_str()?.to_owned())).collect())
     }
 
-    /// The values of a label that the series of a selector had since then.
+    /// The values of a label among the series of a selector since then; `None` while Prometheus is not ready.
     pub(crate) fn label_values(&self, label: &str, selector: &str, since: Timestamp) -> Option<Vec<String>> {
         let start = since.as_second().to_string();
         let parameters = [("match[]", selector), ("start", &start)];
-        let answer = self.ask(&format!("label/{label}/values"), &parameters)?;
-        Some(answer.as_array()?.iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
+        let data = self.api(&format!("label/{label}/values"), &parameters)?;
+        Some(data.as_array()?.iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
     }
 
-    /// Waits until every rule has been evaluated, fails the test if one cannot be, and gives their number.
+    /// Waits until every rule was evaluated, and returns their number. Fails the test if one cannot be evaluated.
     pub(crate) fn wait_for_rules(&self) -> usize {
         let since = Instant::now();
         let mut last = None;
         while since.elapsed() < AT_MOST {
-            last = self.ask("rules", &[]);
-            if let Some(groups) = last.as_ref().and_then(|answer| answer["groups"].as_array()) {
+            last = self.api("rules", &[]);
+            if let Some(groups) = last.as_ref().and_then(|data| data["groups"].as_array()) {
                 let rules: Vec<_> =
                     groups.iter().filter_map(|group| group["rules"].as_array()).flatten().collect();
                 if let Some(rule) = rules.iter().find(|rule| rule["health"] == "err") {
@@ -98,26 +99,26 @@ impl Prometheus {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("Prometheus never evaluated all rules; last it said {last:?}");
+        panic!("Prometheus did not evaluate all rules: {last:?}");
     }
 
-    /// The data of an answer of its API; `None` while Prometheus is not ready.
-    fn ask(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
-        let answer = ureq::get(format!("{}/api/v1/{path}", self.url))
+    /// The data of an API response; `None` while Prometheus is not ready.
+    fn api(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
+        let body = ureq::get(format!("{}/api/v1/{path}", self.url))
             .query_pairs(query.iter().copied())
             .call()
             .ok()?
             .body_mut()
             .read_to_vec()
             .ok()?;
-        let mut answer: Value = serde_json::from_slice(&answer).ok()?;
-        Some(answer["data"].take())
+        let mut body: Value = serde_json::from_slice(&body).ok()?;
+        Some(body["data"].take())
     }
 
-    /// The present value of an expression; `None` while Prometheus is not ready.
+    /// The current result of an expression; `None` while Prometheus is not ready.
     pub(crate) fn query(&self, expression: &str) -> Option<Vec<Series>> {
-        let answer = self.ask("query", &[("query", expression)])?;
-        let series = answer["result"].as_array()?.iter().map(|series| Series {
+        let data = self.api("query", &[("query", expression)])?;
+        let series = data["result"].as_array()?.iter().map(|series| Series {
             labels: series["metric"].clone(),
             value: series["value"][1].as_str().unwrap_or_default().to_owned(),
         });
@@ -132,7 +133,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// One series of an answer.
+/// A series of a query result.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) labels: Value,
@@ -145,10 +146,10 @@ impl Series {
     }
 }
 
-/// What `promtool` says of a text or a file.
+/// Runs `promtool`. The error is its output.
 pub(crate) fn promtool(arguments: &[&str], input: Option<&Path>) -> Result<(), String> {
     let stdin = match input {
-        Some(path) => Stdio::from(std::fs::File::open(path).expect("the input is there")),
+        Some(path) => Stdio::from(std::fs::File::open(path).expect("the input exists")),
         None => Stdio::null(),
     };
     let output = Command::new("promtool")
@@ -162,7 +163,7 @@ pub(crate) fn promtool(arguments: &[&str], input: Option<&Path>) -> Result<(), S
     Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
 }
 
-/// An address nobody listens on.
+/// A free loopback address.
 pub(super) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").to_string()

@@ -1,4 +1,4 @@
-//! A terminal, as the program sees one, and what it shows.
+//! Programs in a pseudo-terminal, and the screen that they draw.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -18,10 +18,10 @@ use vt100::Parser;
 use super::Run;
 use super::program::send_signal;
 
-/// How long anything may take to be shown.
+/// Time limit of each wait; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// Runs a command whose stdout is a terminal of this width; 0 is one that does not tell its width.
+/// Runs a command whose stdout is a terminal with this many columns; 0 is a terminal that does not report its size.
 pub(crate) fn run_in_terminal(mut command: Command, columns: u16) -> Run {
     let (master, terminal) = open(columns, if columns == 0 { 0 } else { 24 });
     let program = command
@@ -31,44 +31,44 @@ pub(crate) fn run_in_terminal(mut command: Command, columns: u16) -> Run {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // It holds a copy of the terminal, whose end would never come.
+    // The command holds a copy of the terminal, which would keep it open.
     drop(command);
 
     let mut shown = Vec::new();
-    read_to_the_end(master, |part| shown.extend_from_slice(part));
-    // A terminal ends its lines with a return, too.
+    read_to_end(master, |chunk| shown.extend_from_slice(chunk));
+    // A terminal ends its lines with CR LF.
     shown.retain(|byte| *byte != b'\r');
     let mut output = program.wait_with_output().expect("the program ends");
     output.stdout = shown;
     Run::of(output)
 }
 
-/// A program that runs in a terminal of its own.
+/// A program in a terminal of its own. Killed when dropped.
 pub(crate) struct Terminal {
     program: Child,
     master: File,
-    shown: Arc<Mutex<Shown>>,
+    shown: Arc<Mutex<Output>>,
     reader: Option<JoinHandle<()>>,
 }
 
-/// What a terminal has been told so far.
-struct Shown {
+/// What the program has written so far.
+struct Output {
     raw: Vec<u8>,
     parser: Parser,
 }
 
-/// What is there to be seen when a program has ended.
+/// The terminal after the program has ended.
 pub(crate) struct Ended {
     /// Its exit status.
     pub(crate) status: Option<i32>,
     /// The screen.
     pub(crate) screen: vt100::Screen,
-    /// Every byte it was told.
+    /// Every byte that the program wrote.
     pub(crate) raw: String,
 }
 
 impl Terminal {
-    /// Starts a command that has this terminal for everything but what was said to go elsewhere by `redirect`.
+    /// Starts a command with this terminal as stdin, stdout and stderr, except what `redirect` changes.
     pub(crate) fn start(
         mut command: Command,
         (columns, lines): (u16, u16),
@@ -82,19 +82,19 @@ impl Terminal {
 
         let raw = Vec::new();
         let parser = Parser::new(nonzero(lines), nonzero(columns), 10_000);
-        let shown = Arc::new(Mutex::new(Shown { raw, parser }));
-        let (reading, telling) = (master.try_clone().expect("a file can be held twice"), Arc::clone(&shown));
+        let shown = Arc::new(Mutex::new(Output { raw, parser }));
+        let (reading, writing) = (master.try_clone().expect("a file can be held twice"), Arc::clone(&shown));
         let reader = thread::spawn(move || {
-            read_to_the_end(reading, |part| {
-                let mut shown = telling.lock().expect("nobody panics with it");
-                shown.raw.extend_from_slice(part);
-                shown.parser.process(part);
+            read_to_end(reading, |chunk| {
+                let mut shown = writing.lock().expect("an unpoisoned lock");
+                shown.raw.extend_from_slice(chunk);
+                shown.parser.process(chunk);
             });
         });
         Self { program, master, shown, reader: Some(reader) }
     }
 
-    /// Waits until the screen is as it should be.
+    /// Waits until the screen fulfils a condition. `what` names it in the failure.
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) -> vt100::Screen {
         let since = Instant::now();
         loop {
@@ -102,7 +102,7 @@ impl Terminal {
             if is_so(&screen) {
                 return screen;
             }
-            assert!(since.elapsed() < AT_MOST, "never came: {what}; the screen is\n{}", screen.contents());
+            assert!(since.elapsed() < AT_MOST, "never shown: {what}; the screen is\n{}", screen.contents());
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -114,45 +114,49 @@ impl Terminal {
 
     /// The screen as it is now.
     pub(crate) fn screen(&self) -> vt100::Screen {
-        self.shown.lock().expect("nobody panics with it").parser.screen().clone()
+        self.shown.lock().expect("an unpoisoned lock").parser.screen().clone()
     }
 
-    /// Gives it another size, of which the program is told.
+    /// Resizes the terminal and sends the program `SIGWINCH`.
     pub(crate) fn resize(&self, columns: u16, lines: u16) {
-        let mut shown = self.shown.lock().expect("nobody panics with it");
+        let mut shown = self.shown.lock().expect("an unpoisoned lock");
         shown.parser.set_size(nonzero(lines), nonzero(columns));
         tcsetwinsize(&self.master, size(columns, lines)).expect("a terminal has a size");
         drop(shown);
         self.signal(Signal::WINCH);
     }
 
-    /// Types.
+    /// Types these keys.
     pub(crate) fn type_in(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).expect("a terminal takes keys");
     }
 
-    /// Sends the program a signal by its process id.
+    /// Sends the program a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         send_signal(&self.program, signal);
     }
 
-    /// Takes what the program's stdout or stderr was redirected to.
+    /// The program's process, for streams that were redirected.
     pub(crate) fn program(&mut self) -> &mut Child {
         &mut self.program
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the program.
     pub(crate) fn wait(mut self) -> Ended {
         let since = Instant::now();
         let status = loop {
             if let Some(status) = self.program.try_wait().expect("a program that was started") {
                 break status;
             }
-            assert!(since.elapsed() < AT_MOST, "it never ends; the screen is\n{}", self.screen().contents());
+            assert!(
+                since.elapsed() < AT_MOST,
+                "the program does not end; the screen is\n{}",
+                self.screen().contents()
+            );
             thread::sleep(Duration::from_millis(10));
         };
-        self.reader.take().expect("it is taken once").join().expect("the terminal can be read");
-        let shown = self.shown.lock().expect("nobody panics with it");
+        self.reader.take().expect("a running reader").join().expect("the terminal can be read");
+        let shown = self.shown.lock().expect("an unpoisoned lock");
         let raw = String::from_utf8(shown.raw.clone()).expect("text");
         Ended { status: status.code(), screen: shown.parser.screen().clone(), raw }
     }
@@ -165,7 +169,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Both ends of a terminal: ours, and the program's.
+/// Opens a pseudo-terminal. Returns its master and the program's end.
 fn open(columns: u16, lines: u16) -> (File, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let master = openpt(flags).expect("a pseudo-terminal");
@@ -184,13 +188,13 @@ fn nonzero(count: u16) -> NonZeroU16 {
     NonZeroU16::new(count).expect("a terminal has lines and columns")
 }
 
-/// Tells what is shown. Linux says with an error that nobody holds the terminal any more.
-fn read_to_the_end(mut master: File, mut tell: impl FnMut(&[u8])) {
-    let mut part = [0; 4096];
+/// Reads until the program's end is closed, which Linux reports as EIO.
+fn read_to_end(mut master: File, mut on_chunk: impl FnMut(&[u8])) {
+    let mut chunk = [0; 4096];
     loop {
-        match master.read(&mut part) {
+        match master.read(&mut chunk) {
             Ok(0) => break,
-            Ok(count) => tell(&part[..count]),
+            Ok(count) => on_chunk(&chunk[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => break,
             Err(error) => panic!("the terminal cannot be read: {error}"),

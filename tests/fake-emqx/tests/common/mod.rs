@@ -1,4 +1,4 @@
-//! A client that knows nothing but bytes and lines.
+//! An HTTP client that works on raw bytes.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -15,12 +15,12 @@ use fake_emqx::FakeEmqx;
 /// `fake-api-key:fake-api-secret`
 pub const AUTHORIZATION: &str = "Basic ZmFrZS1hcGkta2V5OmZha2UtYXBpLXNlY3JldA==";
 
-pub struct Answer {
+pub struct Response {
     pub head: String,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn status(&self) -> u16 {
         self.head.split(' ').nth(1).unwrap().parse().unwrap()
     }
@@ -56,8 +56,8 @@ pub fn send_as(stream: &mut impl Write, method: &str, target: &str, headers: &st
     stream.write_all(text.as_bytes()).unwrap();
 }
 
-/// Reads one answer with a content length.
-pub fn receive(stream: &mut impl Read) -> Answer {
+/// Reads a response with a content length.
+pub fn receive(stream: &mut impl Read) -> Response {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -68,17 +68,17 @@ pub fn receive(stream: &mut impl Read) -> Answer {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body).unwrap();
-    Answer { head, body }
+    Response { head, body }
 }
 
-/// Asks over a connection of its own.
-pub fn get(fake: &FakeEmqx, target: &str) -> Answer {
+/// Sends a request over a new connection.
+pub fn get(fake: &FakeEmqx, target: &str) -> Response {
     let mut stream = connect(fake);
     send(&mut stream, "GET", target);
     receive(&mut stream)
 }
 
-/// A head as recorded, with the ends of lines that were on the wire.
+/// A recorded head with CRLF line ends, as on the wire.
 pub fn recorded_head(text: &str) -> String {
     format!("{}\r\n\r\n", text.trim_end().replace('\n', "\r\n"))
 }

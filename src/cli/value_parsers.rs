@@ -1,0 +1,79 @@
+//! Parsers for the values of options.
+
+use std::ffi::OsStr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
+
+use crate::table::{COLUMNS, Column, SortOrder};
+
+/// Shortest interval of `--watch`.
+const MIN_WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Parses a positive number of seconds.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    seconds_or_zero(text).and_then(|duration| {
+        if duration.is_zero() { Err("must be more than 0 seconds".to_owned()) } else { Ok(duration) }
+    })
+}
+
+/// Parses a number of seconds, which may be 0.
+pub(super) fn seconds_or_zero(text: &str) -> Result<Duration, String> {
+    let expected = || "must be a number of seconds, such as 0.5".to_owned();
+    let number: f64 = text.parse().map_err(|_| expected())?;
+    if number > 86_400.0 {
+        return Err("must be at most 86400 seconds, a day".to_owned());
+    }
+    Duration::try_from_secs_f64(number).map_err(|_| expected())
+}
+
+/// Parses the interval of `--watch`.
+pub(super) fn watch_seconds(text: &str) -> Result<Duration, String> {
+    seconds_or_zero(text).and_then(|duration| {
+        if duration < MIN_WATCH_INTERVAL {
+            Err("must be at least 0.1 seconds".to_owned())
+        } else {
+            Ok(duration)
+        }
+    })
+}
+
+/// Parses the value of `--web.max-probes`.
+pub(super) fn max_probes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| "must be a number from 1 to 10000".to_owned())
+}
+
+/// Parses an address and a port; `:9671` means every address, IPv6 and IPv4.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
+    full.to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| "must be an address and a port, such as 127.0.0.1:9671, [::1]:9671 or :9671".to_owned())
+}
+
+/// Parses a column to sort by, and lists the possible values for the help and shell completions.
+#[derive(Debug, Clone)]
+pub(super) struct SortOrderParser;
+
+impl TypedValueParser for SortOrderParser {
+    type Value = SortOrder;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<SortOrder, clap::Error> {
+        let parse = |text: &str| SortOrder::parse(text, Column::is_in_terminal);
+        parse.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let shown = COLUMNS.iter().filter(|column| column.is_in_terminal());
+        Some(Box::new(shown.map(|column| PossibleValue::new(column.name))))
+    }
+}

@@ -1,0 +1,155 @@
+//! A node of the configuration file together with its path, so that its reader can report what is wrong with it.
+//!
+//! Messages never show values, which may be secrets.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::diagnostics::Diagnostics;
+use super::document::{Node, ScalarKind};
+use super::node_path::NodePath;
+use crate::error_chain::chain;
+
+/// A value or a key of the file.
+#[derive(Clone)]
+pub(super) struct NodeRef<'d> {
+    node: &'d Node,
+    path: NodePath,
+    /// The path as people write it, such as `emqx[1].api_url`; empty for the whole file.
+    name: String,
+    diagnostics: &'d Diagnostics,
+}
+
+impl<'d> NodeRef<'d> {
+    /// Returns the root of the file.
+    pub(super) fn root(node: &'d Node, diagnostics: &'d Diagnostics) -> Self {
+        Self { node, path: NodePath::default(), name: String::new(), diagnostics }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn diagnostics(&self) -> &'d Diagnostics {
+        self.diagnostics
+    }
+
+    /// Reports what is wrong with this node.
+    pub(super) fn error(&self, message: impl Display) {
+        let message =
+            if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
+        self.diagnostics.problem(self.path.clone(), message);
+    }
+
+    /// Reports an error with all its causes.
+    pub(super) fn error_from(&self, error: &dyn Error) {
+        self.error(chain(error));
+    }
+
+    /// Reports what is wrong with this node, and returns nothing.
+    pub(super) fn refuse<T>(&self, message: impl Display) -> Option<T> {
+        self.error(message);
+        None
+    }
+
+    /// Reports what this node must be, and returns nothing.
+    pub(super) fn expected<T>(&self, expected: impl Display) -> Option<T> {
+        self.refuse(format_args!("must be {expected}"))
+    }
+
+    /// Whether this is null, as behind a key without a value.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.kind(), Some(ScalarKind::Null))
+    }
+
+    /// Returns what YAML takes a scalar for; `None` for anything else.
+    pub(super) fn kind(&self) -> Option<ScalarKind> {
+        match self.node {
+            Node::Scalar(scalar) => Some(scalar.kind),
+            Node::Sequence(_) | Node::Mapping(_) | Node::Tagged => None,
+        }
+    }
+
+    /// Returns the text of a scalar as it is written; `None` for null and for anything else.
+    pub(super) fn as_text(&self) -> Option<&'d str> {
+        match self.node {
+            Node::Scalar(scalar) if !self.is_null() => Some(&scalar.text),
+            Node::Scalar(_) | Node::Sequence(_) | Node::Mapping(_) | Node::Tagged => None,
+        }
+    }
+
+    /// Returns a text that is not empty.
+    pub(super) fn text(&self, expected: impl Display) -> Option<&'d str> {
+        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.expected(expected))
+    }
+
+    /// Returns a text that is not empty and contains no control characters.
+    pub(super) fn line(&self, expected: impl Display) -> Option<&'d str> {
+        let text = self.text(expected)?;
+        if text.chars().any(char::is_control) {
+            return self.refuse("must not contain control characters");
+        }
+        Some(text)
+    }
+
+    /// Returns the path of the file that this names.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        self.line("the name of a file").map(|name| self.diagnostics.resolve(name))
+    }
+
+    /// Returns a whole number within a range.
+    pub(super) fn integer<T>(&self, range: &RangeInclusive<T>) -> Option<T>
+    where
+        T: TryFrom<u64> + PartialOrd + Display,
+    {
+        let number = match self.kind() {
+            Some(ScalarKind::Integer(number)) => T::try_from(number).ok(),
+            _ => None,
+        };
+        number
+            .filter(|number| range.contains(number))
+            .or_else(|| self.expected(format_args!("a whole number from {} to {}", range.start(), range.end())))
+    }
+
+    /// Returns the elements of a list.
+    pub(super) fn elements(&self, expected: impl Display) -> Option<Vec<Self>> {
+        let Node::Sequence(nodes) = self.node else {
+            return self.expected(expected);
+        };
+        let element = |(index, node)| {
+            let name = format!("{}[{index}]", self.name);
+            Self { node, path: self.path.value(index), name, diagnostics: self.diagnostics }
+        };
+        Some(nodes.iter().enumerate().map(element).collect())
+    }
+
+    /// Whether this is a list.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.node, Node::Sequence(_))
+    }
+
+    /// Whether this is a mapping.
+    pub(super) fn is_mapping(&self) -> bool {
+        matches!(self.node, Node::Mapping(_))
+    }
+
+    /// Returns the keys and values of a mapping, each still under the name of the mapping.
+    pub(super) fn entries(&self, expected: impl Display) -> Option<Vec<(Self, Self)>> {
+        let Node::Mapping(entries) = self.node else {
+            return self.expected(expected);
+        };
+        let part = |node, path| Self { node, path, name: self.name.clone(), diagnostics: self.diagnostics };
+        let parts = entries.iter().enumerate().map(|(index, (key, value))| {
+            (part(key, self.path.key(index)), part(value, self.path.value(index)))
+        });
+        Some(parts.collect())
+    }
+
+    /// Returns this node under the name of `key`.
+    pub(super) fn under(&self, key: &str) -> Self {
+        let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
+        Self { name, ..self.clone() }
+    }
+}

@@ -1,0 +1,26 @@
+//! Reads the text of a configuration file.
+
+use std::path::Path;
+
+use super::error::{ConfigError, SyntaxError};
+use super::location::Location;
+use crate::watched_files::read_bounded;
+
+/// The largest configuration file, in bytes.
+const MAX_CONFIGURATION_BYTES: usize = 64 << 20;
+
+/// Returns the text of the configuration file at `path`.
+pub(super) fn read_configuration(path: &Path) -> Result<String, ConfigError> {
+    let content = read_bounded(path, MAX_CONFIGURATION_BYTES)
+        .map_err(|reason| ConfigError::Unreadable { path: path.to_path_buf(), reason })?;
+    text(content, path)
+}
+
+/// Decodes the content of the file at `path`.
+pub(super) fn text(content: Vec<u8>, path: &Path) -> Result<String, ConfigError> {
+    String::from_utf8(content).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let location = Location::of_byte(error.as_bytes(), offset);
+        ConfigError::syntax(path, SyntaxError::new(Some(location), "not valid UTF-8"))
+    })
+}

@@ -1,0 +1,112 @@
+//! The metric families of the probe itself, and those of a client that exist without a response.
+
+use super::{FamilyMeta, MetricType, ProbeMetric, ProbeSamples, ProbedClientMetric, SampleValue};
+use crate::outcome::{ClientState, FailureReason, Outcome};
+
+/// Every family about the probe as a whole, in the order of the exposition.
+pub(super) const PROBE_METRICS: &[ProbeMetric] = &[
+    gauge(
+        "probe_success",
+        "Whether the probe succeeded (1) or failed, at least for some clients (0).",
+        |outcome| outcome.is_success().into(),
+    ),
+    gauge("probe_duration_seconds", "Duration of the probe, in seconds.", |outcome| {
+        SampleValue::Float(outcome.duration.as_secs_f64())
+    }),
+    gauge("probe_timeout_seconds", "Timeout of the probe, in seconds.", |outcome| {
+        SampleValue::Float(outcome.timeout.as_secs_f64())
+    }),
+    ProbeMetric {
+        family: FamilyMeta {
+            name: "emqx_probe_failure_reason",
+            help: "Why the probe failed: 1 for each reason that occurred, 0 for the others.",
+            metric_type: MetricType::Gauge,
+        },
+        samples: ProbeSamples::PerLabel("reason", |outcome| {
+            FailureReason::ALL
+                .into_iter()
+                .map(|reason| (reason.name(), outcome.failures.has(reason).into()))
+                .collect()
+        }),
+    },
+    gauge(
+        "emqx_probe_http_status_code",
+        "HTTP status of the last error response of the broker, else 200; 0 without any response.",
+        |outcome| u64::from(outcome.requests.http_status()).into(),
+    ),
+    gauge("emqx_probe_api_requests", "Number of API requests of the probe, including retries.", |outcome| {
+        outcome.requests.sent.into()
+    }),
+    gauge("emqx_probe_api_retries", "Number of API requests of the probe that were retries.", |outcome| {
+        outcome.requests.retries.into()
+    }),
+    gauge("emqx_probe_api_response_bytes", "Size of all API responses of the probe, in bytes.", |outcome| {
+        outcome.requests.response_bytes.into()
+    }),
+    ProbeMetric {
+        family: FamilyMeta {
+            name: "emqx_mqtt_clients",
+            help: "Number of requested clients by state: connected, disconnected (the broker holds the session), \
+                   absent (not known to the broker) or unknown (the probe failed for them).",
+            metric_type: MetricType::Gauge,
+        },
+        samples: ProbeSamples::PerBrokerAndLabel("state", clients_by_state),
+    },
+];
+
+const fn gauge(name: &'static str, help: &'static str, value: fn(&Outcome) -> SampleValue) -> ProbeMetric {
+    ProbeMetric {
+        family: FamilyMeta { name, help, metric_type: MetricType::Gauge },
+        samples: ProbeSamples::One(value),
+    }
+}
+
+/// Returns the number of clients in each state. If no client or not the whole list was answered for, only `unknown` is
+/// reported: 0 connected clients would be a claim.
+fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, SampleValue)> {
+    let by_state = outcome.by_state();
+    let is_counted = outcome.is_complete
+        && by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);
+    by_state
+        .into_iter()
+        .filter(|(state, _)| *state == ClientState::Unknown || is_counted)
+        .map(|(state, count)| (state.name(), (count as u64).into()))
+        .collect()
+}
+
+/// Every family about a requested client that exists without a response, in the order of the exposition.
+pub(super) const PROBED_CLIENT_METRICS: &[ProbedClientMetric] = &[
+    ProbedClientMetric {
+        family: FamilyMeta {
+            name: "emqx_mqtt_client_connected",
+            help: "Whether the client is connected (1) or not (0); no series if that is unknown.",
+            metric_type: MetricType::Gauge,
+        },
+        value: |client| match client.status.state() {
+            ClientState::Connected => Some(true.into()),
+            ClientState::Disconnected | ClientState::Absent => Some(false.into()),
+            ClientState::Unknown => None,
+        },
+    },
+    ProbedClientMetric {
+        family: FamilyMeta {
+            name: "emqx_mqtt_client_session_present",
+            help: "Whether the broker holds a session of the client, connected or not (1), or not (0); \
+                   no series if that is unknown.",
+            metric_type: MetricType::Gauge,
+        },
+        value: |client| match client.status.state() {
+            ClientState::Connected | ClientState::Disconnected => Some(true.into()),
+            ClientState::Absent => Some(false.into()),
+            ClientState::Unknown => None,
+        },
+    },
+    ProbedClientMetric {
+        family: FamilyMeta {
+            name: "emqx_mqtt_client_offline_threshold_seconds",
+            help: "How long the client may be offline, in seconds: `offline_after` in the configuration of this exporter.",
+            metric_type: MetricType::Gauge,
+        },
+        value: |client| Some(SampleValue::Float(client.offline_after()?.as_secs_f64())),
+    },
+];

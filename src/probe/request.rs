@@ -1,0 +1,124 @@
+//! The kinds of requests of a probe, and what the scheduler needs to know of each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::client::{Groups, WatchedClient};
+use crate::emqx::wire::{ClientRow, Page};
+use crate::emqx::{EmqxApi, Filtered, ListDialect, RequestLimits, Response};
+
+/// Maximum body of a response about one client, in bytes. A client is about 1 kB; its user name may have 64 kB.
+const MAX_CLIENT_BYTES: usize = 1024 * 1024;
+
+/// Maximum body of a page, in bytes. 10 000 clients with all their fields are 12 MB.
+const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long the broker may take to count its clients. One with a hung node takes a minute to list them.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A request to the broker.
+#[derive(Debug, Clone)]
+pub(super) enum Request {
+    /// A keyed read of one client, the one at this index of the requested clients.
+    Lookup(usize, Arc<WatchedClient>),
+    /// The list filtered by one client's ID.
+    Filter(usize, Arc<WatchedClient>),
+    /// The number of clients, to choose between lookups and the list.
+    Count,
+    /// Any client, to see whether the broker responds at all.
+    Health,
+    /// A page of the list.
+    Page(PageRequest),
+}
+
+/// A request for a page of the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageRequest {
+    /// The number of the page, the first being 1.
+    pub(super) number: u64,
+    /// How this version of EMQX is asked.
+    pub(super) dialect: ListDialect,
+    /// The groups to read of each row.
+    pub(super) groups: Groups,
+    /// When the page must have been read.
+    pub(super) until: Instant,
+    /// Whether a failed page is requested again; not where lookups take over.
+    pub(super) is_retried: bool,
+}
+
+/// What the broker answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// To a lookup: the client, if the broker knows it.
+    Client(Option<ClientRow>),
+    /// To a filter.
+    Filtered(Filtered),
+    /// To a count, or a health check: the number of clients, if the broker counts.
+    Count(Option<u64>),
+    /// To a page.
+    Page(Page),
+}
+
+/// How the scheduler treats a kind of request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policy {
+    /// The limits of each attempt.
+    pub(super) limits: RequestLimits,
+    /// Whether failures that may pass are retried at all.
+    pub(super) is_retried: bool,
+    /// Whether a time-out is one of these.
+    pub(super) retries_timeouts: bool,
+    /// Whether it is a keyed read. Only these say what is slow for this broker, and may stall.
+    pub(super) is_keyed: bool,
+}
+
+impl Request {
+    /// Returns how this kind of request is treated; `request_timeout` is that of the configuration.
+    pub(super) fn policy(&self, request_timeout: Duration) -> Policy {
+        let client = RequestLimits { time: request_timeout, body: MAX_CLIENT_BYTES };
+        match self {
+            Self::Lookup(..) => {
+                Policy { limits: client, is_retried: true, retries_timeouts: true, is_keyed: true }
+            }
+            Self::Filter(..) | Self::Health => {
+                Policy { limits: client, is_retried: true, retries_timeouts: true, is_keyed: false }
+            }
+            Self::Count => {
+                let limits = RequestLimits { time: COUNT_TIMEOUT, ..client };
+                Policy { limits, is_retried: false, retries_timeouts: false, is_keyed: false }
+            }
+            Self::Page(page) => {
+                let time = page.until.saturating_duration_since(Instant::now());
+                let limits = RequestLimits { time, body: MAX_PAGE_BYTES };
+                // A page costs the broker far more than it costs us to wait for it.
+                Policy { limits, is_retried: page.is_retried, retries_timeouts: false, is_keyed: false }
+            }
+        }
+    }
+
+    /// Returns the path and query that it asks for, below the base of the API.
+    pub(super) fn target(&self) -> String {
+        match self {
+            Self::Lookup(_, client) => EmqxApi::lookup_target(&client.client_id),
+            Self::Filter(_, client) => EmqxApi::filter_target(&client.client_id),
+            Self::Count | Self::Health => EmqxApi::COUNT_TARGET.to_owned(),
+            Self::Page(page) => page.dialect.target(page.number, page.groups),
+        }
+    }
+
+    /// Sends it once.
+    pub(super) async fn send(self, api: &EmqxApi, groups: Groups, limits: RequestLimits) -> Response<Answer> {
+        match self {
+            Self::Lookup(_, client) => api.lookup(&client.client_id, groups, limits).await.map(Answer::Client),
+            Self::Filter(_, client) => {
+                api.filter(&client.client_id, groups, limits).await.map(Answer::Filtered)
+            }
+            Self::Count | Self::Health => api.count(limits).await.map(Answer::Count),
+            Self::Page(page) => {
+                api.page(page.number, page.dialect, page.groups, limits).await.map(Answer::Page)
+            }
+        }
+    }
+}

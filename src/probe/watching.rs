@@ -1,0 +1,401 @@
+//! The plan of a probe for clients of the configuration: keyed lookups, the list where that costs the broker less, and a
+//! second answer before any client is called absent.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::list_pager::{ListPager, Next};
+use super::request::{Answer, PageRequest, Request};
+use super::scheduler::{FollowUp, Plan};
+use super::{Findings, Progress, reason};
+use crate::client::{Groups, WatchedClient};
+use crate::emqx::wire::ClientRow;
+use crate::emqx::{Addressing, Filtered, RequestError};
+use crate::error_chain::chain;
+use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient};
+
+/// Maximum number of clients that are looked up without asking for the broker's size.
+const MAX_ALWAYS_LOOKED_UP: usize = 1_000;
+
+/// How many clients a broker lists for the cost of one lookup (measured on EMQX 5.8.9).
+const LISTED_FOR_ONE_LOOKUP: u64 = 3;
+
+/// How many times the broker must say that it does not know a client. While another connection takes a client over, EMQX
+/// says so for moments (measured on 6.2.2: 0.26 % of the lookups under steady takeovers).
+const ABSENT_AFTER: u8 = 2;
+
+/// The least time between two such answers.
+const CONFIRM_AFTER: Duration = Duration::from_millis(250);
+
+/// Lookups get the rest of the deadline when the list takes longer than one part in this many.
+const LIST_SHARE: u32 = 3;
+
+/// The plan for some clients of the configuration.
+pub(super) struct Watching<'a> {
+    clients: Vec<Arc<WatchedClient>>,
+    groups: Groups,
+    started: Instant,
+    deadline: Instant,
+    progress: &'a Progress,
+    statuses: Vec<ClientStatus>,
+    /// How often the broker said of each that it does not know it.
+    absences: Vec<u8>,
+    /// How many clients the broker has, once it has said so.
+    count: Option<u64>,
+    walk: Option<Walk<'a>>,
+    /// Whether the filter was answered with other clients only, so that `.` and `..` can only be found in the list.
+    is_filter_useless: bool,
+    /// Clients whose failure is among `failures`.
+    explained: usize,
+    failures: Failures,
+    decisions: Vec<String>,
+}
+
+/// A walk over the broker's list.
+struct Walk<'a> {
+    pager: ListPager<'a>,
+    scope: Scope,
+    /// The requested clients by ID.
+    indexes: HashMap<String, usize>,
+    is_second: bool,
+    /// Whether its rows have all the requested groups.
+    has_all_groups: bool,
+}
+
+/// Which of the requested clients a walk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All of them.
+    All,
+    /// Those that no lookup can find.
+    ListOnly,
+}
+
+impl<'a> Watching<'a> {
+    /// Plans a probe for these clients.
+    pub(super) fn new(
+        clients: Vec<Arc<WatchedClient>>,
+        groups: Groups,
+        deadline: Instant,
+        progress: &'a Progress,
+    ) -> Self {
+        Self {
+            statuses: vec![ClientStatus::Unknown; clients.len()],
+            absences: vec![0; clients.len()],
+            clients,
+            groups,
+            started: Instant::now(),
+            deadline,
+            progress,
+            count: None,
+            walk: None,
+            is_filter_useless: false,
+            explained: 0,
+            failures: Failures::default(),
+            decisions: Vec::new(),
+        }
+    }
+
+    /// Returns the first requests.
+    pub(super) fn first(&mut self) -> Vec<Request> {
+        if self.clients.is_empty() {
+            self.decisions.push("no clients are requested: asking whether the broker responds".to_owned());
+            return vec![Request::Health];
+        }
+        if self.clients.len() > MAX_ALWAYS_LOOKED_UP {
+            return vec![Request::Count];
+        }
+        self.decisions.push(format!("requested clients: {}; looking each up", self.clients.len()));
+        self.look_up_all()
+    }
+
+    /// Returns what was found, `ended` being why the run ended early, if it did.
+    pub(super) fn finish(mut self, ended: Option<(FailureReason, String)>, findings: &mut Findings) {
+        let unknown = self.statuses.iter().filter(|status| **status == ClientStatus::Unknown).count();
+        if let Some((reason, text)) = ended {
+            self.failures.add(reason, &text, unknown.saturating_sub(self.explained));
+        }
+        findings.decisions = self.decisions;
+        findings.failures = self.failures;
+        findings.clients = probed(self.clients, self.statuses);
+    }
+
+    /// Chooses between lookups and the list by what they cost the broker. A client that it does not know costs two lookups,
+    /// and of as many clients as it has, the others are not known.
+    fn choose(&mut self, count: Result<Option<u64>, RequestError>) -> Vec<Request> {
+        let requested = self.clients.len() as u64;
+        let (is_list_cheaper, why) = match count {
+            Ok(Some(count)) => {
+                self.count = Some(count);
+                let lookups = requested + requested.saturating_sub(count);
+                let is_list_cheaper = count < LISTED_FOR_ONE_LOOKUP * lookups;
+                let cost = if is_list_cheaper { "listing them costs less" } else { "listing them costs more" };
+                (is_list_cheaper, format!("the broker has {count}, and {cost} than {lookups} lookups"))
+            }
+            Ok(None) => (false, "the broker does not say how many it has".to_owned()),
+            Err(error) => (false, format!("the broker did not say how many it has ({})", chain(&error))),
+        };
+        let how = if is_list_cheaper { "reading the list" } else { "looking each up" };
+        self.decisions.push(format!("requested clients: {requested}; {why}: {how}"));
+        if is_list_cheaper { vec![self.start_walk(Scope::All, false)] } else { self.look_up_all() }
+    }
+
+    /// Requests every client by itself, and the list for those that can be found in no other way.
+    fn look_up_all(&mut self) -> Vec<Request> {
+        let (listed, named): (Vec<_>, Vec<_>) =
+            (0..self.clients.len()).partition(|index| self.is_list_only(*index));
+        let mut requests = self.look_up(named);
+        if !listed.is_empty() {
+            self.decisions.push(format!(
+                "client IDs with control characters, which can only be found in the list: {}; reading it",
+                listed.len()
+            ));
+            requests.push(self.start_walk(Scope::ListOnly, false));
+        }
+        requests
+    }
+
+    /// Requests these clients, each by itself, in an order that differs from probe to probe: whatever ends a probe early
+    /// shall not always hit the same clients.
+    fn look_up(&self, mut indexes: Vec<usize>) -> Vec<Request> {
+        fastrand::shuffle(&mut indexes);
+        indexes.into_iter().map(|index| self.request_one(index)).collect()
+    }
+
+    fn request_one(&self, index: usize) -> Request {
+        let client = Arc::clone(&self.clients[index]);
+        match self.addressing(index) {
+            Addressing::Filter => Request::Filter(index, client),
+            Addressing::Lookup | Addressing::List => Request::Lookup(index, client),
+        }
+    }
+
+    /// Returns whether a client can only be found in the list.
+    fn is_list_only(&self, index: usize) -> bool {
+        match self.addressing(index) {
+            Addressing::List => true,
+            Addressing::Filter => self.is_filter_useless,
+            Addressing::Lookup => false,
+        }
+    }
+
+    /// Starts a walk over the list. A second one only has to say who is there, unless that cannot be looked up then.
+    fn start_walk(&mut self, scope: Scope, is_second: bool) -> Request {
+        let is_in_scope = |index: &usize| scope == Scope::All || self.addressing(*index) != Addressing::Lookup;
+        let in_scope: Vec<_> = (0..self.clients.len()).filter(is_in_scope).collect();
+        let has_list_only = in_scope.iter().any(|index| self.is_list_only(*index));
+        let groups = if is_second && !has_list_only { Groups::STATE } else { self.groups };
+        let now = Instant::now();
+        let until = match scope {
+            Scope::All if is_second => now + self.deadline.saturating_duration_since(now) / 2,
+            Scope::All => self.started + (self.deadline - self.started) / LIST_SHARE,
+            Scope::ListOnly => self.deadline,
+        };
+        let indexes =
+            in_scope.into_iter().map(|index| (self.clients[index].client_id.clone(), index)).collect();
+        let pager = ListPager::new(groups, until, false, self.progress);
+        let first = pager.first();
+        self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });
+        first
+    }
+
+    fn addressing(&self, index: usize) -> Addressing {
+        Addressing::of(&self.clients[index].client_id)
+    }
+
+    fn on_page(&mut self, page: PageRequest, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
+        let answer = match answer {
+            Ok(Answer::Page(page)) => Ok(page),
+            Ok(_) => return Vec::new(),
+            Err(error) => Err(error),
+        };
+        let Some(mut walk) = self.walk.take() else { return Vec::new() };
+        let Walk { pager, indexes, .. } = &mut walk;
+        match pager.on_page(page, answer, |client_id| indexes.contains_key(client_id)) {
+            Next::Page(page) => {
+                self.walk = Some(walk);
+                vec![Request::Page(page).into()]
+            }
+            Next::Complete => self.on_walk_end(walk, Ok(())),
+            Next::Failed(error) => self.on_walk_end(walk, Err(error)),
+        }
+    }
+
+    /// Takes what a walk found, and requests whom it did not find: a list that moves while it is read misses clients that
+    /// are there.
+    fn on_walk_end(&mut self, walk: Walk<'_>, result: Result<(), RequestError>) -> Vec<FollowUp> {
+        let Walk { pager, scope, indexes, is_second, has_all_groups } = walk;
+        let (listed, decisions) = pager.finish();
+        self.decisions.extend(decisions);
+        let mut to_look_up = Vec::new();
+        for client in listed.clients {
+            let Some(index) = indexes.get(client.client_id()).copied() else { continue };
+            if has_all_groups {
+                self.statuses[index] = client.status;
+            } else if self.is_unknown(index) {
+                self.absences[index] = 0;
+                to_look_up.push(index);
+            }
+        }
+        for odd_field in listed.odd_fields {
+            self.fail(&RequestError::decode(odd_field), 0);
+        }
+        let appeared: HashSet<_> = to_look_up.iter().copied().collect();
+        let is_missing = |index: &usize| self.is_unknown(*index) && !appeared.contains(index);
+        let mut missing: Vec<_> = indexes.into_values().filter(is_missing).collect();
+        if let Err(error) = result {
+            missing.extend(to_look_up);
+            return self.after_failed_walk(missing, &error);
+        }
+        for index in &missing {
+            self.absences[*index] += 1;
+        }
+        missing.retain(|index| !self.settle_absence(*index));
+        missing.extend(to_look_up);
+        self.after_complete_walk(scope, is_second, missing)
+    }
+
+    fn after_complete_walk(&mut self, scope: Scope, is_second: bool, missing: Vec<usize>) -> Vec<FollowUp> {
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let is_list_cheaper =
+            self.count.is_some_and(|count| count < LISTED_FOR_ONE_LOOKUP * missing.len() as u64);
+        let is_list_needed = missing.iter().any(|index| self.is_list_only(*index));
+        if !is_second && (is_list_cheaper || is_list_needed) {
+            self.decisions
+                .push(format!("clients that are not in the list: {}; reading it once more", missing.len()));
+            return vec![self.start_walk(scope, true).into()];
+        }
+        self.decisions
+            .push(format!("clients that the list did not settle: {}; looking each up", missing.len()));
+        self.look_up(missing).into_iter().map(FollowUp::from).collect()
+    }
+
+    fn after_failed_walk(&mut self, missing: Vec<usize>, error: &RequestError) -> Vec<FollowUp> {
+        let (listed, named): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|index| self.is_list_only(*index));
+        if !listed.is_empty() {
+            self.fail(error, listed.len());
+        }
+        if named.is_empty() {
+            return Vec::new();
+        }
+        let left = named.len();
+        self.decisions
+            .push(format!("the list failed ({}), clients left: {left}; looking each up", chain(error)));
+        self.look_up(named).into_iter().map(FollowUp::from).collect()
+    }
+
+    fn on_client(&mut self, index: usize, row: ClientRow) {
+        if let Some(odd_field) = row.odd_field {
+            self.fail(&RequestError::decode(odd_field), 0);
+        }
+        self.statuses[index] = ClientStatus::Known(row.client);
+    }
+
+    /// Takes an answer by which the broker does not know a client, and repeats the request if it was the first.
+    fn on_absence(&mut self, request: &Request, index: usize) -> Vec<FollowUp> {
+        self.absences[index] += 1;
+        if self.settle_absence(index) {
+            return Vec::new();
+        }
+        let at = Instant::now() + CONFIRM_AFTER;
+        let not_before = (at + CONFIRM_AFTER < self.deadline).then_some(at);
+        vec![FollowUp { request: request.clone(), not_before }]
+    }
+
+    /// Calls a client absent once that was said often enough.
+    fn settle_absence(&mut self, index: usize) -> bool {
+        let is_absent = self.absences[index] >= ABSENT_AFTER;
+        if is_absent {
+            self.statuses[index] = ClientStatus::Absent;
+        }
+        is_absent
+    }
+
+    fn is_unknown(&self, index: usize) -> bool {
+        self.statuses[index] == ClientStatus::Unknown
+    }
+
+    fn on_filtered(&mut self, request: &Request, index: usize, filtered: Filtered) -> Vec<FollowUp> {
+        match filtered {
+            Filtered::Found(row) => self.on_client(index, row),
+            Filtered::Empty => return self.on_absence(request, index),
+            Filtered::OthersOnly if self.addressing(index) == Addressing::Lookup => {
+                self.fail(&RequestError::decode(FILTER_IGNORED), 1);
+            }
+            Filtered::OthersOnly => {
+                self.is_filter_useless = true;
+                if self.is_unknown(index) && self.walk.is_none() {
+                    self.decisions.push(format!("{FILTER_IGNORED}: reading the list"));
+                    let is_second = self.absences[index] > 0;
+                    return vec![self.start_walk(Scope::ListOnly, is_second).into()];
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Takes a failed lookup. A proxy that decodes `%2F` makes EMQX look for another path, which the filter does not mind.
+    fn on_lookup_error(&mut self, index: usize, error: &RequestError) -> Vec<FollowUp> {
+        let client = &self.clients[index];
+        if matches!(error, RequestError::Status { status: 404, .. }) && client.client_id.contains('/') {
+            return vec![Request::Filter(index, Arc::clone(client)).into()];
+        }
+        self.fail(error, 1);
+        Vec::new()
+    }
+
+    /// Adds a failure that leaves so many clients unknown.
+    fn fail(&mut self, error: &RequestError, clients: usize) {
+        self.explained += clients;
+        self.failures.add(reason(error), &chain(error), clients);
+    }
+}
+
+/// What a filtered list of other clients says.
+const FILTER_IGNORED: &str = "the broker ignores the filter by client ID (EMQX before 5.6 always does, and later versions \
+                              do so where durable sessions are enabled)";
+
+impl Plan for Watching<'_> {
+    fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
+        match (request, answer) {
+            (Request::Count, answer) => {
+                let count = answer.map(|answer| if let Answer::Count(count) = answer { count } else { None });
+                self.choose(count).into_iter().map(FollowUp::from).collect()
+            }
+            (Request::Page(page), answer) => self.on_page(*page, answer),
+            (Request::Lookup(index, _), Ok(Answer::Client(None))) => self.on_absence(request, *index),
+            (Request::Lookup(index, _), Ok(Answer::Client(Some(row)))) => {
+                self.on_client(*index, row);
+                Vec::new()
+            }
+            (Request::Lookup(index, _), Err(error)) => self.on_lookup_error(*index, &error),
+            (Request::Filter(index, _), Ok(Answer::Filtered(filtered))) => {
+                self.on_filtered(request, *index, filtered)
+            }
+            (Request::Filter(..), Err(error)) => {
+                self.fail(&error, 1);
+                Vec::new()
+            }
+            (Request::Health, Err(error)) => {
+                self.fail(&error, 0);
+                Vec::new()
+            }
+            (Request::Health | Request::Lookup(..) | Request::Filter(..), Ok(_)) => Vec::new(),
+        }
+    }
+}
+
+/// Returns the clients with their statuses.
+pub(super) fn probed(
+    clients: Vec<Arc<WatchedClient>>,
+    statuses: impl IntoIterator<Item = ClientStatus>,
+) -> Vec<ProbedClient> {
+    let identities = clients.into_iter().map(ClientIdentity::Watched);
+    identities.zip(statuses).map(|(identity, status)| ProbedClient { identity, status }).collect()
+}

@@ -1,0 +1,120 @@
+//! A broker on the page: the result of its probe, its failures, and its clients.
+
+use askama::Template;
+use jiff::Timestamp;
+
+use super::client_table::ClientTable;
+use super::format::{state_symbol, truncated};
+use super::links::Links;
+use crate::failure_help;
+use crate::humanize::{clients_unknown, plural};
+use crate::outcome::{ClientState, FailureReason, Outcome};
+use crate::sanitize::sanitized;
+use crate::table::state_label;
+
+/// Maximum number of characters of a cause.
+const MAX_CAUSE_CHARACTERS: usize = 500;
+
+/// The section of a broker.
+#[derive(Template)]
+#[template(path = "broker_section.html")]
+pub(super) struct BrokerSection<'a> {
+    links: Links<'a>,
+    /// `None` if too many probes were running.
+    probe: Option<ProbeSummary<'a>>,
+}
+
+/// The result of a probe.
+struct ProbeSummary<'a> {
+    status: ProbeStatus,
+    /// Number of requests and duration.
+    cost: String,
+    failures: Vec<ExplainedFailure>,
+    states: [StateCount; ClientState::ALL.len()],
+    /// Number of watched clients.
+    watched: usize,
+    clients: ClientTable<'a>,
+}
+
+/// Whether a probe succeeded.
+struct ProbeStatus {
+    text: &'static str,
+    /// CSS class.
+    class: &'static str,
+}
+
+/// A failure reason with its explanation and causes.
+struct ExplainedFailure {
+    reason: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+    causes: Vec<String>,
+}
+
+/// The number of clients in a state.
+struct StateCount {
+    count: usize,
+    label: &'static str,
+    /// CSS class.
+    class: &'static str,
+    symbol: &'static str,
+    /// URL of the view of this state, or of all states if that is the current view.
+    link: String,
+    is_selected: bool,
+}
+
+impl<'a> BrokerSection<'a> {
+    /// Prepares the section from the outcome of the probe.
+    pub(super) fn new(links: Links<'a>, outcome: Option<&'a Outcome>, now: Timestamp) -> Self {
+        let probe = outcome.map(|outcome| ProbeSummary {
+            status: status(outcome),
+            cost: cost(outcome),
+            failures: failures(outcome),
+            states: states(outcome, &links),
+            watched: outcome.clients.len(),
+            clients: ClientTable::new(outcome, &links, now),
+        });
+        Self { links, probe }
+    }
+}
+
+fn status(outcome: &Outcome) -> ProbeStatus {
+    let knows_some = outcome.count(ClientState::Unknown) < outcome.clients.len();
+    match (outcome.is_success(), knows_some) {
+        (true, _) => ProbeStatus { text: "probe succeeded", class: "succeeded" },
+        (false, true) => ProbeStatus { text: "probe partly failed", class: "partly-failed" },
+        (false, false) => ProbeStatus { text: "probe failed", class: "failed" },
+    }
+}
+
+fn cost(outcome: &Outcome) -> String {
+    let seconds = outcome.duration.as_secs_f64();
+    let duration = if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") };
+    format!("{} in {duration}", plural(outcome.requests.sent, "1 request", "requests"))
+}
+
+fn failures(outcome: &Outcome) -> Vec<ExplainedFailure> {
+    let causes = |reason: FailureReason| {
+        let causes = outcome.failures.told().iter().filter(move |failure| failure.reason == reason);
+        causes.map(|failure| {
+            let text = truncated(sanitized(&failure.text), MAX_CAUSE_CHARACTERS);
+            text + &clients_unknown(failure.clients)
+        })
+    };
+    let explained = |reason: &FailureReason| ExplainedFailure {
+        reason: reason.name(),
+        meaning: failure_help::meaning(*reason),
+        remedy: failure_help::remedy(*reason),
+        causes: causes(*reason).collect(),
+    };
+    outcome.failures.reasons().iter().map(explained).collect()
+}
+
+fn states(outcome: &Outcome, links: &Links<'_>) -> [StateCount; ClientState::ALL.len()] {
+    outcome.by_state().map(|(state, count)| {
+        let is_selected = links.view.state == Some(state);
+        let view = links.view.with_state((!is_selected).then_some(state));
+        let (label, class, symbol) = (state_label(state), state.name(), state_symbol(state));
+        StateCount { count, label, class, symbol, link: links.to(&view), is_selected }
+    })
+}

@@ -1,0 +1,40 @@
+//! Formats states, names and times for the page.
+
+use jiff::Timestamp;
+
+use crate::humanize::utc;
+use crate::outcome::ClientState;
+
+/// Returns a symbol for each state, so that states can be told apart without colours.
+pub(super) fn state_symbol(state: ClientState) -> &'static str {
+    match state {
+        ClientState::Connected => "●",
+        ClientState::Disconnected => "○",
+        ClientState::Absent => "✕",
+        ClientState::Unknown => "?",
+    }
+}
+
+/// Cuts a text to this length.
+pub(super) fn truncated(mut text: String, max_characters: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(max_characters) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// A time in the two forms of an HTML `<time>`, to the second.
+pub(super) struct PageTime {
+    /// Value of the attribute `datetime`.
+    pub(super) datetime: String,
+    /// Text for people.
+    pub(super) text: String,
+}
+
+impl PageTime {
+    /// Formats a time.
+    pub(super) fn new(time: Timestamp) -> Self {
+        Self { datetime: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), text: utc(time) }
+    }
+}

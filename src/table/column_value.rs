@@ -1,0 +1,133 @@
+//! The value of a column: its cell and its sort key for one client.
+
+use jiff::Timestamp;
+
+use super::sort_order::SortKey;
+use super::{Cell, Severity, TableRow, session};
+use crate::client::Client;
+use crate::humanize;
+use crate::outcome::{ClientState, ProbedClient};
+
+/// Where the cells of a column come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ColumnValue {
+    /// A name.
+    Name(for<'a> fn(TableRow<'a>) -> Option<&'a str>),
+    /// A count.
+    Count(fn(&Client) -> Option<u64>),
+    /// A count that should be 0, such as dropped messages.
+    WarningCount(fn(&Client) -> Option<u64>),
+    /// A setting in seconds.
+    Seconds(fn(&Client) -> Option<u64>),
+    /// A time, shown as its age.
+    Age(fn(&ProbedClient) -> Option<Timestamp>),
+    /// The client's state.
+    State,
+    /// How long the client has been in its state.
+    StateAge,
+    /// How long the client has been connected, or its state if it is not.
+    ConnectedFor,
+}
+
+impl ColumnValue {
+    /// Returns the cell of one client; empty if the broker did not report the value.
+    pub(super) fn cell(self, row: TableRow<'_>, now: Timestamp) -> Cell {
+        self.known_cell(row, now).unwrap_or_default()
+    }
+
+    fn known_cell(self, row: TableRow<'_>, now: Timestamp) -> Option<Cell> {
+        let probed = row.client;
+        let client = probed.status.client();
+        let state = probed.status.state();
+        match self {
+            Self::Name(name) => name(row).map(Cell::name),
+            Self::Count(count) => client.and_then(count).map(Cell::from),
+            Self::WarningCount(count) => {
+                client.and_then(count).map(|count| Cell::from(count).severity_if(count > 0, Severity::Warning))
+            }
+            Self::Seconds(seconds) => client.and_then(seconds).map(humanize::short_duration).map(Cell::text),
+            Self::Age(time) => time(probed).map(|time| Cell::age(time, now)),
+            Self::State if is_within_offline_after(probed, now) => {
+                Some(state_cell(state).severity_if(true, Severity::Warning))
+            }
+            Self::StateAge => {
+                let is_overdue = state == ClientState::Disconnected && !is_within_offline_after(probed, now);
+                let cell = Cell::age(state_since(probed)?, now);
+                Some(cell.severity_if(is_overdue, Severity::Critical))
+            }
+            Self::ConnectedFor if state == ClientState::Connected => {
+                state_since(probed).map(|time| Cell::age(time, now))
+            }
+            Self::State | Self::ConnectedFor => Some(state_cell(state)),
+        }
+    }
+
+    /// Returns the sort key of one client.
+    pub(super) fn sort_key(self, row: TableRow<'_>) -> SortKey<'_> {
+        let probed = row.client;
+        let client = probed.status.client();
+        let state = probed.status.state();
+        let key = match self {
+            Self::Name(name) => name(row).map(SortKey::Text),
+            Self::Count(count) | Self::WarningCount(count) | Self::Seconds(count) => {
+                client.and_then(count).map(|count| SortKey::Number(count.into()))
+            }
+            Self::Age(time) => time(probed).map(age_key),
+            Self::State => Some(SortKey::Number(state_rank(state))),
+            Self::StateAge => state_since(probed).map(age_key),
+            Self::ConnectedFor if state == ClientState::Connected => state_since(probed).map(age_key),
+            Self::ConnectedFor => Some(SortKey::Text(state_label(state))),
+        };
+        key.unwrap_or(SortKey::Missing)
+    }
+}
+
+fn state_cell(state: ClientState) -> Cell {
+    Cell { state: Some(state), ..Cell::text(state_label(state).to_owned()) }
+        .severity_if(state != ClientState::Connected, Severity::Critical)
+}
+
+/// Returns the name of a state for people, who call a disconnected client offline.
+#[must_use]
+pub(crate) fn state_label(state: ClientState) -> &'static str {
+    match state {
+        ClientState::Connected => "connected",
+        ClientState::Disconnected => "offline",
+        ClientState::Absent => "absent",
+        ClientState::Unknown => "unknown",
+    }
+}
+
+/// Returns the sort position of a state, the most severe first.
+fn state_rank(state: ClientState) -> i128 {
+    match state {
+        ClientState::Absent => 0,
+        ClientState::Disconnected => 1,
+        ClientState::Unknown => 2,
+        ClientState::Connected => 3,
+    }
+}
+
+/// Returns a key that sorts later times first, because they are shown as smaller ages.
+fn age_key(time: Timestamp) -> SortKey<'static> {
+    SortKey::Number(-i128::from(time.as_millisecond()))
+}
+
+/// Returns the time at which the client entered its state.
+fn state_since(client: &ProbedClient) -> Option<Timestamp> {
+    let session = session(client)?;
+    match client.status.state() {
+        ClientState::Connected => session.connected_at,
+        ClientState::Disconnected => session.disconnected_at,
+        ClientState::Absent | ClientState::Unknown => None,
+    }
+}
+
+/// Whether the client is disconnected for no longer than its `offline_after`.
+fn is_within_offline_after(client: &ProbedClient, now: Timestamp) -> bool {
+    let Some((since, offline_after)) = state_since(client).zip(client.offline_after()) else {
+        return false;
+    };
+    let seconds = u64::try_from(now.as_second().saturating_sub(since.as_second())).unwrap_or(0);
+    client.status.state() == ClientState::Disconnected && seconds <= offline_after.as_secs()
+}

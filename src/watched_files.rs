@@ -1,0 +1,110 @@
+//! Files that are read again when they change: reads of bounded size, and digests that show a change.
+//!
+//! Contents are compared, not times: Kubernetes updates a mounted secret by swapping a symbolic link, and a file can
+//! change twice within the granularity of its time stamp.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use ring::digest::{SHA256, digest};
+
+/// The files from which something was made, and a digest of what each of them contained.
+///
+/// The contents themselves are not kept: some of them are private keys.
+#[derive(Default)]
+pub(crate) struct WatchedFiles(Vec<WatchedFile>);
+
+struct WatchedFile {
+    path: PathBuf,
+    max_bytes: usize,
+    digest: Option<Digest>,
+}
+
+/// SHA-256 of a content.
+type Digest = [u8; 32];
+
+impl WatchedFiles {
+    /// Reads a regular file of at most `max_bytes` bytes, and watches it whether or not that succeeds.
+    ///
+    /// # Errors
+    /// As of [`read_bounded`].
+    pub(crate) fn read(&mut self, path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+        let content = read_bounded(path, max_bytes);
+        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest_of(&content) });
+        content
+    }
+
+    /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
+    pub(crate) fn have_changed(&self) -> bool {
+        self.0.iter().any(|file| digest_of(&read_bounded(&file.path, file.max_bytes)) != file.digest)
+    }
+}
+
+impl fmt::Debug for WatchedFiles {
+    /// Shows the paths, but no digest.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.iter().map(|file| &file.path)).finish()
+    }
+}
+
+/// Reads a regular file of at most `max_bytes` bytes.
+///
+/// # Errors
+/// A file that is missing, unreadable, larger, or not a regular file.
+pub(crate) fn read_bounded(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+    // Checked before the file is opened, because opening a pipe without a writer blocks forever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > max_bytes {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {max_bytes} bytes")));
+    }
+    Ok(content)
+}
+
+/// Returns the digest of a content, `None` for a file that cannot be read.
+fn digest_of(content: &io::Result<Vec<u8>>) -> Option<Digest> {
+    content.as_ref().ok().and_then(|content| digest(&SHA256, content).as_ref().try_into().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_noticed_by_content_whatever_the_time_stamp() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("file");
+        fs::write(&path, "one").expect("a file");
+        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
+        let mut files = WatchedFiles::default();
+        assert_eq!(files.read(&path, 3).expect("a file"), b"one");
+        assert!(!files.have_changed());
+
+        fs::write(&path, "two").expect("a file");
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(modified)).expect("a time");
+        assert!(files.have_changed());
+        fs::remove_file(&path).expect("it is there");
+        assert!(files.have_changed());
+        fs::write(&path, "one").expect("a file");
+        assert!(!files.have_changed(), "the content that was read is back");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_watched_until_it_can() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("file");
+        let mut files = WatchedFiles::default();
+        assert!(files.read(&path, 3).is_err());
+        assert!(!files.have_changed());
+        fs::write(&path, "four").expect("a file");
+        assert!(!files.have_changed(), "too large is not readable either");
+        fs::write(&path, "one").expect("a file");
+        assert!(files.have_changed());
+        assert!(!format!("{files:?}").contains("one"));
+    }
+}

@@ -1,0 +1,83 @@
+//! Parameters of a list request, and the broker's responses to invalid ones.
+
+use crate::recorded::{self, Version};
+use crate::response::Response;
+
+/// The parameters of a list request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ListQuery {
+    pub(crate) page: u64,
+    pub(crate) limit: u64,
+    pub(crate) fields: Option<Vec<String>>,
+    pub(crate) ids: Option<Vec<String>>,
+}
+
+/// Field names that `fields=` of 5.8.9 accepts.
+const FIELDS: &str = "awaiting_rel_cnt awaiting_rel_max clean_start client_attrs clientid connected connected_at \
+    created_at disconnected_at durable expiry_interval heap_size inflight_cnt inflight_max ip_address is_bridge \
+    is_expired keepalive mailbox_len mountpoint mqueue_dropped mqueue_len mqueue_max n_streams node port \
+    proto_name proto_ver recv_cnt recv_msg recv_msg.dropped recv_msg.dropped.await_pubrel_timeout recv_msg.qos0 \
+    recv_msg.qos1 recv_msg.qos2 recv_oct recv_pkt reductions send_cnt send_msg send_msg.dropped \
+    send_msg.dropped.expired send_msg.dropped.queue_full send_msg.dropped.too_large send_msg.qos0 send_msg.qos1 \
+    send_msg.qos2 send_oct send_pkt seqno_q1_comm seqno_q1_dup seqno_q1_next seqno_q2_comm seqno_q2_dup \
+    seqno_q2_next seqno_q2_rec subscriptions_cnt subscriptions_max username";
+
+impl ListQuery {
+    /// Parses the query of a list request. Like the broker it ignores unknown parameters; the error is its response.
+    pub(crate) fn parse(version: Version, query: &[(String, String)]) -> Result<Self, Response> {
+        let last =
+            |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let all = |name| query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.clone());
+
+        let limit = last("limit").map_or(Ok(100), |text| match text.parse() {
+            Ok(limit) if (1..=version.max_limit()).contains(&limit) => Ok(limit),
+            _ => Err(invalid_number(version, "40-limit-10001", "10001", text)),
+        })?;
+        let page = last("page").map_or(Ok(1), |text| match text.parse() {
+            Ok(page) if page >= 1 => Ok(page),
+            _ => Err(invalid_number(version, "48-page-0", "\\\"value\\\":0", text)),
+        })?;
+        if version == Version::V5_0_26 {
+            return Ok(Self { page, limit, fields: None, ids: None });
+        }
+        let ids: Vec<_> = all("clientid").collect();
+        let mut fields = all("fields");
+        let fields = match (fields.next(), fields.next()) {
+            (_, Some(_)) => return Err(Response::recorded(version, "35-fields-multi")),
+            (Some(names), None) if names != "all" => Some(known_fields(version, &names)?),
+            _ => None,
+        };
+        Ok(Self { page, limit, fields, ids: (!ids.is_empty()).then_some(ids) })
+    }
+}
+
+fn known_fields(version: Version, names: &str) -> Result<Vec<String>, Response> {
+    let fields: Vec<_> = names.split(',').map(str::to_owned).collect();
+    let Some(at) = fields.iter().position(|name| !FIELDS.split_whitespace().any(|known| known == name)) else {
+        return Ok(fields);
+    };
+    let list: Vec<_> = fields.iter().map(|name| escape_twice(name)).collect();
+    let text = text_of(version, "36-fields-unknown")
+        .replace("[\\\"clientid\\\",\\\"bogus\\\"]", &format!("[{}]", list.join(",")))
+        .replace("\\\"value\\\":\\\"bogus\\\"", &format!("\\\"value\\\":{}", list[at]))
+        .replace("fields.2", &format!("fields.{}", at + 1));
+    Err(Response::recorded_with(version, "36-fields-unknown", text))
+}
+
+/// The recorded response to an invalid number, with another value in it.
+fn invalid_number(version: Version, file: &str, old: &str, value: &str) -> Response {
+    let value = if value.parse::<i128>().is_ok() { value.to_owned() } else { escape_twice(value) };
+    let new = if old.contains("value") { format!("\\\"value\\\":{value}") } else { value };
+    Response::recorded_with(version, file, text_of(version, file).replacen(old, &new, 1))
+}
+
+fn text_of(version: Version, file: &str) -> &'static str {
+    str::from_utf8(recorded::body(version, file)).expect("recorded bodies are UTF-8")
+}
+
+/// Escapes a text for a JSON string inside a JSON string.
+fn escape_twice(text: &str) -> String {
+    let once = serde_json::Value::from(text).to_string();
+    let twice = serde_json::Value::from(once).to_string();
+    twice[1..twice.len() - 1].to_owned()
+}
