@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::body::{send, send_head};
 use super::debug_view::DebugView;
-use super::query::ProbeQuery;
+use super::query::{ProbeQuery, excerpt};
 use super::refusal::{ProbeRefusal, RefusalReason};
 use super::{AppState, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
@@ -60,7 +60,11 @@ fn content_type(query: &ProbeQuery) -> &'static str {
 /// Refuses a request, and logs and counts the refusal: Prometheus shows nobody the text of a response that is no 200.
 fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> HttpResponse {
     let reason = refusal.reason();
-    warn!(reason = reason.name(), query = request.query_string(), "refused a probe: {refusal}");
+    let refusal_text = refusal.to_string();
+    if let Some(suppressed) = state.refusals.admit((reason, refusal_text.clone())) {
+        let query = excerpt(request.query_string());
+        warn!(reason = reason.name(), query, suppressed, "refused a probe: {refusal_text}");
+    }
     state.telemetry.record_refusal(reason);
     let answer = match reason {
         RefusalReason::Busy => {
@@ -70,5 +74,5 @@ fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> Ht
         }
         _ => HttpResponse::BadRequest(),
     };
-    text(answer, format!("{refusal}\n"))
+    text(answer, refusal_text + "\n")
 }
