@@ -14,6 +14,7 @@ mod limits;
 mod listen;
 mod log_throttle;
 mod pages;
+mod peer;
 mod probe;
 mod probe_limiter;
 pub mod query;

@@ -23,6 +23,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod overload;
 mod pages;
 mod prometheus;
 mod properties;
