@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
@@ -37,6 +39,31 @@ where
     /// A thread that cannot be started, or that panicked.
     pub(crate) async fn run(&self, key: K, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         self.join_or_start(key, work)?.await.map_err(panicked)
+    }
+
+    /// Does the same from a thread that may block, and waits at most `limit` for the result.
+    ///
+    /// # Errors
+    /// As of [`Self::run`], or `TimedOut` when the work has not ended yet. It goes on.
+    pub(crate) fn wait(
+        &self,
+        key: K,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let deadline = Instant::now() + limit;
+        let mut result = self.join_or_start(key, work)?;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            if let Poll::Ready(result) = result.poll_unpin(&mut Context::from_waker(&waker)) {
+                return result.map_err(panicked);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::park_timeout(left);
+        }
     }
 
     fn join_or_start(
@@ -170,6 +197,15 @@ impl<K: Eq + Hash, T: Clone> Drop for Entry<K, T> {
     }
 }
 
+/// Wakes a thread that waits for a result.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -200,6 +236,20 @@ mod tests {
         release.send(()).expect("the thread waits");
         assert_eq!((first.await, second.await), (Ok(1), Ok(1)));
         assert_eq!(blocking.run("name", || 2).await.ok(), Some(2), "work that has ended is not shared");
+    }
+
+    #[tokio::test]
+    async fn a_thread_waits_until_the_result_or_the_limit() {
+        let blocking = Blocking::new();
+        assert_eq!(blocking.wait("name", Duration::from_secs(60), || 1).ok(), Some(1));
+        let (release, released) = mpsc::channel::<()>();
+        let work = move || {
+            released.recv().ok();
+            2
+        };
+        let error = blocking.wait("name", Duration::from_millis(1), work).expect_err("it is not released");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        release.send(()).expect("the work goes on");
     }
 
     #[tokio::test]

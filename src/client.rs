@@ -17,17 +17,17 @@ use crate::closed_set::closed_set;
 /// A client that the configuration asks to watch on one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedClient {
-    /// The name people gave it, unique on its broker.
+    /// The name of the user's choice, unique on its broker.
     pub alias: String,
-    /// The MQTT client ID it is asked for by, unique on its broker.
+    /// The MQTT client ID, unique on its broker.
     pub client_id: String,
-    /// How long it may be away before somebody should be told.
+    /// How long it may be away before it is overdue.
     pub offline_after: Duration,
 }
 
 /// One MQTT client as its broker describes it.
 ///
-/// The groups are boxed, so that a client of which only the state was asked for stays small.
+/// The groups are boxed, so that a client with only its state stays small.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Client {
     /// The client ID the broker knows it by.
@@ -52,7 +52,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// The truer of two descriptions of one client, which a broker gives while a session moves from one
+    /// Returns the more current of two descriptions of one client, which a broker sends while a session moves from one
     /// connection to another: the connected one, else the one that connected later.
     #[must_use]
     pub fn preferred(self, other: Self) -> Self {
@@ -95,31 +95,31 @@ pub struct Session {
     pub expired: Option<bool>,
 }
 
-/// What waits on the broker for the client, and how much may.
+/// Messages and subscriptions that the broker holds for the client, with their limits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Queue {
     /// Subscriptions of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscriptions: Option<u64>,
-    /// Most subscriptions the session may have.
+    /// Maximum number of subscriptions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscriptions_limit: Option<Limit>,
     /// `QoS` 1 and 2 messages sent and not yet acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inflight: Option<u64>,
-    /// Most messages in flight.
+    /// Maximum number of messages in flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inflight_limit: Option<Limit>,
     /// Messages queued for the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqueue: Option<u64>,
-    /// Most messages queued.
+    /// Maximum number of queued messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqueue_limit: Option<Limit>,
     /// `QoS` 2 messages received whose PUBREL is outstanding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaiting_pubrel: Option<u64>,
-    /// Most messages awaiting their PUBREL.
+    /// Maximum number of messages awaiting their PUBREL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaiting_pubrel_limit: Option<Limit>,
     /// Messages the queue has dropped since the session began.
@@ -127,7 +127,7 @@ pub struct Queue {
     pub mqueue_dropped: Option<u64>,
 }
 
-/// What passed between client and broker since the connection began.
+/// Traffic between client and broker since the connection began.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Traffic {
     /// PUBLISH packets the broker received from the client, by `QoS`.
@@ -166,7 +166,7 @@ pub struct Traffic {
     pub sent_packets: Option<u64>,
 }
 
-/// Messages counted apart by their quality of service.
+/// Messages by quality of service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct MessagesByQos {
     /// At most once.
@@ -181,7 +181,7 @@ pub struct MessagesByQos {
 }
 
 impl MessagesByQos {
-    /// All messages; unknown when one of the counts is.
+    /// Returns the sum; `None` when one of the counts is missing.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         Some(self.qos0?.saturating_add(self.qos1?).saturating_add(self.qos2?))
@@ -199,7 +199,7 @@ pub struct Process {
     pub reductions: Option<u64>,
 }
 
-/// Where the client connects from, and to.
+/// Addresses of the client's connection.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Address {
     /// The client's address as the broker sees it.
@@ -213,10 +213,10 @@ pub struct Address {
     pub node_number: Option<u64>,
 }
 
-/// An upper bound, which may be none at all.
+/// An upper bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// At most so many.
+    /// At most this many.
     AtMost(u64),
     /// No bound.
     Unlimited,
@@ -234,7 +234,7 @@ impl Serialize for Limit {
 /// How long a session outlives its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryInterval {
-    /// So many seconds; 0 means that it ends with the connection.
+    /// In seconds; 0 means that it ends with the connection.
     Seconds(u64),
     /// The session never expires.
     Never,
@@ -281,33 +281,33 @@ impl FromStr for Group {
     }
 }
 
-/// Which groups are wanted; [`Group::State`] always is.
+/// A set of metric groups, which always has [`Group::State`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Groups(u8);
 
 impl Groups {
-    /// Only whether the client is connected, and known at all.
+    /// [`Group::State`] alone.
     pub const STATE: Self = Self(1);
 
-    /// These groups and `group`.
+    /// Returns the set with `group` added.
     #[must_use]
     pub fn with(self, group: Group) -> Self {
         Self(self.0 | 1 << group as u8)
     }
 
-    /// The groups that are in either.
+    /// Returns the groups that are in either set.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether `group` is wanted.
+    /// Returns whether `group` is in the set.
     #[must_use]
     pub fn contains(self, group: Group) -> bool {
         self.0 & (1 << group as u8) != 0
     }
 
-    /// The wanted groups, in the order they are told.
+    /// Returns the groups in the order in which they are reported.
     pub fn iter(self) -> impl Iterator<Item = Group> {
         Group::ALL.into_iter().filter(move |group| self.contains(*group))
     }

@@ -22,6 +22,7 @@ mod ssl;
 mod tests;
 mod watched_clients;
 pub mod web;
+mod yaml_writer;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub use self::prometheus::PrometheusSettings;
 pub use self::secret::{Secret, SecretError, SecretFault};
 
 use self::diagnostics::Diagnostics;
+use self::document::Document;
 use self::mapping::Mapping;
 use self::node_ref::NodeRef;
 use self::redacted::RedactedConfig;
@@ -88,10 +90,7 @@ impl Config {
     /// # Errors
     /// All problems of the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let root = document::read(text).map_err(|error| ConfigError::syntax(path, error))?;
-        let diagnostics = Diagnostics::new(path);
-        let config = read(&NodeRef::root(&root, &diagnostics));
-        let warnings = diagnostics.conclude(path, text)?;
+        let (config, warnings) = read_document(text, path, read)?;
         Ok(Self { warnings, ..config })
     }
 
@@ -104,12 +103,12 @@ impl Config {
         }
     }
 
-    /// The configuration as YAML that [`Config::parse`] would read, with `<secret>` in place of secrets.
+    /// Returns the configuration as YAML that [`Config::parse`] reads, with `<secret>` in place of secrets.
     ///
     /// # Errors
     /// None for a valid configuration.
-    pub fn redacted(&self) -> Result<String, serde_yaml::Error> {
-        serde_yaml::to_string(&RedactedConfig::from(self))
+    pub fn redacted(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_value(RedactedConfig::from(self)).map(|value| yaml_writer::to_yaml(&value))
     }
 
     /// Returns the aliases of all brokers, separated by commas.
@@ -126,12 +125,29 @@ impl Config {
     }
 }
 
+/// Parses `text` as the file at `path` and reads it with `read`. Returns what that read, and the warnings.
+///
+/// # Errors
+/// A text that is no YAML document, or the problems that `read` reported.
+fn read_document<T>(
+    text: &str,
+    path: &Path,
+    read: impl FnOnce(&NodeRef<'_>) -> T,
+) -> Result<(T, Vec<String>), ConfigError> {
+    let document = Document::parse(text).map_err(|error| ConfigError::syntax(path, error))?;
+    let diagnostics = Diagnostics::new(path);
+    let value = read(&NodeRef::root(document.root(), &diagnostics));
+    let warnings = diagnostics.conclude(path, &document)?;
+    Ok((value, warnings))
+}
+
 /// Reads what can be read of a configuration, and reports the rest.
 fn read(root: &NodeRef<'_>) -> Config {
     const EXPECTED: &str = "a mapping of emqx, monitored_clients and prometheus";
     let Some(mut mapping) = Mapping::open(root, EXPECTED) else {
         return Config { brokers: Vec::new(), prometheus: PrometheusSettings::default(), warnings: Vec::new() };
     };
+    mapping.ignore_extensions();
     let emqx = mapping.required("emqx", "the broker to ask, or a list of brokers");
     let monitored_clients = mapping.optional("monitored_clients");
     let (prometheus, offline_after) = prometheus::read(mapping.optional("prometheus"));

@@ -156,9 +156,22 @@ impl EmqxApi {
         groups: Groups,
         limits: RequestLimits,
     ) -> Response<Option<ClientRow>> {
-        let (exchange, response) = self.http.get(url::lookup_path(client_id), limits.body, limits.time).await;
-        let answer = response.and_then(|response| looked_up(&response, client_id, groups));
-        Response { answer, exchange }
+        loop {
+            let is_single_use = self.http.is_single_use();
+            let (exchange, response) =
+                self.http.get(url::lookup_path(client_id), limits.body, limits.time).await;
+            let answer = response.and_then(|response| looked_up(&response, groups));
+            let is_other = matches!(&answer, Ok(Some(row)) if *row.client.client_id != *client_id);
+            if !is_other {
+                return Response { answer, exchange };
+            }
+            if is_single_use {
+                let error = "the response is about another client than the requested one";
+                return Response { answer: Err(RequestError::decode(error)), exchange };
+            }
+            // On a connection that serves several requests it may be the response to another one.
+            self.http.distrust();
+        }
     }
 
     /// Filters the list of clients by a client ID, which costs the broker a scan of all its clients.
@@ -211,14 +224,14 @@ impl EmqxApi {
         Response { answer, exchange }
     }
 
-    /// Returns whether data was received that no request asked for, since the start or the last
-    /// [`reconnect`](Self::reconnect). Responses received before then may belong to other requests.
+    /// Returns whether any response since the last [`reconnect`](Self::reconnect) may have belonged to another request: one
+    /// did, or data was received that no request asked for, on a connection that serves several.
     #[must_use]
     pub fn saw_unsolicited_bytes(&self) -> bool {
         self.http.saw_unsolicited_bytes()
     }
 
-    /// Sends all further requests over new connections.
+    /// Sends each further request over a new connection of its own, on which no response can belong to another request.
     pub fn reconnect(&self) {
         self.http.reconnect();
     }
@@ -231,20 +244,12 @@ impl EmqxApi {
 }
 
 /// Reads the response to `GET /clients/{id}`.
-fn looked_up(
-    response: &RawResponse,
-    client_id: &str,
-    groups: Groups,
-) -> Result<Option<ClientRow>, RequestError> {
+fn looked_up(response: &RawResponse, groups: Groups) -> Result<Option<ClientRow>, RequestError> {
     if response.is_unknown_client() {
         return Ok(None);
     }
     response.expect_ok()?;
-    let row = wire::row(response.json(), groups)?;
-    if *row.client.client_id != *client_id {
-        return Err(RequestError::decode("the response is about another client than the requested one"));
-    }
-    Ok(Some(row))
+    wire::row(response.json(), groups).map(Some)
 }
 
 /// Reads the response to `GET /clients?clientid={id}`.

@@ -41,9 +41,9 @@ pub fn remedy(reason: FailureReason) -> &'static str {
              (`ca_file`) or expired, a missing client certificate (`cert_file`), or a port without TLS."
         }
         FailureReason::Timeout => {
-            "A node of the cluster may hang: the debug view shows the requests without a response. If the \
-             error says that `concurrency` limits the probe, increase it. If EMQX is only slow, increase \
-             `timeout_seconds` and Prometheus' `scrape_timeout`."
+            "A node of the cluster may hang: the debug view shows the requests without a response. If the error says \
+             that `concurrency` limits the probe, increase it. If EMQX is only slow, as with thousands of offline \
+             durable sessions, increase `timeout_seconds` and Prometheus' `scrape_timeout`."
         }
         FailureReason::Unauthorized => {
             "The key or secret is wrong, or the key is disabled or expired: check System > API Key in the EMQX \

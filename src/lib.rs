@@ -14,11 +14,13 @@
 //! cli -> table (columns to sort by), config (the default file)
 //! server, server/pages -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
+//! tls -> certificate (what a certificate states)
 //! server, check/watch -> signals
-//! probe, server -> blocking (names, files and reloads, on detached threads)
+//! probe, server, tls -> blocking (names, files and reloads, on detached threads)
 //! ```
 
 mod blocking;
+mod certificate;
 pub mod check;
 pub mod cli;
 pub mod client;

@@ -11,14 +11,12 @@ use jiff::Timestamp;
 use crate::client::{Client, ExpiryInterval, Group, Limit};
 use crate::outcome::{Outcome, ProbedClient};
 use client_metrics::CLIENT_METRICS;
-use probe_metrics::{PROBE_METRICS, PROBED_CLIENT_METRICS};
+use probe_metrics::PROBE_METRICS;
 
 /// Returns every metric family of a probe, in the order of the exposition.
 pub fn families() -> impl Iterator<Item = &'static FamilyMeta> {
     let probe = PROBE_METRICS.iter().map(|metric| &metric.family);
-    let probed_client = PROBED_CLIENT_METRICS.iter().map(|metric| &metric.family);
-    let client = CLIENT_METRICS.iter().map(|metric| &metric.family);
-    probe.chain(probed_client).chain(client)
+    probe.chain(CLIENT_METRICS.iter().map(|metric| &metric.family))
 }
 
 /// Name, help and type of a metric family.
@@ -68,13 +66,7 @@ enum ProbeSamples {
     PerBrokerAndLabel(&'static str, fn(&Outcome) -> Vec<(&'static str, SampleValue)>),
 }
 
-/// A family about a requested client that exists without a response, and so has no `username` label.
-struct ProbedClientMetric {
-    family: FamilyMeta,
-    value: fn(&ProbedClient) -> Option<SampleValue>,
-}
-
-/// A family about a client that the broker knows.
+/// A family about a client.
 struct ClientMetric {
     family: FamilyMeta,
     group: Group,
@@ -86,6 +78,8 @@ type Getter<T> = fn(&Client) -> Option<T>;
 
 /// Samples of one client, without the labels that identify it.
 enum ClientSamples {
+    /// One sample that exists without a response, and so has no `username` label.
+    State(fn(&ProbedClient) -> Option<SampleValue>),
     /// One sample.
     One(Getter<SampleValue>),
     /// One sample for each value of a label.
@@ -189,7 +183,7 @@ mod tests {
                 ClientSamples::PerLabel(_, values) => {
                     assert!(values.iter().all(|(_, value)| value(&client).is_none()), "{}", metric.family.name);
                 }
-                ClientSamples::Info(_) => {}
+                ClientSamples::State(_) | ClientSamples::Info(_) => {}
             }
         }
     }

@@ -187,14 +187,14 @@ pub struct Failure {
     pub reason: FailureReason,
     /// The whole chain of causes in one line, without secrets.
     pub text: String,
-    /// How many clients are unknown because of it; 0 when it leaves none unknown, or nobody knows how many.
+    /// How many clients are unknown because of it; 0 when it leaves none unknown, or the number is not known.
     pub clients: usize,
 }
 
 /// All failures of a probe. Those of the same reason and text are one.
 #[derive(Debug, Default)]
 pub struct Failures {
-    told: Vec<Failure>,
+    listed: Vec<Failure>,
     reasons: Vec<FailureReason>,
 }
 
@@ -205,11 +205,11 @@ impl Failures {
             self.reasons.push(reason);
             self.reasons.sort_unstable();
         }
-        let same = self.told.iter_mut().find(|failure| failure.reason == reason && failure.text == text);
+        let same = self.listed.iter_mut().find(|failure| failure.reason == reason && failure.text == text);
         if let Some(failure) = same {
             failure.clients += clients;
-        } else if self.told.len() < MAX_FAILURE_TEXTS {
-            self.told.push(Failure { reason, text: text.to_owned(), clients });
+        } else if self.listed.len() < MAX_FAILURE_TEXTS {
+            self.listed.push(Failure { reason, text: text.to_owned(), clients });
         }
     }
 
@@ -233,8 +233,8 @@ impl Failures {
 
     /// Returns the first few distinct failures with their texts.
     #[must_use]
-    pub fn told(&self) -> &[Failure] {
-        &self.told
+    pub fn listed(&self) -> &[Failure] {
+        &self.listed
     }
 }
 

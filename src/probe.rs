@@ -1,4 +1,4 @@
-//! One probe: every requested client is asked about within a deadline, and the result is an [`Outcome`].
+//! Probes one broker: requests every client within a deadline, and returns the result as an [`Outcome`].
 //!
 //! The only place that knows deadlines. The handler of `/probe`, the pages and `--check` differ in what they do with the
 //! outcome, not in how it comes about.
@@ -11,11 +11,10 @@ mod request;
 mod scheduler;
 mod watching;
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Groups, WatchedClient};
@@ -23,6 +22,7 @@ use crate::config::Broker;
 use crate::emqx::{Access, EmqxApi, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
+use crate::tls::BrokerTls;
 use listing::Listing;
 pub use progress::Progress;
 use recorder::Recorder;
@@ -36,10 +36,10 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 /// Maximum number of brokers probed at once by whoever probes several.
 pub const BROKERS_AT_ONCE: usize = 8;
 
-/// What a probe is to find out.
+/// The broker, the clients and the groups of a probe.
 #[derive(Debug)]
 pub struct ProbeSpec {
-    /// The broker to ask.
+    /// The broker.
     pub broker: Arc<Broker>,
     /// The requested clients.
     pub targets: Targets,
@@ -124,7 +124,14 @@ impl BrokerRun<'_> {
         match targets {
             Targets::Watched(clients) => {
                 let mut plan = Watching::new(clients, self.groups, self.deadline, progress);
-                let ended = self.run(plan.first(), &mut plan, recorder).await;
+                let mut ended = self.run(plan.first(), &mut plan, recorder).await;
+                if self.api.saw_unsolicited_bytes() {
+                    let doubted = plan.doubt_absences();
+                    if ended.is_none() && !doubted.is_empty() {
+                        self.api.reconnect();
+                        ended = self.run(doubted, &mut plan, recorder).await;
+                    }
+                }
                 plan.finish(ended, &mut findings);
             }
             Targets::All => {
@@ -136,7 +143,7 @@ impl BrokerRun<'_> {
         findings
     }
 
-    /// Carries a plan out. Returns why it ended early, if it did.
+    /// Runs a plan. Returns why it ended early, if it did.
     async fn run(
         &self,
         first: Vec<Request>,
@@ -187,40 +194,37 @@ fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
     findings
 }
 
+/// A TLS configuration and the server name to verify, where it is not the URL's host.
+type TlsAccess = (Arc<ClientConfig>, Option<String>);
+
 /// Reads the secrets and the TLS files, and prepares the connections.
-async fn prepare(broker: &Arc<Broker>, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
-    let access = if broker.reads_files() {
-        let reading = Arc::clone(broker);
-        // A file may lie on a disk that hangs: that must not hold up the other probes of this thread.
-        timeout_at(deadline, spawn_blocking(move || access(&reading)))
-            .await
-            .map_err(|_| {
-                (
-                    FailureReason::Config,
-                    "the files of secrets and certificates could not be read in time".into(),
-                )
-            })?
-            .map_err(|error| (FailureReason::Config, chain(&error)))?
-    } else {
-        access(broker)
-    };
-    let access = access.map_err(|error| (FailureReason::Config, chain(error.as_ref())))?;
+async fn prepare(broker: &Broker, deadline: Instant) -> Result<EmqxApi, (FailureReason, String)> {
+    let access = access(broker, deadline).await.map_err(|text| (FailureReason::Config, text))?;
     EmqxApi::new(&access).map_err(|error| (reason(&error), chain(&error)))
 }
 
-fn access(broker: &Broker) -> Result<Access, Box<dyn Error + Send + Sync>> {
+async fn access(broker: &Broker, deadline: Instant) -> Result<Access, String> {
     let tls = match &broker.tls {
-        Some(tls) => Some((tls.current()?, tls.server_name().map(ToOwned::to_owned))),
+        Some(tls) => Some(current_tls(tls, deadline).await?),
         None => None,
     };
     Ok(Access {
         api_url: broker.api_url.clone(),
-        api_key: broker.api_key.read_key()?,
-        api_secret: broker.api_secret.read()?,
+        api_key: broker.api_key.read_key(deadline).await.map_err(|error| chain(&error))?,
+        api_secret: broker.api_secret.read(deadline).await.map_err(|error| chain(&error))?,
         tls,
         request_timeout: broker.timeout,
         max_connections: broker.concurrency + MAX_STALLED + 1,
     })
+}
+
+/// Returns the TLS configuration of a broker as its files are now, and the server name to verify.
+async fn current_tls(tls: &BrokerTls, deadline: Instant) -> Result<TlsAccess, String> {
+    match timeout_at(deadline, tls.current()).await {
+        Ok(Ok(config)) => Ok((config, tls.server_name().map(ToOwned::to_owned))),
+        Ok(Err(error)) => Err(chain(error.as_ref())),
+        Err(_) => Err("the TLS files could not be read in time".to_owned()),
+    }
 }
 
 fn reason(error: &RequestError) -> FailureReason {
@@ -234,7 +238,9 @@ fn reason(error: &RequestError) -> FailureReason {
         RequestError::Status { .. } => FailureReason::HttpStatus,
         RequestError::Protocol { .. } => FailureReason::Protocol,
         RequestError::Decode { .. } => FailureReason::Decode,
-        RequestError::TooLarge { .. } | RequestError::TooManyRows { .. } => FailureReason::TooLarge,
+        RequestError::TooLarge { .. }
+        | RequestError::TooManyRows { .. }
+        | RequestError::TooManyBadRows { .. } => FailureReason::TooLarge,
     }
 }
 

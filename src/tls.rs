@@ -1,22 +1,35 @@
 //! TLS towards a broker, loaded from the files of the configuration and loaded again when they change.
 
+mod error;
+mod failure;
 mod pem;
+mod system;
 mod verifier;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore, crypto};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{self, CryptoProvider};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, InconsistentKeys};
+use tracing::warn;
 
+use crate::blocking::Blocking;
+use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;
 
-pub(crate) use self::pem::{read_certificates, read_private_key, read_roots};
-pub(crate) use self::verifier::AnyCertificate;
+pub use self::error::TlsError;
+use self::failure::explain;
+pub(crate) use self::failure::explain_io;
+pub(crate) use self::pem::{read_certificates, read_private_key, read_trusted};
+pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
 /// The TLS settings of a broker, as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TlsSettings {
     /// Which certificates of the broker are accepted.
     pub trust: Trust,
@@ -27,18 +40,18 @@ pub struct TlsSettings {
 }
 
 /// Which certificates of a broker are accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Those issued by the certificate authorities of the operating system.
     System,
-    /// Those issued by the certificate authorities in this PEM file.
+    /// Those in this PEM file, and those issued by the certificate authorities in it.
     CaFile(PathBuf),
     /// Every certificate: nothing is verified.
     SkipVerify,
 }
 
 /// A certificate and its private key, both in PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CertFiles {
     /// The certificate chain, the end-entity certificate first.
     pub cert_file: PathBuf,
@@ -46,153 +59,183 @@ pub struct CertFiles {
     pub key_file: PathBuf,
 }
 
-/// Why TLS could not be set up. One sentence, which names the file.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file is missing, unreadable or too large.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// A file is not PEM, or contains something other than it should.
-    #[error("{} is not a usable PEM file", path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A PEM file without a certificate.
-    #[error("{} holds no certificate; it must be a PEM file with at least one", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The certificate and the key do not belong together, or are of an unsupported kind.
-    #[error("{} and {} are not a usable pair of certificate and key", files.cert_file.display(), files.key_file.display())]
-    CertAndKey {
-        /// The pair.
-        files: CertFiles,
-        /// The error of the TLS library.
-        source: rustls::Error,
-    },
-    /// The operating system has no certificate authorities.
-    #[error("this system has no certificate authorities; install ca-certificates or name a CA file")]
-    NoSystemRoots,
-    /// A server name that no certificate can have.
-    #[error("the server name must be a DNS name or an IP address")]
-    ServerName,
-    /// The TLS library refused its own defaults.
-    #[error("TLS cannot be set up")]
-    Unsupported(#[from] rustls::Error),
-}
-
 /// TLS towards one broker, shared by its probes so that TLS sessions are resumed.
 #[derive(Debug)]
-pub struct BrokerTls {
+pub struct BrokerTls(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     settings: TlsSettings,
-    loaded: Mutex<Arc<Loaded>>,
+    /// `None` until the files have been read once.
+    loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
-impl PartialEq for BrokerTls {
-    /// Compares the settings. The contents of the files may change at any time.
-    fn eq(&self, other: &Self) -> bool {
-        self.settings == other.settings
-    }
-}
-
-/// The configuration of the TLS library, and the files it was made from.
+/// The configuration of the TLS library, and what it was made from.
 #[derive(Debug)]
 struct Loaded {
     config: Arc<ClientConfig>,
     files: WatchedFiles,
+    /// The authorities of the operating system, where these are trusted.
+    system: Option<Arc<TrustedCertificates>>,
+    warnings: Vec<String>,
+}
+
+/// The result of reading the files, shared by everybody who waits for it.
+type ReadResult = Result<Arc<ClientConfig>, Arc<TlsError>>;
+
+/// Reads of TLS files that are under way, one for each combination of files.
+static READS: LazyLock<Blocking<TlsSettings, ReadResult>> = LazyLock::new(Blocking::new);
+
+/// How long loading the configuration waits for the files of a broker.
+const LOAD_LIMIT: Duration = Duration::from_secs(2);
+
+impl PartialEq for BrokerTls {
+    /// Compares the settings. The contents of the files may change at any time.
+    fn eq(&self, other: &Self) -> bool {
+        self.settings() == other.settings()
+    }
 }
 
 impl BrokerTls {
-    /// Reads the files, so that a bad one is found when the configuration is loaded.
+    /// Reads the files, so that a bad one is found when the configuration is loaded, and returns warnings about them.
+    ///
+    /// It blocks on the files, but not for long: those on a hung disk are left to the probes.
     ///
     /// # Errors
     /// A file that cannot be read or contains no certificate or key, a pair that does not match, a server name that
     /// no certificate can have, or a system without certificate authorities where these are needed.
-    pub fn load(settings: TlsSettings) -> Result<Self, TlsError> {
+    pub fn load(settings: TlsSettings) -> Result<(Self, Vec<String>), Arc<TlsError>> {
         if let Some(name) = &settings.server_name {
             ServerName::try_from(name.as_str()).map_err(|_| TlsError::ServerName)?;
         }
-        let loaded = Arc::new(Loaded::read(&settings)?);
-        Ok(Self { settings, loaded: Mutex::new(loaded) })
+        let shared = Arc::new(Shared { settings, loaded: Mutex::new(None) });
+        let reader = Arc::clone(&shared);
+        let warnings = match READS.wait(shared.settings.clone(), LOAD_LIMIT, move || reader.read(&|_| ())) {
+            Ok(result) => {
+                result?;
+                shared.lock().as_ref().map(|loaded| loaded.warnings.clone()).unwrap_or_default()
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let seconds = LOAD_LIMIT.as_secs();
+                vec![format!("the files could not be read within {seconds} s; probes fail until they can")]
+            }
+            Err(error) => return Err(Arc::new(TlsError::Thread(error))),
+        };
+        Ok((Self(shared), warnings))
     }
 
-    /// Returns the configuration for a new probe, and reads files that have changed. It blocks on these files.
+    /// Returns the configuration for a new probe, after reading files that have changed.
     ///
     /// # Errors
     /// As of [`BrokerTls::load`].
-    pub fn current(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        // Not locked while files are read, so that nobody waits for a hung disk twice.
-        let mut loaded = Arc::clone(&self.lock());
-        if loaded.files.have_changed() {
-            loaded = Arc::new(Loaded::read(&self.settings)?);
-            *self.lock() = Arc::clone(&loaded);
-        }
-        Ok(Arc::clone(&loaded.config))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Arc<Loaded>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    pub async fn current(&self) -> Result<Arc<ClientConfig>, Arc<TlsError>> {
+        let shared = Arc::clone(&self.0);
+        let read = READS.run(self.0.settings.clone(), move || shared.read(&|warning| warn!("{warning}")));
+        read.await.map_err(|error| Arc::new(TlsError::Thread(error)))?
     }
 
     /// The name to verify and to send by SNI, where it is not the URL's host.
+    #[must_use]
     pub fn server_name(&self) -> Option<&str> {
-        self.settings.server_name.as_deref()
+        self.0.settings.server_name.as_deref()
     }
 
     /// The settings it was loaded from.
+    #[must_use]
     pub fn settings(&self) -> &TlsSettings {
-        &self.settings
+        &self.0.settings
+    }
+}
+
+impl Shared {
+    /// Reads the files if they have not been read or have changed, and reports what is odd about them.
+    fn read(&self, warn: &dyn Fn(&str)) -> ReadResult {
+        let current = self.lock().clone();
+        if let Some(current) = current
+            && !current.has_changed()?
+        {
+            return Ok(Arc::clone(&current.config));
+        }
+        let loaded = Arc::new(Loaded::read(&self.settings)?);
+        loaded.warnings.iter().for_each(|warning| warn(warning));
+        *self.lock() = Some(Arc::clone(&loaded));
+        Ok(Arc::clone(&loaded.config))
+    }
+
+    /// Never held while files are read.
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Loaded>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Loaded {
     fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let mut files = WatchedFiles::default();
-        let config = Arc::new(read_config(settings, &mut files)?);
-        Ok(Self { config, files })
+        let (mut files, mut system, mut warnings) = (WatchedFiles::default(), None, Vec::new());
+        let provider = Arc::new(crypto::ring::default_provider());
+        let verifier = match &settings.trust {
+            Trust::System => server_verifier(system.insert(system::trusted_certificates()?), &provider)?,
+            Trust::CaFile(path) => {
+                let (trusted, unreadable) = read_trusted(path, &mut files)?;
+                warnings = unreadable;
+                server_verifier(&Arc::new(trusted), &provider)?
+            }
+            Trust::SkipVerify => Arc::new(AnyCertificate::new(true, &provider)),
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Unsupported { reason: explain(&error) })?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &settings.client_cert {
+            Some(pair) => {
+                let chain = read_certificates(&pair.cert_file, &mut files)?;
+                let key = read_private_key(&pair.key_file, &mut files)?;
+                let certified = certify(chain, key, &provider);
+                builder
+                    .with_client_cert_resolver(certified.map_err(|error| TlsError::cert_and_key(pair, &error))?)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        // EMQX would accept HTTP/2, which gains nothing here and whose library has known weaknesses.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { config: Arc::new(config), files, system, warnings })
+    }
+
+    fn has_changed(&self) -> Result<bool, TlsError> {
+        if let Some(system) = &self.system
+            && !Arc::ptr_eq(system, &system::trusted_certificates()?)
+        {
+            return Ok(true);
+        }
+        Ok(self.files.have_changed())
     }
 }
 
-fn read_config(settings: &TlsSettings, files: &mut WatchedFiles) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let builder = match &settings.trust {
-        Trust::System => builder.with_root_certificates(system_roots()?),
-        Trust::CaFile(path) => builder.with_root_certificates(read_roots(path, files)?),
-        Trust::SkipVerify => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate::new(true, &provider)))
-        }
-    };
-    let mut config = match &settings.client_cert {
-        Some(pair) => {
-            let chain = read_certificates(&pair.cert_file, files)?;
-            let key = read_private_key(&pair.key_file, files)?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|source| TlsError::CertAndKey { files: pair.clone(), source })?
-        }
-        None => builder.with_no_client_auth(),
-    };
-    // EMQX would accept HTTP/2, which gains nothing here and whose library has known weaknesses.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+fn server_verifier(
+    trusted: &Arc<TrustedCertificates>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    trusted.server_verifier(provider).map_err(|error| TlsError::Unsupported { reason: error.to_string() })
 }
 
-fn system_roots() -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        return Err(TlsError::NoSystemRoots);
+/// Returns a certificate chain together with the key of its first certificate, to be presented to every peer.
+///
+/// The constructor of the TLS library refuses X.509 v1, which many instructions produce for client certificates, and
+/// which brokers accept.
+///
+/// # Errors
+/// A key of an unsupported kind, or of another certificate.
+pub(crate) fn certify(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<Arc<SingleCertAndKey>, rustls::Error> {
+    let key = provider.key_provider.load_private_key(key)?;
+    let certificate = chain.first().and_then(|certificate| Certificate::parse(certificate));
+    if let (Some(of_key), Some((certificate, _))) = (key.public_key(), certificate)
+        && of_key.as_ref() != certificate.public_key()
+    {
+        return Err(InconsistentKeys::KeyMismatch.into());
     }
-    Ok(roots)
+    Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
 }

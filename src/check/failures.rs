@@ -21,7 +21,7 @@ pub(super) fn lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
 
 /// Returns a line for each failure, without unsafe characters: parts of it may come from the broker.
 fn failure_lines(outcome: &Outcome) -> Vec<String> {
-    let failures = outcome.failures.told();
+    let failures = outcome.failures.listed();
     let broker = outcome.broker.replace(is_unsafe, " ");
     let mut lines: Vec<_> = failures
         .iter()

@@ -61,7 +61,7 @@ pub(super) fn print(outcomes: &[Outcome], order: SortOrder) -> io::Result<()> {
 }
 
 fn write(outcome: &Outcome, order: SortOrder, mut to: impl Write) -> io::Result<()> {
-    let failures = outcome.failures.told().iter().map(|failure| JsonFailure {
+    let failures = outcome.failures.listed().iter().map(|failure| JsonFailure {
         reason: failure.reason,
         text: &failure.text,
         clients_unknown: failure.clients,

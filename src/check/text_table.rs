@@ -27,6 +27,9 @@ const HEADER_LINES: TableStyle = VERTICAL_LINES
 /// Minimum width to which a longer name is wrapped.
 const MIN_NAME_WIDTH: usize = 12;
 
+/// Width at which a name is wrapped even where there is room: a client ID may have 65 535 bytes.
+const MAX_NAME_WIDTH: usize = 100;
+
 /// Returns the clients of all brokers in this order.
 pub(super) fn table_rows(outcomes: &[Outcome], order: SortOrder) -> Vec<TableRow<'_>> {
     let rows = outcomes.iter().flat_map(|outcome| {
@@ -151,6 +154,9 @@ fn needs(column: &Column, rows: &[TableRow<'_>], now: Timestamp) -> ColumnNeeds 
     column.heading.into_iter().for_each(&mut measure);
     for row in rows {
         measure(&column.cell(*row, now).text);
+    }
+    if column.alignment == Alignment::Left {
+        natural = natural.min(MAX_NAME_WIDTH);
     }
     let minimum = match column.alignment {
         Alignment::Left => natural.min(MIN_NAME_WIDTH),

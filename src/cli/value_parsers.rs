@@ -46,7 +46,7 @@ pub(super) fn max_probes(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "must be a number from 1 to 10000".to_owned())
 }
 
-/// Parses an address and a port; `:9671` means every address, IPv6 and IPv4.
+/// Parses an address to listen on. `:9671` stands for every address, IPv6 and IPv4.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
     full.to_socket_addrs()

@@ -55,12 +55,6 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Whether a probe of it reads files, which may block.
-    #[must_use]
-    pub fn reads_files(&self) -> bool {
-        self.api_key.needs_file() || self.api_secret.needs_file() || self.tls.is_some()
-    }
-
     /// Returns the deadline of a probe whose request sets none: the time of all attempts of one API request.
     #[must_use]
     pub fn default_timeout(&self) -> Duration {
@@ -138,7 +132,7 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
     let tls = if api_url.scheme() == "https" {
         Some(ssl::load(tls_settings?, &ssl_value.or(url_value)?)?)
     } else {
-        ssl_value.iter().for_each(ssl::warn_without_tls);
+        ssl_value.iter().filter(|_| tls_settings.is_some()).for_each(ssl::warn_without_tls);
         None
     };
     Some(Broker {

@@ -5,6 +5,11 @@
 //! only then do they never quote a value, which might be a secret. Then the shape of the tree is read, and last, guided
 //! by that shape, the text of each scalar.
 
+mod nesting;
+mod surrogates;
+mod syntax;
+
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
@@ -16,6 +21,7 @@ use serde::de::{
 
 use super::error::SyntaxError;
 use super::location::Location;
+use super::node_path::NodePath;
 
 /// Maximum size of a document with its aliases expanded, which `serde_yaml` bounds only loosely: the bytes of its texts,
 /// and [`NODE_BYTES`] for each node.
@@ -49,46 +55,52 @@ pub(super) enum ScalarKind {
     Text,
 }
 
-/// Reads a text that holds one YAML document.
-pub(super) fn read(text: &str) -> Result<Node, SyntaxError> {
-    check_syntax(text)?;
-    let budget = Budget::default();
-    let mut root =
-        TreeShape(&budget).deserialize(document(text)).map_err(|error| content_error(&error, &budget))?;
+/// A text that is one YAML document.
+pub(super) struct Document<'t> {
+    /// The text as it was parsed, which locations refer to.
+    text: Cow<'t, str>,
+    root: Node,
+}
+
+impl<'t> Document<'t> {
+    /// Parses a text, which may begin with a byte order mark.
+    ///
+    /// # Errors
+    /// A text that is no YAML, more than one document, or one of excessive size or depth.
+    pub(super) fn parse(text: &'t str) -> Result<Self, SyntaxError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        nesting::check(text)?;
+        let text = syntax::check(text)?;
+        let root = read_tree(&text)?;
+        Ok(Self { text, root })
+    }
+
+    /// Returns the root of the tree.
+    pub(super) fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// Returns where a node is written.
+    pub(super) fn locate(&self, path: &NodePath) -> Option<Location> {
+        path.locate(&self.text)
+    }
+}
+
+fn read_tree(text: &str) -> Result<Node, SyntaxError> {
+    let mut root = read_shape(text)?;
     let budget = Budget::default();
     let texts = ScalarTexts { node: &mut root, budget: &budget };
-    texts.deserialize(document(text)).map_err(|error| content_error(&error, &budget))?;
+    texts.deserialize(deserializer(text)).map_err(|error| content_error(&error, &budget))?;
     Ok(root)
 }
 
-fn document(text: &str) -> serde_yaml::Deserializer<'_> {
+fn read_shape(text: &str) -> Result<Node, SyntaxError> {
+    let budget = Budget::default();
+    TreeShape(&budget).deserialize(deserializer(text)).map_err(|error| content_error(&error, &budget))
+}
+
+fn deserializer(text: &str) -> serde_yaml::Deserializer<'_> {
     serde_yaml::Deserializer::from_str(text)
-}
-
-fn check_syntax(text: &str) -> Result<(), SyntaxError> {
-    let mut documents = document(text);
-    if let Some(first) = documents.next() {
-        IgnoredAny::deserialize(first).map_err(|error| parser_error(&error, text))?;
-    }
-    if documents.next().is_some() {
-        return Err(SyntaxError::new(None, "more than one YAML document; expected one"));
-    }
-    Ok(())
-}
-
-/// Returns what `serde_yaml` reports about the syntax of `text`, with the location taken out of the message.
-fn parser_error(error: &serde_yaml::Error, text: &str) -> SyntaxError {
-    let message = error.to_string();
-    // A character that YAML forbids is reported by its offset alone.
-    if let Some((message, offset)) = message.rsplit_once(" at position ") {
-        let location = offset.parse().ok().map(|offset| Location::of_byte(text.as_bytes(), offset));
-        return SyntaxError::new(location, message);
-    }
-    let Some(location) = error.location() else {
-        return SyntaxError::new(None, message);
-    };
-    let suffix = format!(" at line {} column {}", location.line(), location.column());
-    SyntaxError::new(Some(Location::from(&location)), message.replacen(&suffix, "", 1))
 }
 
 /// Explains an error in a text of good syntax without the message of `serde_yaml`, which may quote a value.
@@ -99,7 +111,7 @@ fn content_error(error: &serde_yaml::Error, budget: &Budget) -> SyntaxError {
     } else if quoting_values.starts_with("repetition limit") {
         "too many repetitions of aliases (*name)"
     } else if quoting_values.starts_with("recursion limit") {
-        "nested too deeply"
+        nesting::TOO_DEEP
     } else {
         "value does not match its tag (such as !!int)"
     };

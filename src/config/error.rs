@@ -46,11 +46,12 @@ pub enum ConfigError {
     Invalid(Problems),
 }
 
-/// The problems of a file, in its order; their `Display` is a line for each.
+/// The problems of a file, in its order, and its warnings; their `Display` is a line for each.
 #[derive(Debug)]
 pub struct Problems {
     reported: Vec<String>,
     omitted: usize,
+    warnings: Vec<String>,
 }
 
 /// Why a text is not a YAML document that can be read.
@@ -69,16 +70,26 @@ impl SyntaxError {
 impl ConfigError {
     /// Returns the error of the file at `path` whose text is not a YAML document.
     pub(super) fn syntax(path: &Path, error: SyntaxError) -> Self {
-        Self::problems(path, vec![(error.location, error.message)], 0)
+        Self::problems(path, vec![(error.location, error.message)], 0, &[])
     }
 
-    /// Returns the error of the file at `path` with these problems, and the number of those left out.
-    pub(super) fn problems(path: &Path, problems: Vec<(Option<Location>, String)>, omitted: usize) -> Self {
+    /// Returns the error of the file at `path` with these problems, the number of those left out, and its warnings.
+    pub(super) fn problems(
+        path: &Path,
+        problems: Vec<(Option<Location>, String)>,
+        omitted: usize,
+        warnings: &[String],
+    ) -> Self {
         let line = |(location, message)| match location {
             Some(location) => format!("{}:{location}: {message}", path.display()),
             None => format!("{}: {message}", path.display()),
         };
-        Self::Invalid(Problems { reported: problems.into_iter().map(line).collect(), omitted })
+        let warnings = warnings.iter().map(|warning| format!("{}: warning: {warning}", path.display()));
+        Self::Invalid(Problems {
+            reported: problems.into_iter().map(line).collect(),
+            omitted,
+            warnings: warnings.collect(),
+        })
     }
 }
 
@@ -98,7 +109,7 @@ impl fmt::Display for Problems {
         if self.omitted > 0 {
             write!(formatter, "\n... and {} more", self.omitted)?;
         }
-        Ok(())
+        self.warnings.iter().try_for_each(|warning| write!(formatter, "\n{warning}"))
     }
 }
 

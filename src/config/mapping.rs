@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::document::ScalarKind;
-use super::node_ref::NodeRef;
+use super::node_ref::{NOT_BOOLEAN, NodeRef};
 
 /// A mapping that is read key by key.
 pub(super) struct Mapping<'d> {
@@ -47,6 +47,9 @@ impl<'d> Mapping<'d> {
         self.optional(key)
             .and_then(|value| match value.kind() {
                 Some(ScalarKind::Bool(flag)) => Some(flag),
+                _ if value.is_boolean_word() => {
+                    value.refuse(format_args!("must be true or false; {NOT_BOOLEAN}"))
+                }
                 _ => value.expected("true or false"),
             })
             .unwrap_or(default)
@@ -61,6 +64,11 @@ impl<'d> Mapping<'d> {
             }
             !refused
         });
+    }
+
+    /// Drops keys that begin with `x-`, under which people keep what they anchor (`&name`).
+    pub(super) fn ignore_extensions(&mut self) {
+        self.entries.retain(|(key, _)| !key.as_text().is_some_and(|key| key.starts_with("x-")));
     }
 
     /// Reports unknown and duplicate keys. To be called when all known keys have been read.
@@ -84,7 +92,7 @@ impl<'d> Mapping<'d> {
         }
     }
 
-    fn find(&mut self, key: &'static str) -> Option<NodeRef<'d>> {
+    pub(super) fn find(&mut self, key: &'static str) -> Option<NodeRef<'d>> {
         self.known.push(key);
         let (_, value) = self.entries.iter().find(|(found, _)| found.as_text() == Some(key))?;
         Some(value.under(key))
@@ -106,7 +114,6 @@ fn explain_unknown(key: &str, known: &[&'static str]) -> String {
         _ if key.starts_with("enable_") => {
             "unknown key; remove it and list the wanted groups in prometheus.collect".to_owned()
         }
-        "<<" => "merge keys (<<) are not read: write the settings out".to_owned(),
         _ => match nearest(key, known) {
             Some(near) => format!("unknown key; did you mean {near}?"),
             None => format!("unknown key; known keys: {}", known.join(", ")),

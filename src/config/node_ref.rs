@@ -2,6 +2,7 @@
 //!
 //! Messages never show values, which may be secrets.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -11,6 +12,9 @@ use super::diagnostics::Diagnostics;
 use super::document::{Node, ScalarKind};
 use super::node_path::NodePath;
 use crate::error_chain::chain;
+
+/// What to say of a text that looks like a boolean.
+pub(super) const NOT_BOOLEAN: &str = "words such as `yes`, and `true` in quotes, are texts in YAML 1.2";
 
 /// A value or a key of the file.
 #[derive(Clone)]
@@ -48,6 +52,11 @@ impl<'d> NodeRef<'d> {
         self.error(chain(error));
     }
 
+    /// Warns of this node.
+    pub(super) fn warn(&self, message: impl Display) {
+        self.diagnostics.warning(format!("{}: {message}", self.name));
+    }
+
     /// Reports what is wrong with this node, and returns nothing.
     pub(super) fn refuse<T>(&self, message: impl Display) -> Option<T> {
         self.error(message);
@@ -72,6 +81,13 @@ impl<'d> NodeRef<'d> {
         }
     }
 
+    /// Whether this is a text that looks like a boolean: a word of YAML 1.1, or `true` in quotes.
+    pub(super) fn is_boolean_word(&self) -> bool {
+        const WORDS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
+        let is_text = matches!(self.kind(), Some(ScalarKind::Text));
+        is_text && self.as_text().is_some_and(|text| WORDS.contains(&text.to_ascii_lowercase().as_str()))
+    }
+
     /// Returns the text of a scalar as it is written; `None` for null and for anything else.
     pub(super) fn as_text(&self) -> Option<&'d str> {
         match self.node {
@@ -80,9 +96,15 @@ impl<'d> NodeRef<'d> {
         }
     }
 
-    /// Returns a text that is not empty.
+    /// Returns a text that is not empty. Warns of one that looks as if a variable were to be expanded in it.
     pub(super) fn text(&self, expected: impl Display) -> Option<&'d str> {
-        self.as_text().filter(|text| !text.is_empty()).or_else(|| self.expected(expected))
+        let Some(text) = self.as_text().filter(|text| !text.is_empty()) else {
+            return self.expected(expected);
+        };
+        if refers_to_variable(text) {
+            self.warn("${NAME} is taken literally: variables are not expanded; a secret can be {env: NAME}");
+        }
+        Some(text)
     }
 
     /// Returns a text that is not empty and contains no control characters.
@@ -96,7 +118,7 @@ impl<'d> NodeRef<'d> {
 
     /// Returns the path of the file that this names.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        self.line("the name of a file").map(|name| self.diagnostics.resolve(name))
+        self.line("the path of a file").map(|name| self.diagnostics.resolve(name))
     }
 
     /// Returns a whole number within a range.
@@ -135,7 +157,8 @@ impl<'d> NodeRef<'d> {
         matches!(self.node, Node::Mapping(_))
     }
 
-    /// Returns the keys and values of a mapping, each still under the name of the mapping.
+    /// Returns the keys and values of a mapping, each still under the name of the mapping. Entries merged into it (`<<`)
+    /// come last, without those whose key it sets itself.
     pub(super) fn entries(&self, expected: impl Display) -> Option<Vec<(Self, Self)>> {
         let Node::Mapping(entries) = self.node else {
             return self.expected(expected);
@@ -144,7 +167,22 @@ impl<'d> NodeRef<'d> {
         let parts = entries.iter().enumerate().map(|(index, (key, value))| {
             (part(key, self.path.key(index)), part(value, self.path.value(index)))
         });
-        Some(parts.collect())
+        let (merge_keys, mut own): (Vec<_>, Vec<_>) = parts.partition(|(key, _)| key.as_text() == Some("<<"));
+        let mut keys: HashSet<_> = own.iter().filter_map(|(key, _)| key.as_text()).collect();
+        let merged = merge_keys.iter().flat_map(|(_, value)| value.merged_entries());
+        own.extend(merged.filter(|(key, _)| key.as_text().is_none_or(|key| keys.insert(key))));
+        Some(own)
+    }
+
+    /// Returns the entries of a mapping, or of each mapping in a list, that is merged into the mapping of this name.
+    fn merged_entries(&self) -> Vec<(Self, Self)> {
+        const EXPECTED: &str = "a mapping or a list of mappings, to be merged (<<)";
+        if !self.is_list() {
+            return self.entries(EXPECTED).unwrap_or_default();
+        }
+        let elements = self.elements(EXPECTED).unwrap_or_default();
+        let renamed = elements.into_iter().map(|element| Self { name: self.name.clone(), ..element });
+        renamed.flat_map(|element| element.entries(EXPECTED).unwrap_or_default()).collect()
     }
 
     /// Returns this node under the name of `key`.
@@ -152,4 +190,21 @@ impl<'d> NodeRef<'d> {
         let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
         Self { name, ..self.clone() }
     }
+}
+
+/// Whether a text contains `${NAME}`, the name of a variable in the syntax of shells, or consists of `$NAME`. The names
+/// that stand for the client itself are reserved.
+fn refers_to_variable(text: &str) -> bool {
+    const RESERVED: [&str; 2] = ["clientid", "alias"];
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    };
+    let mut braced = text.split("${").skip(1).filter_map(|rest| {
+        let (content, _) = rest.split_once('}')?;
+        // `${NAME:-default}` and its kin.
+        content.split([':', '-', '?', '+', '=']).next()
+    });
+    braced.any(|name| is_name(name) && !RESERVED.contains(&name))
+        || text.strip_prefix('$').is_some_and(|name| is_name(name) && !name.contains(char::is_lowercase))
 }

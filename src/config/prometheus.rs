@@ -76,9 +76,9 @@ fn read_address(value: &NodeRef<'_>) -> Option<IpAddr> {
 }
 
 fn read_groups(value: &NodeRef<'_>) -> Option<Groups> {
-    const EXPECTED: &str = "a list of metric groups: state, session, queue, traffic, process or address";
+    let expected = format!("a list of metric groups: {}", Group::ALL.map(Group::name).join(", "));
     let mut groups = Vec::new();
-    for element in value.elements(EXPECTED)? {
+    for element in value.elements(expected)? {
         let Some(name) = element.text("the name of a metric group") else {
             continue;
         };

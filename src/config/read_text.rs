@@ -18,6 +18,9 @@ pub(super) fn read_configuration(path: &Path) -> Result<String, ConfigError> {
 
 /// Decodes the content of the file at `path`.
 pub(super) fn text(content: Vec<u8>, path: &Path) -> Result<String, ConfigError> {
+    if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {
+        return Err(ConfigError::syntax(path, SyntaxError::new(None, "UTF-16 text; save the file as UTF-8")));
+    }
     String::from_utf8(content).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let location = Location::of_byte(error.as_bytes(), offset);

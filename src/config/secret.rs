@@ -4,12 +4,19 @@
 use std::env::{self, VarError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, Serializer};
+use tokio::runtime;
+use tokio::time::{Instant, timeout_at};
 
 use super::node_ref::NodeRef;
-use crate::error_chain;
+use crate::blocking::Blocking;
+use crate::error_chain::chain;
 use crate::watched_files::read_bounded;
 
 /// The largest secret file, in bytes.
@@ -17,14 +24,20 @@ const MAX_FILE_BYTES: usize = 64 << 10;
 
 const EXPECTED: &str = "a text, {file: PATH} or {env: NAME}";
 
+/// Time limit of reading the secret files of a configuration when it is loaded. Probes read them again.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The secret files being read. A hung disk costs one thread for each file on it, however many probes need it.
+static READS: LazyLock<Blocking<PathBuf, Result<SecretString, SecretError>>> = LazyLock::new(Blocking::new);
+
 /// Where a secret comes from. Its `Debug` never shows it.
 #[derive(Debug, Clone)]
 pub enum Secret {
     /// It is written in the configuration.
     Text(SecretString),
-    /// It is the content of this file, less one final newline.
+    /// It is the content of this file, less final line ends.
     File(PathBuf),
-    /// It is the value of this environment variable.
+    /// It is the value of this environment variable, less final line ends.
     Env(String),
 }
 
@@ -52,7 +65,7 @@ impl Serialize for Secret {
 }
 
 /// Why a secret cannot be used. Names the file or the variable, and never shows the value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
     #[error("cannot read the secret file {}", path.display())]
@@ -60,7 +73,13 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
         /// The error of the operating system.
-        source: io::Error,
+        source: Arc<io::Error>,
+    },
+    /// Reading the file takes too long, as on a hung disk.
+    #[error("the secret file {} could not be read in time", path.display())]
+    TimedOut {
+        /// The file.
+        path: PathBuf,
     },
     /// The content of the file cannot be a secret.
     #[error("the secret file {} {fault}", path.display())]
@@ -107,11 +126,16 @@ impl Secret {
     /// Reads the secret.
     ///
     /// # Errors
-    /// The file or the variable is missing, or contains what cannot be a secret.
-    pub fn read(&self) -> Result<SecretString, SecretError> {
+    /// The file or the variable is missing, or contains what cannot be a secret, or the file is not read by `deadline`.
+    pub async fn read(&self, deadline: Instant) -> Result<SecretString, SecretError> {
         match self {
             Self::Text(secret) => Ok(secret.clone()),
-            Self::File(path) => read_file(path),
+            Self::File(path) => {
+                let file = path.clone();
+                let read = timeout_at(deadline, READS.run(path.clone(), move || read_file(&file))).await;
+                let read = read.map_err(|_| SecretError::TimedOut { path: path.clone() })?;
+                read.unwrap_or_else(|source| Err(unreadable(path, source)))
+            }
             Self::Env(name) => read_variable(name),
         }
     }
@@ -121,8 +145,8 @@ impl Secret {
     /// # Errors
     /// Those of [`Self::read`], and a colon: an API key is sent as the user name of basic authentication, which ends at
     /// a colon.
-    pub fn read_key(&self) -> Result<SecretString, SecretError> {
-        let key = self.read()?;
+    pub async fn read_key(&self, deadline: Instant) -> Result<SecretString, SecretError> {
+        let key = self.read(deadline).await?;
         if !key.expose_secret().contains(':') {
             return Ok(key);
         }
@@ -133,29 +157,17 @@ impl Secret {
             Self::Text(_) => Ok(key),
         }
     }
-
-    /// Whether [`Self::read`] reads a file, which may block.
-    #[must_use]
-    pub fn needs_file(&self) -> bool {
-        matches!(self, Self::File(_))
-    }
 }
 
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let content = read_bounded(path, MAX_FILE_BYTES)
-        .map_err(|source| SecretError::UnreadableFile { path: path.to_path_buf(), source })?;
-    secret_from(content).map_err(|fault| SecretError::BadFile { path: path.to_path_buf(), fault })
+    let content = read_bounded(path, MAX_FILE_BYTES).map_err(|source| unreadable(path, source))?;
+    let text = String::from_utf8(content).map_err(|_| SecretFault::NotText);
+    text.and_then(|text| checked(text.strip_prefix('\u{feff}').unwrap_or(&text)))
+        .map_err(|fault| SecretError::BadFile { path: path.to_path_buf(), fault })
 }
 
-fn secret_from(content: Vec<u8>) -> Result<SecretString, SecretFault> {
-    let mut text = String::from_utf8(content).map_err(|_| SecretFault::NotText)?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    checked(text)
+fn unreadable(path: &Path, source: io::Error) -> SecretError {
+    SecretError::UnreadableFile { path: path.to_path_buf(), source: Arc::new(source) }
 }
 
 fn read_variable(name: &str) -> Result<SecretString, SecretError> {
@@ -165,16 +177,18 @@ fn read_variable(name: &str) -> Result<SecretString, SecretError> {
             SecretError::BadVariable { name: name.to_owned(), fault: SecretFault::NotText }
         }
     })?;
-    checked(value).map_err(|fault| SecretError::BadVariable { name: name.to_owned(), fault })
+    checked(&value).map_err(|fault| SecretError::BadVariable { name: name.to_owned(), fault })
 }
 
-fn checked(text: String) -> Result<SecretString, SecretFault> {
-    if text.is_empty() {
+/// Returns the secret in a text. Editors and `echo` end a text with a newline.
+fn checked(text: &str) -> Result<SecretString, SecretFault> {
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
         Err(SecretFault::Empty)
-    } else if text.chars().any(char::is_control) {
+    } else if secret.contains(char::is_control) {
         Err(SecretFault::ControlCharacters)
     } else {
-        Ok(SecretString::from(text))
+        Ok(SecretString::from(secret))
     }
 }
 
@@ -183,34 +197,65 @@ pub(super) fn read_key(value: &NodeRef<'_>) -> Option<Secret> {
     if value.as_text().is_some_and(|key| key.contains(':')) {
         return value.refuse("must not contain a colon (:); put what follows it into api_secret");
     }
-    let key = read_source(value)?;
-    warn_of(key.read_key(), value);
-    Some(key)
+    read_source(value, true)
 }
 
 /// Reads the setting of a secret.
 pub(super) fn read(value: &NodeRef<'_>) -> Option<Secret> {
-    let secret = read_source(value)?;
-    warn_of(secret.read(), value);
-    Some(secret)
+    read_source(value, false)
 }
 
-/// Warns of a secret that cannot be read now; it may appear before it is needed.
-fn warn_of(read: Result<SecretString, SecretError>, value: &NodeRef<'_>) {
-    if let Err(error) = read {
-        let reason = error_chain::chain(&error);
-        value
-            .diagnostics()
-            .warning(format!("{}: {reason}; probes of this broker fail until it can be read", value.name()));
+/// A secret of a file or the environment that has not been read yet.
+pub(super) struct UncheckedSecret {
+    secret: Secret,
+    is_key: bool,
+    /// The setting, such as `emqx[1].api_key`.
+    name: String,
+}
+
+/// Reads secrets, all at once, and returns a warning for each that cannot be read now; it may appear before it is needed.
+pub(super) fn check(secrets: &[UncheckedSecret]) -> Vec<String> {
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let read = async |unchecked: &UncheckedSecret| {
+        let deadline = Instant::now() + CHECK_TIMEOUT;
+        let UncheckedSecret { secret, is_key, name } = unchecked;
+        let read = if *is_key { secret.read_key(deadline).await } else { secret.read(deadline).await };
+        let reason = chain(&read.err()?);
+        Some(format!("{name}: {reason}; probes of this broker fail until it can be read"))
+    };
+    // A thread of its own, because a runtime cannot be entered where one runs already.
+    let check = || -> io::Result<Vec<Option<String>>> {
+        let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(runtime.block_on(join_all(secrets.iter().map(read))))
+    };
+    let warnings = thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, check)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+    });
+    match warnings {
+        Ok(warnings) => warnings.into_iter().flatten().collect(),
+        Err(error) => vec![format!("cannot check the secrets: {error}")],
     }
 }
 
-fn read_source(value: &NodeRef<'_>) -> Option<Secret> {
-    if value.is_mapping() { read_reference(value) } else { read_text(value) }
+fn read_source(value: &NodeRef<'_>, is_key: bool) -> Option<Secret> {
+    if !value.is_mapping() {
+        return read_text(value);
+    }
+    let secret = read_reference(value)?;
+    let name = value.name().to_owned();
+    value.diagnostics().check_secret(UncheckedSecret { secret: secret.clone(), is_key, name });
+    Some(secret)
 }
 
 fn read_text(value: &NodeRef<'_>) -> Option<Secret> {
-    value.line(EXPECTED).map(|text| Secret::Text(SecretString::from(text)))
+    match checked(value.text(EXPECTED)?) {
+        Ok(secret) => Some(Secret::Text(secret)),
+        Err(SecretFault::Empty) => value.expected(EXPECTED),
+        Err(fault) => value.refuse(fault),
+    }
 }
 
 /// Not read as a [`Mapping`](super::mapping::Mapping), whose messages show keys: here a key may be a misplaced secret.
@@ -230,4 +275,21 @@ fn read_name(value: &NodeRef<'_>) -> Option<String> {
     const EXPECTED: &str = "the name of an environment variable";
     let name = value.line(EXPECTED)?;
     if name.contains('=') { value.expected(EXPECTED) } else { Some(name.to_owned()) }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Begins to read the file at `path` as if it were on a disk that hangs until `hang` returns.
+    pub(in crate::config) fn read_from_hung_disk(path: &Path, hang: impl FnOnce() + Send + 'static) {
+        let file = path.to_path_buf();
+        let read = READS.run(path.to_path_buf(), move || {
+            hang();
+            read_file(&file)
+        });
+        assert!(read.now_or_never().is_none(), "it hangs");
+    }
 }

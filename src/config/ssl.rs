@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::document::ScalarKind;
 use super::mapping::Mapping;
-use super::node_ref::NodeRef;
+use super::node_ref::{NOT_BOOLEAN, NodeRef};
 use crate::tls::{BrokerTls, CertFiles, TlsSettings, Trust};
 
-const EXPECTED: &str = "true, false, the name of a CA file, or a mapping of ca_file, cert_file, key_file, \
+const EXPECTED: &str = "true, false, the path of a CA file, or a mapping of ca_file, cert_file, key_file, \
                      server_name and insecure_skip_verify";
 
 /// Returns the settings of a broker without `ssl`.
@@ -25,20 +25,27 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<TlsSettings> {
     match value.kind() {
         Some(ScalarKind::Bool(true)) => Some(trusting(Trust::System)),
         Some(ScalarKind::Bool(false)) => Some(trusting(Trust::SkipVerify)),
+        Some(ScalarKind::Text) if value.is_boolean_word() => {
+            value.refuse(format_args!("must be {EXPECTED}; {NOT_BOOLEAN}"))
+        }
         Some(ScalarKind::Text) => value.file().map(|path| trusting(Trust::CaFile(path))),
         _ => value.expected(EXPECTED),
     }
 }
 
-/// Reads the files that the settings name; reports their errors at `value`.
+/// Reads the files that the settings name; reports their errors and warnings at `value`.
 pub(super) fn load(settings: TlsSettings, value: &NodeRef<'_>) -> Option<BrokerTls> {
-    BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()
+    let (tls, warnings) = BrokerTls::load(settings).map_err(|error| value.error_from(&error)).ok()?;
+    for warning in warnings {
+        value.diagnostics().warning(format!("{}: {warning}", value.name()));
+    }
+    Some(tls)
 }
 
 /// Warns that settings other than `true` and `false` have no effect on an http URL.
 pub(super) fn warn_without_tls(value: &NodeRef<'_>) {
     if !matches!(value.kind(), Some(ScalarKind::Bool(_))) {
-        value.diagnostics().warning(format!("{} has no effect: api_url is http", value.name()));
+        value.warn("has no effect, because api_url is http");
     }
 }
 

@@ -55,15 +55,21 @@ fn good(text: &str) -> Config {
     parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
 }
 
-/// The problems of a text, less the name of the file in front of each.
-fn problems(text: &str) -> Vec<String> {
+/// The problems and warnings of a text, less the name of the file in front of each.
+fn report(text: &str) -> Vec<String> {
     let Err(error) = parse(text) else {
         panic!("no problem is seen in\n{text}");
     };
-    let text = error.to_string();
-    text.lines()
+    let lines = error.to_string();
+    lines
+        .lines()
         .map(|line| line.strip_prefix("/etc/monitor/config.yaml:").unwrap_or(line).trim_start().to_owned())
         .collect()
+}
+
+/// The problems of a text.
+fn problems(text: &str) -> Vec<String> {
+    report(text).into_iter().filter(|line| !line.starts_with("warning: ")).collect()
 }
 
 /// The only problem of a text.

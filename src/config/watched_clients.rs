@@ -151,6 +151,12 @@ impl<'b> ClientAssignment<'b> {
         if client_id.len() > MAX_CLIENT_ID_BYTES {
             return value.refuse(format_args!("too long; MQTT allows at most {MAX_CLIENT_ID_BYTES} bytes"));
         }
+        if client_id.contains(char::is_control) {
+            value.warn(
+                "contains control characters, which EMQX refuses in requests; to find this client, each probe has to list \
+                 all clients of the broker",
+            );
+        }
         for index in indexes {
             self.check_request_line(value, client_id, *index);
             if !self.used[*index].client_ids.insert(client_id.to_owned()) {

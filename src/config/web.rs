@@ -13,12 +13,10 @@ use rustls::ServerConfig;
 
 pub use self::users::Users;
 
-use super::diagnostics::Diagnostics;
-use super::document;
 use super::error::ConfigError;
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
-use super::read_text;
+use super::{read_document, read_text};
 use crate::watched_files::WatchedFiles;
 
 /// Maximum size of the web configuration, which may list many users.
@@ -54,10 +52,7 @@ impl WebConfig {
     pub(crate) fn load_watched(path: &Path, files: &mut WatchedFiles) -> Result<Self, ConfigError> {
         let unreadable = |reason: io::Error| ConfigError::WebUnreadable { path: path.to_path_buf(), reason };
         let text = read_text::text(files.read(path, MAX_FILE_BYTES).map_err(unreadable)?, path)?;
-        let root = document::read(&text).map_err(|error| ConfigError::syntax(path, error))?;
-        let diagnostics = Diagnostics::new(path);
-        let config = read(&NodeRef::root(&root, &diagnostics), files);
-        let warnings = diagnostics.conclude(path, &text)?;
+        let (config, warnings) = read_document(&text, path, |root| read(root, files))?;
         Ok(Self { warnings, ..config })
     }
 }
@@ -74,7 +69,8 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
         section.refuse(key, why);
     }
     let tls = section.optional("tls_server_config");
-    let users = section.optional("basic_auth_users");
+    // Not optional: a key without users is more likely an accident than a wish to let everybody in.
+    let users = section.find("basic_auth_users");
     section.finish();
 
     let is_plain_http = tls.is_none();

@@ -72,6 +72,12 @@ pub enum RequestError {
         /// Number of rows requested.
         limit: usize,
     },
+    /// The list has more rows that are no clients than any of EMQX's.
+    #[error("unexpected response from EMQX: a list with more than {limit} rows that are no clients")]
+    TooManyBadRows {
+        /// Maximum number of such rows.
+        limit: usize,
+    },
     /// The response is larger than any of EMQX's.
     #[error("response exceeds {limit} bytes")]
     TooLarge {
@@ -121,9 +127,11 @@ impl RequestError {
             Self::Status { status: 408 | 429 | 500..=599, .. } | Self::Timeout | Self::Protocol { .. } => {
                 Retry::SameRequest
             }
-            Self::Status { .. } | Self::Decode { .. } | Self::TooManyRows { .. } | Self::TooLarge { .. } => {
-                Retry::Never
-            }
+            Self::Status { .. }
+            | Self::Decode { .. }
+            | Self::TooManyRows { .. }
+            | Self::TooManyBadRows { .. }
+            | Self::TooLarge { .. } => Retry::Never,
         }
     }
 }

@@ -3,7 +3,7 @@
 mod redirect;
 mod response;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ use url::{Position, Url};
 use super::Access;
 use super::error::RequestError;
 use super::transport::{ConnectFailure, ConnectPhase, StaleConnection, Transport};
+use crate::tls::explain_io;
 use redirect::redirect_address;
 pub(super) use response::RawResponse;
 
@@ -43,39 +44,19 @@ pub struct Exchange {
 
 /// HTTP client for one broker, with its connection pool.
 pub(super) struct Http {
-    pool: RefCell<Pool>,
+    client: RefCell<Client>,
+    transport: Transport,
     max_connections: usize,
+    /// Whether each request has a connection of its own.
+    is_single_use: Cell<bool>,
+    /// Whether a response belonged to another request.
+    is_mixed_up: Cell<bool>,
     api_url: Url,
     host: HeaderValue,
     authorization: HeaderValue,
     address: String,
     /// API key and secret, to keep out of messages.
     credentials: [SecretString; 2],
-}
-
-/// Pooled connections, and the transport that makes them.
-#[derive(Clone)]
-struct Pool {
-    client: Client,
-    transport: Transport,
-}
-
-impl Pool {
-    fn new(transport: Transport, max_connections: usize) -> Self {
-        let connector = Connector::new()
-            .connector(transport.clone())
-            .limit(max_connections)
-            // The time limit of the whole request covers connecting, and reports the phase.
-            .timeout(Duration::MAX)
-            .disconnect_timeout(Duration::ZERO);
-        let client = Client::builder()
-            .connector(connector)
-            .disable_timeout()
-            .disable_redirects()
-            .no_default_headers()
-            .finish();
-        Self { client, transport }
-    }
 }
 
 impl Http {
@@ -87,8 +68,11 @@ impl Http {
             .map_err(|error| unusable(Box::new(error)))?;
         let host = HeaderValue::from_str(&address).map_err(|error| unusable(Box::new(error)))?;
         Ok(Self {
-            pool: RefCell::new(Pool::new(transport, access.max_connections)),
+            client: RefCell::new(client(&transport, access.max_connections)),
+            transport,
             max_connections: access.max_connections,
+            is_single_use: Cell::new(false),
+            is_mixed_up: Cell::new(false),
             api_url: url.clone(),
             host,
             authorization: basic_authorization(access)?,
@@ -97,21 +81,29 @@ impl Http {
         })
     }
 
-    /// Returns whether data was received that no request asked for, since the start or the last
-    /// [`reconnect`](Self::reconnect). Such a connection is closed, but what came over it before may have been the
-    /// response to another request.
+    /// Returns whether any response may have belonged to another request: one did, or data was received that no request
+    /// asked for, on a connection that serves several.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
-        self.transport().saw_unsolicited_bytes()
+        self.is_mixed_up.get() || (!self.is_single_use.get() && self.transport.saw_unsolicited_bytes())
     }
 
-    /// Sends all further requests over new connections. Requests under way are not affected.
+    /// Returns whether each request has a connection of its own.
+    pub(super) fn is_single_use(&self) -> bool {
+        self.is_single_use.get()
+    }
+
+    /// Notes that a response belonged to another request, which closes the connections.
+    pub(super) fn distrust(&self) {
+        self.reconnect();
+        self.is_mixed_up.set(true);
+    }
+
+    /// Sends each further request over a new connection of its own, on which no response can belong to another request.
+    /// Requests under way are not affected.
     pub(super) fn reconnect(&self) {
-        let pool = Pool::new(self.transport().for_new_pool(), self.max_connections);
-        self.pool.replace(pool);
-    }
-
-    fn transport(&self) -> Transport {
-        self.pool.borrow().transport.clone()
+        self.is_mixed_up.set(false);
+        self.is_single_use.set(true);
+        self.client.replace(client(&self.transport, self.max_connections));
     }
 
     /// Requests `target`, a path below the API's base. Fails after `time_limit`, and for a body of more than `limit`
@@ -135,7 +127,7 @@ impl Http {
     /// Returns the error for a request that timed out: the connection phase it was waiting for, or the response.
     pub(super) fn timeout_error(&self) -> RequestError {
         let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "timed out");
-        match self.transport().phase() {
+        match self.transport.phase() {
             ConnectPhase::Established => RequestError::Timeout,
             phase => self.connect_error(phase, timed_out()),
         }
@@ -159,9 +151,9 @@ impl Http {
     fn request(&self, target: &str) -> ClientRequest {
         // The scheme is `http` also with TLS, which the transport adds.
         let url = format!("http://{}{}{target}", authority(&self.api_url), self.api_url.path());
-        let client = self.pool.borrow().client.clone();
-        client
-            .get(url)
+        let request = self.client.borrow().get(url);
+        let request = if self.is_single_use.get() { request.force_close() } else { request };
+        request
             .insert_header((header::HOST, self.host.clone()))
             .insert_header((header::AUTHORIZATION, self.authorization.clone()))
             .insert_header((header::ACCEPT, "application/json"))
@@ -184,7 +176,7 @@ impl Http {
                 self.timeout_error()
             }
             error => RequestError::Protocol {
-                what: if self.transport().spoke_http() {
+                what: if self.transport.spoke_http() {
                     format!("malformed HTTP response of {}", self.address)
                 } else {
                     format!("response of {} is not HTTP/1.1{}", self.address, self.tls_hint())
@@ -201,8 +193,7 @@ impl Http {
             // With TLS 1.3 a broker refuses a missing client certificate only after our side of the handshake has
             // ended, with an alert or by closing the connection.
             Err(error)
-                if self.transport().is_tls()
-                    && (tls_error(&error).is_some() || !self.transport().spoke_http()) =>
+                if self.transport.is_tls() && (tls_error(&error).is_some() || !self.transport.spoke_http()) =>
             {
                 self.connect_error(ConnectPhase::Tls, error)
             }
@@ -215,29 +206,37 @@ impl Http {
 
     /// Returns the error for a connection that could not be made.
     fn connect_error(&self, phase: ConnectPhase, error: io::Error) -> RequestError {
-        let (address, source) = (self.address.clone(), Box::new(error));
+        let address = self.address.clone();
         match phase {
-            ConnectPhase::Resolve => RequestError::Dns { host: self.transport().host().to_string(), source },
-            ConnectPhase::Connect => RequestError::Connect { address, source },
-            ConnectPhase::Tls | ConnectPhase::Established if is_plaintext_response(&source) => {
-                RequestError::Tls {
-                    address,
-                    source: format!("{source}; if it speaks plain HTTP, api_url must begin with http://")
-                        .into(),
-                }
+            ConnectPhase::Resolve => {
+                RequestError::Dns { host: self.transport.host().to_string(), source: Box::new(error) }
             }
-            ConnectPhase::Tls | ConnectPhase::Established => RequestError::Tls { address, source },
+            ConnectPhase::Connect => RequestError::Connect { address, source: Box::new(error) },
+            ConnectPhase::Tls | ConnectPhase::Established => {
+                RequestError::Tls { address, source: tls_cause(&error).into() }
+            }
         }
     }
 
     /// Returns a likely cause of broken connections without TLS over which no HTTP was received.
     fn tls_hint(&self) -> &'static str {
-        if self.transport().is_tls() || self.transport().spoke_http() {
+        if self.transport.is_tls() || self.transport.spoke_http() {
             ""
         } else {
             "; if it speaks TLS, api_url must begin with https://"
         }
     }
+}
+
+/// Returns a client with an empty connection pool.
+fn client(transport: &Transport, max_connections: usize) -> Client {
+    let connector = Connector::new()
+        .connector(transport.clone())
+        .limit(max_connections)
+        // The time limit of the whole request covers connecting, and reports the phase.
+        .timeout(Duration::MAX)
+        .disconnect_timeout(Duration::ZERO);
+    Client::builder().connector(connector).disable_timeout().disable_redirects().no_default_headers().finish()
 }
 
 fn is_stale_connection(error: &SendRequestError) -> bool {
@@ -253,9 +252,14 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Returns whether the peer sent something else than TLS records, as a plain HTTP server does.
-fn is_plaintext_response(error: &io::Error) -> bool {
-    matches!(tls_error(error), Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+/// Returns why a TLS handshake failed.
+fn tls_cause(error: &io::Error) -> String {
+    let cause = explain_io(error);
+    // The peer sent something else than TLS records, as a plain HTTP server does.
+    if let Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) = tls_error(error) {
+        return format!("{cause}; if it speaks plain HTTP, api_url must begin with http://");
+    }
+    cause
 }
 
 /// Returns host and port in the form that the HTTP library keys its connections by.

@@ -58,7 +58,7 @@ pub(super) struct ConnectFailure {
 #[derive(Clone)]
 pub(super) struct Transport {
     endpoint: Rc<Endpoint>,
-    observations: Observations,
+    observations: Rc<Observations>,
 }
 
 struct Endpoint {
@@ -73,13 +73,13 @@ struct Endpoint {
     phase: Cell<ConnectPhase>,
 }
 
-/// What was seen on the connections of a pool.
-#[derive(Debug, Clone, Default)]
+/// What was seen on the connections of a probe.
+#[derive(Debug, Default)]
 struct Observations {
-    /// Whether anything that begins as HTTP does was received, over any connection of the probe.
-    spoke_http: Rc<Cell<bool>>,
-    /// Whether data was received that no request asked for, over any connection of the pool.
-    unsolicited: Rc<Cell<bool>>,
+    /// Whether anything that begins as HTTP does was received.
+    spoke_http: Cell<bool>,
+    /// Whether data was received that no request asked for.
+    unsolicited: Cell<bool>,
 }
 
 impl Transport {
@@ -116,13 +116,7 @@ impl Transport {
             addresses: RefCell::new(addresses),
             phase: Cell::new(ConnectPhase::Resolve),
         };
-        Ok(Self { endpoint: Rc::new(endpoint), observations: Observations::default() })
-    }
-
-    /// Returns the same transport for a pool of new connections, on which nothing unsolicited was received yet.
-    pub(super) fn for_new_pool(&self) -> Self {
-        let observations = Observations { unsolicited: Rc::default(), ..self.observations.clone() };
-        Self { endpoint: Rc::clone(&self.endpoint), observations }
+        Ok(Self { endpoint: Rc::new(endpoint), observations: Rc::default() })
     }
 
     /// Returns the host it connects to.
@@ -140,12 +134,12 @@ impl Transport {
         self.endpoint.tls.is_some()
     }
 
-    /// Returns whether anything that begins as HTTP does was received, over any connection of the probe.
+    /// Returns whether anything that begins as HTTP does was received.
     pub(super) fn spoke_http(&self) -> bool {
         self.observations.spoke_http.get()
     }
 
-    /// Returns whether data was received that no request asked for, over any connection of the pool.
+    /// Returns whether data was received that no request asked for.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
         self.observations.unsolicited.get()
     }

@@ -1,9 +1,10 @@
-//! The metric families of a client that the broker knows.
+//! The metric families of a client.
 
 use std::net::IpAddr;
 
 use super::{ClientMetric, ClientSamples, FamilyMeta, MetricType, SampleValue};
 use crate::client::Group;
+use crate::outcome::ClientState;
 
 /// Builds the table below from one line per family.
 macro_rules! table {
@@ -32,6 +33,21 @@ macro_rules! per_label {
 
 /// Every family, in the order of the exposition.
 pub(super) const CLIENT_METRICS: &[ClientMetric] = table! {
+    "connected" Gauge State ClientSamples::State(|client| match client.status.state() {
+        ClientState::Connected => Some(true.into()),
+        ClientState::Disconnected | ClientState::Absent => Some(false.into()),
+        ClientState::Unknown => None,
+    }), "Whether the client is connected (1) or not (0); no series if that is unknown.";
+    "session_present" Gauge State ClientSamples::State(|client| match client.status.state() {
+        ClientState::Connected | ClientState::Disconnected => Some(true.into()),
+        ClientState::Absent => Some(false.into()),
+        ClientState::Unknown => None,
+    }), "Whether the broker holds a session of the client, connected or not (1), or not (0); \
+         no series if that is unknown.";
+    "offline_threshold_seconds" Gauge State ClientSamples::State(|client| {
+        Some(SampleValue::Float(client.offline_after()?.as_secs_f64()))
+    }), "How long the client may be offline, in seconds: `offline_after` in the configuration of this exporter.";
+
     "info" Gauge Session ClientSamples::Info(&[
         ("node", |client| client.node.clone()),
         ("proto_name", |client| client.session.as_ref()?.protocol_name.clone()),

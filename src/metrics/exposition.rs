@@ -8,8 +8,8 @@ use std::io::Write as _;
 use bytes::Bytes;
 
 use super::{
-    CLIENT_METRICS, ClientMetric, ClientSamples, FamilyMeta, PROBE_METRICS, PROBED_CLIENT_METRICS, ProbeMetric,
-    ProbeSamples, ProbedClientMetric, SampleValue,
+    CLIENT_METRICS, ClientMetric, ClientSamples, FamilyMeta, PROBE_METRICS, ProbeMetric, ProbeSamples,
+    SampleValue,
 };
 use crate::outcome::{Outcome, ProbedClient};
 
@@ -29,7 +29,7 @@ const CHECK_BYTES: usize = 8 * 1024;
 pub struct Exposition {
     outcome: Outcome,
     labels: LabelCache,
-    /// Index of the current family in all three tables.
+    /// Index of the current family in both tables.
     family: usize,
     /// Index of the next client of that family.
     client: usize,
@@ -62,13 +62,10 @@ impl Exposition {
 
     /// Writes the next part; returns `false` at the end.
     fn write_part(&mut self, text: &mut Vec<u8>) -> bool {
-        let (probe, probed_client) = (PROBE_METRICS.len(), PROBED_CLIENT_METRICS.len());
         let has_more_clients = if let Some(metric) = PROBE_METRICS.get(self.family) {
             self.write_probe_family(metric, text);
             false
-        } else if let Some(metric) = PROBED_CLIENT_METRICS.get(self.family - probe) {
-            self.write_probed_clients(metric, text)
-        } else if let Some(metric) = CLIENT_METRICS.get(self.family - probe - probed_client) {
+        } else if let Some(metric) = CLIENT_METRICS.get(self.family - PROBE_METRICS.len()) {
             self.write_clients(metric, text)
         } else {
             return false;
@@ -80,20 +77,22 @@ impl Exposition {
     }
 
     fn write_probe_family(&mut self, metric: &ProbeMetric, text: &mut Vec<u8>) {
-        let name = metric.family.name;
-        write_meta(&metric.family, text);
+        let mut sample = |labels: &[&str], value: SampleValue| {
+            write_meta_once(&mut self.has_meta, &metric.family, text);
+            write_sample(metric.family.name, labels, value, text);
+        };
         match metric.samples {
-            ProbeSamples::One(value) => write_sample(name, &[], value(&self.outcome), text),
+            ProbeSamples::One(value) => sample(&[], value(&self.outcome)),
             ProbeSamples::PerLabel(label, samples) => {
                 for (label_value, value) in samples(&self.outcome) {
-                    write_sample(name, &[label, "=\"", label_value, "\""], value, text);
+                    sample(&[label, "=\"", label_value, "\""], value);
                 }
             }
             ProbeSamples::PerBrokerAndLabel(label, samples) => {
                 let mut broker = String::new();
                 push_label("broker", &self.outcome.broker, &mut broker);
                 for (label_value, value) in samples(&self.outcome) {
-                    write_sample(name, &[&broker, ",", label, "=\"", label_value, "\""], value, text);
+                    sample(&[&broker, ",", label, "=\"", label_value, "\""], value);
                 }
             }
         }
@@ -108,53 +107,38 @@ impl Exposition {
         end
     }
 
-    /// Writes the samples of the next requested clients; returns whether there are more.
-    fn write_probed_clients(&mut self, metric: &ProbedClientMetric, text: &mut Vec<u8>) -> bool {
-        let end = self.cache_labels();
-        for index in self.client..end {
-            if let Some(value) = (metric.value)(&self.outcome.clients[index]) {
-                write_meta_once(&mut self.has_meta, &metric.family, text);
-                write_sample(metric.family.name, &[self.labels.without_username(index)], value, text);
-            }
-        }
-        self.client = end;
-        end < self.outcome.clients.len()
-    }
-
-    /// Writes the samples of the next known clients; returns whether there are more.
+    /// Writes the samples of the next clients; returns whether there are more.
     fn write_clients(&mut self, metric: &ClientMetric, text: &mut Vec<u8>) -> bool {
         if !self.outcome.groups.contains(metric.group) {
             return false;
         }
-        let name = metric.family.name;
         let end = self.cache_labels();
         for index in self.client..end {
-            let Some(client) = self.outcome.clients[index].status.client() else { continue };
+            let probed = &self.outcome.clients[index];
             let identity = self.labels.all(index);
-            let mut sample = |labels: &[&str], value: SampleValue| {
+            let mut sample = |labels: &[&str], value: Option<SampleValue>| {
+                let Some(value) = value else { return };
                 write_meta_once(&mut self.has_meta, &metric.family, text);
-                write_sample(name, labels, value, text);
+                write_sample(metric.family.name, labels, value, text);
             };
-            match metric.samples {
-                ClientSamples::One(value) => {
-                    if let Some(value) = value(client) {
-                        sample(&[identity], value);
+            match (&metric.samples, probed.status.client()) {
+                (ClientSamples::State(value), _) => {
+                    sample(&[self.labels.without_username(index)], value(probed));
+                }
+                (_, None) => {}
+                (ClientSamples::One(value), Some(client)) => sample(&[identity], value(client)),
+                (ClientSamples::PerLabel(label, values), Some(client)) => {
+                    for (label_value, value) in *values {
+                        sample(&[identity, ",", label, "=\"", label_value, "\""], value(client));
                     }
                 }
-                ClientSamples::PerLabel(label, values) => {
-                    for (label_value, value) in values {
-                        if let Some(value) = value(client) {
-                            sample(&[identity, ",", label, "=\"", label_value, "\""], value);
-                        }
-                    }
-                }
-                ClientSamples::Info(labels) => {
+                (ClientSamples::Info(labels), Some(client)) => {
                     let mut info = String::new();
-                    for (label, value) in labels {
+                    for (label, value) in *labels {
                         info.push(',');
                         push_label(label, value(client).as_deref().unwrap_or_default(), &mut info);
                     }
-                    sample(&[identity, &info], SampleValue::Count(1));
+                    sample(&[identity, &info], Some(SampleValue::Count(1)));
                 }
             }
         }
@@ -206,12 +190,9 @@ impl LabelCache {
 
 /// Writes the HELP and TYPE lines unless they are written already.
 fn write_meta_once(has_meta: &mut bool, family: &FamilyMeta, text: &mut Vec<u8>) {
-    if !std::mem::replace(has_meta, true) {
-        write_meta(family, text);
+    if std::mem::replace(has_meta, true) {
+        return;
     }
-}
-
-fn write_meta(family: &FamilyMeta, text: &mut Vec<u8>) {
     let FamilyMeta { name, help, metric_type } = family;
     for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", metric_type.name(), "\n"] {
         text.extend_from_slice(part.as_bytes());

@@ -1,9 +1,9 @@
-//! The metric families of the probe itself, and those of a client that exist without a response.
+//! The metric families of the probe itself.
 
-use super::{FamilyMeta, MetricType, ProbeMetric, ProbeSamples, ProbedClientMetric, SampleValue};
+use super::{FamilyMeta, MetricType, ProbeMetric, ProbeSamples, SampleValue};
 use crate::outcome::{ClientState, FailureReason, Outcome};
 
-/// Every family about the probe as a whole, in the order of the exposition.
+/// Every family, in the order of the exposition.
 pub(super) const PROBE_METRICS: &[ProbeMetric] = &[
     gauge(
         "probe_success",
@@ -61,52 +61,14 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Outcome) -> Sa
     }
 }
 
-/// Returns the number of clients in each state. If no client or not the whole list was answered for, only `unknown` is
-/// reported: 0 connected clients would be a claim.
+/// Returns the number of clients in each state. If no state is known, only `unknown` is reported: 0 connected clients
+/// would be a claim. Of an incomplete list nothing is reported, because nobody knows how many clients are missing.
 fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, SampleValue)> {
     let by_state = outcome.by_state();
-    let is_counted = outcome.is_complete
-        && by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);
+    let is_answered = by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);
     by_state
         .into_iter()
-        .filter(|(state, _)| *state == ClientState::Unknown || is_counted)
+        .filter(|(state, _)| outcome.is_complete && (*state == ClientState::Unknown || is_answered))
         .map(|(state, count)| (state.name(), (count as u64).into()))
         .collect()
 }
-
-/// Every family about a requested client that exists without a response, in the order of the exposition.
-pub(super) const PROBED_CLIENT_METRICS: &[ProbedClientMetric] = &[
-    ProbedClientMetric {
-        family: FamilyMeta {
-            name: "emqx_mqtt_client_connected",
-            help: "Whether the client is connected (1) or not (0); no series if that is unknown.",
-            metric_type: MetricType::Gauge,
-        },
-        value: |client| match client.status.state() {
-            ClientState::Connected => Some(true.into()),
-            ClientState::Disconnected | ClientState::Absent => Some(false.into()),
-            ClientState::Unknown => None,
-        },
-    },
-    ProbedClientMetric {
-        family: FamilyMeta {
-            name: "emqx_mqtt_client_session_present",
-            help: "Whether the broker holds a session of the client, connected or not (1), or not (0); \
-                   no series if that is unknown.",
-            metric_type: MetricType::Gauge,
-        },
-        value: |client| match client.status.state() {
-            ClientState::Connected | ClientState::Disconnected => Some(true.into()),
-            ClientState::Absent => Some(false.into()),
-            ClientState::Unknown => None,
-        },
-    },
-    ProbedClientMetric {
-        family: FamilyMeta {
-            name: "emqx_mqtt_client_offline_threshold_seconds",
-            help: "How long the client may be offline, in seconds: `offline_after` in the configuration of this exporter.",
-            metric_type: MetricType::Gauge,
-        },
-        value: |client| Some(SampleValue::Float(client.offline_after()?.as_secs_f64())),
-    },
-];

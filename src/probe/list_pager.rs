@@ -79,6 +79,9 @@ impl<'a> ListPager<'a> {
         for row in rows {
             self.clients.push(row, &is_requested);
         }
+        if self.clients.has_too_many_bad_rows {
+            return Next::Failed(RequestError::TooManyBadRows { limit: MAX_BAD_ROWS });
+        }
         if is_last || page.number >= MAX_PAGES {
             return Next::Complete;
         }
@@ -117,6 +120,8 @@ pub(super) struct ListedClients {
     deduplicated: usize,
     /// Rows that are no clients, one for each client ID.
     pub(super) bad_rows: Vec<BadRow>,
+    /// Whether there were more of these than are kept.
+    has_too_many_bad_rows: bool,
     /// What is wrong with the fields that could not be read, each once.
     pub(super) odd_fields: HashSet<String>,
 }
@@ -142,7 +147,7 @@ impl ListedClients {
             // A durable session whose metadata is being removed.
             Err(bad) if bad.is_bare => {}
             Err(bad) if self.bad_rows.len() < MAX_BAD_ROWS => self.bad_rows.push(bad),
-            Err(_) => {}
+            Err(_) => self.has_too_many_bad_rows = true,
         }
         // A list that never ends takes no more memory than twice what it really holds.
         if self.clients.len() > 2 * self.deduplicated + DEDUPLICATE_AFTER {

@@ -1,29 +1,29 @@
-//! How far a probe has come, for whoever cares to look while it is under way.
+//! Progress of a probe under way.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many clients of a list have been read so far, and of how many.
+/// Number of clients of a list that have been read so far, and their total.
 #[derive(Debug, Default)]
 pub struct Progress {
     read: AtomicU64,
-    /// 0 while the broker has not said.
+    /// 0 until the broker reports it.
     count: AtomicU64,
 }
 
 impl Progress {
-    /// Clients read so far.
+    /// Returns the number of clients read so far.
     #[must_use]
     pub fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Clients there are, where the broker has said so.
+    /// Returns the number of clients of the broker, if it has reported it.
     #[must_use]
     pub fn count(&self) -> Option<u64> {
         Some(self.count.load(Ordering::Relaxed)).filter(|count| *count > 0)
     }
 
-    /// Takes a page of the list in.
+    /// Counts a page of the list.
     pub(super) fn page(&self, rows: usize, count: Option<u64>) {
         self.read.fetch_add(rows as u64, Ordering::Relaxed);
         if let Some(count) = count {

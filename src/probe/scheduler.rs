@@ -1,8 +1,8 @@
-//! Which request of a probe is sent when, and again.
+//! Schedules the requests of a probe, and their retries.
 //!
 //! Every request is sent once before any is retried. A keyed read that stalls gives its place to the next and is waited for
-//! beside the others, so that a hung node of a cluster blinds the probe for nobody but its own clients. What an answer
-//! means, and which requests follow from it, is not decided here.
+//! beside the others, so that a hung node of a cluster affects its own clients only. The plan decides what an answer
+//! means, and which requests follow from it.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -26,8 +26,8 @@ const STALLED_AT_LEAST: Duration = Duration::from_millis(100);
 /// Maximum number of stalled requests that are waited for; of more, the oldest is given up.
 pub(super) const MAX_STALLED: usize = 64;
 
-/// Until the broker has responded once nothing is known about what slow means, and at most `concurrency` times this many
-/// requests are under way.
+/// Until the broker has responded once, at most `concurrency` times this many requests are under way: nothing is known yet
+/// about what slow means for it.
 const CONCURRENCY_FACTOR_BEFORE_RESPONSE: usize = 2;
 
 /// Minimum retry budget of a probe; a large one may spend a tenth of its requests.
@@ -63,10 +63,10 @@ impl From<Request> for FollowUp {
     }
 }
 
-/// Decides what is requested, and takes the answers.
+/// Takes the answers, and decides which requests follow.
 pub(super) trait Plan {
     /// Takes the final answer to a request, after all retries, and returns the requests that follow from it. They are
-    /// sent after everyone's first.
+    /// sent after all first requests.
     fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp>;
 }
 
@@ -236,7 +236,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Takes note of a request under way, and gives up the oldest where too many have stalled.
+    /// Registers a request under way, and gives up the oldest where too many have stalled.
     fn start(&mut self, mut job: Job, now: Instant, abort: AbortHandle) -> u64 {
         self.recorder.sent(job.attempts > 0);
         job.attempts += 1;
@@ -255,7 +255,7 @@ impl<'a> Scheduler<'a> {
         id
     }
 
-    /// Returns when something is to be done even without a response; `None` when nothing is left to do.
+    /// Returns when to act even without a response; `None` when nothing is left to do.
     fn wake(&self, now: Instant) -> Option<Instant> {
         let is_waiting = !self.ready.is_empty() || !self.delayed.is_empty();
         if !is_waiting && self.under_way.is_empty() {
@@ -300,7 +300,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Hands an answer to the plan, and takes the requests that follow from it.
+    /// Passes an answer to the plan, and queues the requests that follow from it.
     fn answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) {
         for FollowUp { request, not_before } in self.plan.on_answer(request, answer) {
             self.planned += 1;
@@ -312,7 +312,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Sends a request again later, if it may be. Where the broker says when, nothing is sent before then.
+    /// Queues a retry if the policy, the attempts, the budget and the deadline allow it. While a `Retry-After` of the broker
+    /// lasts, no request is sent.
     fn retry(&mut self, mut job: Job, error: RequestError) {
         let policy = job.request.policy(self.bounds.request_timeout);
         let may_retry = policy.is_retried
@@ -334,9 +335,9 @@ impl<'a> Scheduler<'a> {
         self.delayed.push_back((at, job));
     }
 
-    /// Takes note that the broker could not be reached, which says as much about every other request.
+    /// Handles a connection that could not be made, which concerns every other request too.
     ///
-    /// Several requests that were under way together find the same thing out: that counts once.
+    /// Requests that were under way at the same time fail together; that counts once.
     fn unreachable(&mut self, job: Job, started: Instant, error: RequestError) {
         if self.unreachable_at.is_none_or(|at| started > at) {
             self.unreachable += 1;
@@ -350,7 +351,7 @@ impl<'a> Scheduler<'a> {
         if job.attempts < self.bounds.attempts {
             self.ready.push_front(job);
         } else {
-            // The broker comes and goes: it answers others, and was away at each turn of this one.
+            // The broker comes and goes: it answered others, and was unreachable at each attempt of this one.
             self.answer(&job.request, Err(error));
         }
     }
@@ -364,7 +365,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Records what was still under way, and answers with the last error whatever was to be retried.
+    /// Records the requests still under way, and answers those that waited for a retry with their last error.
     fn finish(mut self) -> Option<Ended> {
         let now = Instant::now();
         let under_way = std::mem::take(&mut self.under_way);
@@ -383,8 +384,8 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// Returns the pause before the next attempt, after this many. It is spread, so that the exporters of a fleet do not ask a
-/// struggling broker in step.
+/// Returns the pause before the next attempt, after this many. Jitter keeps several exporters from asking a struggling
+/// broker in step.
 fn pause(attempts: u32) -> Duration {
     let pause = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
     pause.mul_f64(0.5 + fastrand::f64())

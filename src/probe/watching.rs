@@ -112,6 +112,25 @@ impl<'a> Watching<'a> {
         self.look_up_all()
     }
 
+    /// Resets every absent client to unknown, and returns the requests that ask for them again. Unsolicited bytes came over
+    /// a connection, so the response to another request may have been taken for theirs.
+    pub(super) fn doubt_absences(&mut self) -> Vec<Request> {
+        let is_absent = |index: &usize| self.statuses[*index] == ClientStatus::Absent;
+        let absent: Vec<_> = (0..self.clients.len()).filter(is_absent).collect();
+        if absent.is_empty() {
+            return Vec::new();
+        }
+        self.decisions.push(format!(
+            "unsolicited bytes came over a connection, which makes absences doubtful: {}; asking again over new connections",
+            absent.len()
+        ));
+        for index in &absent {
+            self.statuses[*index] = ClientStatus::Unknown;
+            self.absences[*index] = 0;
+        }
+        self.look_up(absent)
+    }
+
     /// Returns what was found, `ended` being why the run ended early, if it did.
     pub(super) fn finish(mut self, ended: Option<(FailureReason, String)>, findings: &mut Findings) {
         let unknown = self.statuses.iter().filter(|status| **status == ClientStatus::Unknown).count();
@@ -158,8 +177,8 @@ impl<'a> Watching<'a> {
         requests
     }
 
-    /// Requests these clients, each by itself, in an order that differs from probe to probe: whatever ends a probe early
-    /// shall not always hit the same clients.
+    /// Requests these clients, each by itself. The order is random, so that a probe that ends early does not always miss
+    /// the same clients.
     fn look_up(&self, mut indexes: Vec<usize>) -> Vec<Request> {
         fastrand::shuffle(&mut indexes);
         indexes.into_iter().map(|index| self.request_one(index)).collect()
@@ -224,8 +243,8 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// Takes what a walk found, and requests whom it did not find: a list that moves while it is read misses clients that
-    /// are there.
+    /// Takes the clients that a walk found, and requests those that it did not find: a list that moves while it is read
+    /// misses clients that are there.
     fn on_walk_end(&mut self, walk: Walk<'_>, result: Result<(), RequestError>) -> Vec<FollowUp> {
         let Walk { pager, scope, indexes, is_second, has_all_groups } = walk;
         let (listed, decisions) = pager.finish();
@@ -297,7 +316,7 @@ impl<'a> Watching<'a> {
         self.statuses[index] = ClientStatus::Known(row.client);
     }
 
-    /// Takes an answer by which the broker does not know a client, and repeats the request if it was the first.
+    /// Counts an answer that the broker does not know a client, and repeats the request if it was the first.
     fn on_absence(&mut self, request: &Request, index: usize) -> Vec<FollowUp> {
         self.absences[index] += 1;
         if self.settle_absence(index) {
@@ -308,7 +327,7 @@ impl<'a> Watching<'a> {
         vec![FollowUp { request: request.clone(), not_before }]
     }
 
-    /// Calls a client absent once that was said often enough.
+    /// Marks a client as absent after enough such answers. Returns whether it is.
     fn settle_absence(&mut self, index: usize) -> bool {
         let is_absent = self.absences[index] >= ABSENT_AFTER;
         if is_absent {
@@ -340,7 +359,7 @@ impl<'a> Watching<'a> {
         Vec::new()
     }
 
-    /// Takes a failed lookup. A proxy that decodes `%2F` makes EMQX look for another path, which the filter does not mind.
+    /// Handles a failed lookup. Behind a proxy that decodes `%2F`, EMQX sees another path; the filter is not affected.
     fn on_lookup_error(&mut self, index: usize, error: &RequestError) -> Vec<FollowUp> {
         let client = &self.clients[index];
         if matches!(error, RequestError::Status { status: 404, .. }) && client.client_id.contains('/') {
@@ -350,14 +369,14 @@ impl<'a> Watching<'a> {
         Vec::new()
     }
 
-    /// Adds a failure that leaves so many clients unknown.
+    /// Adds a failure that leaves this number of clients unknown.
     fn fail(&mut self, error: &RequestError, clients: usize) {
         self.explained += clients;
         self.failures.add(reason(error), &chain(error), clients);
     }
 }
 
-/// What a filtered list of other clients says.
+/// What a filtered list of other clients means.
 const FILTER_IGNORED: &str = "the broker ignores the filter by client ID (EMQX before 5.6 always does, and later versions \
                               do so where durable sessions are enabled)";
 

@@ -2,8 +2,6 @@
 //!
 //! Its size is bounded: an outcome keeps only the first requests, decisions and failures, and the metrics are cut.
 
-use std::fmt::{self, Write as _};
-
 use bytes::Bytes;
 use url::Url;
 
@@ -11,7 +9,8 @@ use crate::client::Group;
 use crate::failure_help;
 use crate::humanize::clients_unknown;
 use crate::metrics::exposition::Exposition;
-use crate::outcome::Outcome;
+use crate::outcome::{ClientState, Outcome};
+use crate::sanitize::{is_unsafe, sanitized};
 
 /// Size at which the metrics are cut.
 const MAX_METRICS_BYTES: usize = 1024 * 1024;
@@ -27,9 +26,7 @@ pub(super) struct DebugView {
 impl DebugView {
     /// Starts the debug view of a probe of the broker at `api_url`.
     pub(super) fn new(api_url: &Url, outcome: Outcome) -> Self {
-        let mut report = String::new();
-        // Writing to a `String` never fails.
-        let _ = write_report(api_url, &outcome, &mut report);
+        let report = report(api_url, &outcome);
         Self { report: Some(report), metrics: Exposition::new(outcome), written: 0 }
     }
 }
@@ -44,75 +41,90 @@ impl Iterator for DebugView {
         if self.written >= MAX_METRICS_BYTES {
             return None;
         }
-        let chunk = self.metrics.next()?;
+        let mut chunk = sanitized_metrics(&self.metrics.next()?);
         self.written += chunk.len();
-        if self.written < MAX_METRICS_BYTES {
-            return Some(chunk);
+        if self.written >= MAX_METRICS_BYTES {
+            chunk.push_str("\n(remaining metrics omitted)\n");
         }
-        let mut last = chunk.to_vec();
-        last.extend_from_slice(b"\n(remaining metrics omitted)\n");
-        Some(last.into())
+        Some(chunk.into())
     }
 }
 
-fn write_report(api_url: &Url, outcome: &Outcome, text: &mut String) -> fmt::Result {
+/// Writes the lines of the report. Unsafe characters in them, which may come from the broker, are replaced.
+#[derive(Default)]
+struct Report(String);
+
+impl Report {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(&sanitized(line));
+        self.0.push('\n');
+    }
+
+    fn heading(&mut self, heading: &str) {
+        self.line("");
+        self.line(heading);
+        self.line(&"-".repeat(heading.len()));
+    }
+}
+
+fn report(api_url: &Url, outcome: &Outcome) -> String {
+    let mut report = Report::default();
     let result = if outcome.is_success() { "succeeded" } else { "failed" };
     let [duration, timeout] = [outcome.duration, outcome.timeout].map(|duration| duration.as_secs_f64());
-    writeln!(
-        text,
+    report.line(&format!(
         "Probe of {} at {api_url} {result} after {duration:.3} s (timeout {timeout} s).",
         outcome.broker
-    )?;
+    ));
     let groups: Vec<_> = outcome.groups.iter().map(Group::name).collect();
-    writeln!(text, "Groups: {}", groups.join(", "))?;
+    report.line(&format!("Groups: {}", groups.join(", ")));
 
-    write_heading("Clients", text)?;
+    report.heading("Clients");
     for (state, count) in outcome.by_state() {
-        writeln!(text, "{count:>8} {}", state.name())?;
+        if outcome.is_complete || state != ClientState::Unknown {
+            report.line(&format!("{count:>8} {}", state.name()));
+        }
     }
     if !outcome.is_complete {
-        writeln!(text, "The client list is incomplete.")?;
+        report.line("The list is incomplete: the number of missing clients is not known.");
     }
 
-    write_heading("Decisions", text)?;
+    report.heading("Decisions");
     for decision in &outcome.requests.decisions {
-        writeln!(text, "- {decision}")?;
+        report.line(&format!("- {decision}"));
     }
 
-    write_heading("Failures", text)?;
+    report.heading("Failures");
     if outcome.failures.is_empty() {
-        writeln!(text, "None")?;
+        report.line("None");
     }
-    for failure in outcome.failures.told() {
-        writeln!(text, "- {}: {}{}", failure.reason, failure.text, clients_unknown(failure.clients))?;
+    for failure in outcome.failures.listed() {
+        report.line(&format!("- {}: {}{}", failure.reason, failure.text, clients_unknown(failure.clients)));
     }
     for reason in outcome.failures.reasons() {
-        writeln!(text, "{reason}: {} {}", failure_help::meaning(*reason), failure_help::remedy(*reason))?;
+        report.line(&format!("{reason}: {} {}", failure_help::meaning(*reason), failure_help::remedy(*reason)));
     }
 
     let requests = &outcome.requests;
-    write_heading("Requests", text)?;
-    writeln!(
-        text,
+    report.heading("Requests");
+    report.line(&format!(
         "{} sent, of which {} retries; {} bytes received. In the order in which they ended:",
         requests.sent, requests.retries, requests.response_bytes
-    )?;
+    ));
     for request in &requests.records {
         let status = request.status.map_or("  -".to_owned(), |status| status.to_string());
         let milliseconds = request.duration.as_secs_f64() * 1e3;
-        write!(
-            text,
-            "{status} {milliseconds:>9.1} ms {:>9} bytes  GET {}",
+        let error = request.error.as_ref().map(|error| format!("  {error}")).unwrap_or_default();
+        report.line(&format!(
+            "{status} {milliseconds:>9.1} ms {:>9} bytes  GET {}{error}",
             request.body_bytes, request.target
-        )?;
-        match &request.error {
-            Some(error) => writeln!(text, "  {error}")?,
-            None => writeln!(text)?,
-        }
+        ));
     }
-    write_heading("Metrics", text)
+    report.heading("Metrics");
+    report.0
 }
 
-fn write_heading(name: &str, text: &mut String) -> fmt::Result {
-    writeln!(text, "\n{name}\n{}", "-".repeat(name.len()))
+/// Replaces unsafe characters in a chunk of metrics, which consists of whole lines.
+fn sanitized_metrics(chunk: &[u8]) -> String {
+    let is_replaced = |character| character != '\n' && is_unsafe(character);
+    String::from_utf8_lossy(chunk).replace(is_replaced, "\u{FFFD}")
 }

@@ -114,7 +114,10 @@ impl FailureLog {
         let broker = outcome.broker.as_str();
         let reason: Vec<_> = outcome.failures.reasons().iter().map(|reason| reason.name()).collect();
         let reason = reason.join(",");
-        let clients_unknown: usize = outcome.failures.told().iter().map(|failure| failure.clients).sum();
+        // Without the whole list, nobody knows how many clients it leaves out.
+        let clients_unknown = outcome
+            .is_complete
+            .then(|| outcome.failures.listed().iter().map(|failure| failure.clients).sum::<usize>());
         match change {
             Change::Failed { suppressed: 0 } => {
                 warn!(broker, targets, reason, clients_unknown, "probe failed: {}", causes(outcome));
@@ -204,7 +207,7 @@ fn make_room(streaks: &mut HashMap<ProbeKey, FailureStreak>) {
 
 /// Returns the causes of a failed probe in one line. An outcome keeps a bounded number of them.
 fn causes(outcome: &Outcome) -> String {
-    let texts: Vec<_> = outcome.failures.told().iter().map(|failure| failure.text.as_str()).collect();
+    let texts: Vec<_> = outcome.failures.listed().iter().map(|failure| failure.text.as_str()).collect();
     texts.join("; ")
 }
 

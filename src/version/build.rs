@@ -1,5 +1,4 @@
-//! Tells the program which commit and which compiler it was built from: nothing that another build of the same
-//! would tell otherwise.
+//! Records the commit and the compiler of the build, and nothing that would make two builds of the same commit differ.
 
 use std::env;
 use std::path::Path;
@@ -8,7 +7,7 @@ use std::process::Command;
 /// Names the commit where there is no repository, as in the build of a container.
 const COMMIT: &str = "EMQX_CLIENT_MONITOR_COMMIT";
 
-/// As much of a commit as is told.
+/// Number of digits of the commit that are recorded.
 const COMMIT_DIGITS: usize = 12;
 
 fn main() {

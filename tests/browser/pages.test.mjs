@@ -1,8 +1,8 @@
-// The page as people meet it: in Chromium, by keyboard, on a phone, in the dark, and read aloud.
+// Tests of the page in Chromium: without scripts, by keyboard, on a phone, in dark mode, and for screen readers.
 //
-// `tests/integration/browser.rs` starts what it shows and runs it with
-//   PAGE_URL     where the page is
-//   BROWSER_DIR  where playwright-core and axe-core are installed, and screenshots go
+// `tests/integration/browser.rs` starts brokers and exporter and runs this file with
+//   PAGE_URL     the URL of the page
+//   BROWSER_DIR  the directory with playwright-core and axe-core, to which screenshots are written
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
@@ -26,13 +26,13 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** Opens the page, and notes what it asks for and complains of. */
+/** Opens the page and records its requests and its console messages, errors and dialogs. */
 async function open(options = {}, query = "") {
   const context = await browser.newContext({ viewport: DESKTOP, ...options });
   const page = await context.newPage();
-  const asked = [];
+  const requested = [];
   const complaints = [];
-  page.on("request", (request) => asked.push(request.url()));
+  page.on("request", (request) => requested.push(request.url()));
   page.on("console", (message) => complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("dialog", (dialog) => {
@@ -40,7 +40,7 @@ async function open(options = {}, query = "") {
     return dialog.dismiss();
   });
   await page.goto(PAGE_URL + query);
-  return { page, asked, complaints };
+  return { page, requested, complaints };
 }
 
 /** The names in the first column of a broker's table. */
@@ -48,8 +48,8 @@ const table = (page, broker) => page.getByRole("region", { name: `watched client
 const names = (page, broker) =>
   table(page, broker).getByRole("rowheader").getByRole("link").allInnerTexts();
 
-test("it needs no script, loads nothing and breaks none of its own rules", async () => {
-  const { page, asked, complaints } = await open({ javaScriptEnabled: false });
+test("it works without scripts, loads nothing and follows its own security policy", async () => {
+  const { page, requested, complaints } = await open({ javaScriptEnabled: false });
   assert.deepEqual(await page.getByRole("heading", { level: 2 }).allInnerTexts(), ["LocalEMQX", "FactoryEMQX"]);
   await page.getByLabel("Name").fill("pump");
   await page.getByRole("combobox", { name: "State" }).selectOption("absent");
@@ -59,12 +59,12 @@ test("it needs no script, loads nothing and breaks none of its own rules", async
   await page.getByRole("main").getByRole("link", { name: "Show all" }).first().click();
   await page.waitForURL(`${PAGE_URL}#broker-1`);
   assert.ok((await names(page, "LocalEMQX")).length > 3);
-  const elsewhere = asked.filter((url) => !url.startsWith(PAGE_URL) && !url.startsWith("data:"));
+  const elsewhere = requested.filter((url) => !url.startsWith(PAGE_URL) && !url.startsWith("data:"));
   assert.deepEqual(elsewhere, []);
   assert.deepEqual(complaints, []);
 });
 
-test("names that are attacks are only names", async () => {
+test("names with markup are shown as text", async () => {
   const { page, complaints } = await open();
   assert.equal(await page.locator("script, img, iframe, object, embed, svg").count(), 0);
   assert.ok((await names(page, "LocalEMQX")).includes("<script>alert(1)</script>"));
@@ -74,14 +74,14 @@ test("names that are attacks are only names", async () => {
   assert.deepEqual(complaints, []);
 });
 
-test("the states can be told apart without colour", async () => {
+test("the states are distinguishable without colour", async () => {
   const { page } = await open();
   const region = table(page, "LocalEMQX");
-  const told = {};
+  const shown = {};
   for (const name of ["HumidifierWaterRefTerm", "QingpingCO2_Room2", "GardenPump", "DoorSensor"]) {
-    told[name] = await region.getByRole("row", { name }).locator(".state").innerText();
+    shown[name] = await region.getByRole("row", { name }).locator(".state").innerText();
   }
-  assert.deepEqual(told, {
+  assert.deepEqual(shown, {
     HumidifierWaterRefTerm: "● connected",
     QingpingCO2_Room2: "○ offline",
     GardenPump: "✕ absent",
@@ -89,21 +89,21 @@ test("the states can be told apart without colour", async () => {
   });
 });
 
-test("a screen reader hears tables with heads, states without marks, and landmarks", async () => {
+test("screen readers get table headers, states without symbols, and landmarks", async () => {
   const { page } = await open();
-  const heard = await page.locator("body").ariaSnapshot();
+  const snapshot = await page.locator("body").ariaSnapshot();
   for (const words of [
     'banner:', 'main:', 'contentinfo:', 'search "Clients"', 'heading "EMQX clients" [level=1]',
     'navigation "Brokers"', 'region "LocalEMQX"', 'columnheader "State"', 'rowheader "GardenPump garden-pump"',
     'cell "absent"', 'cell "connected"', 'link "Debug view of FactoryEMQX"', 'list "Clients by state"',
   ]) {
-    assert.ok(heard.includes(words), `${words} in\n${heard}`);
+    assert.ok(snapshot.includes(words), `${words} in\n${snapshot}`);
   }
   const sorted = table(page, "LocalEMQX").locator("[aria-sort]");
   assert.deepEqual(await sorted.allInnerTexts(), ["State"]);
 });
 
-test("everything is reached by keyboard, and one sees where one is", async () => {
+test("everything is reachable by keyboard, with a visible focus", async () => {
   const { page } = await open({ viewport: PHONE });
   await page.keyboard.press("Tab");
   const skip = page.getByRole("link", { name: "Skip to the brokers" });
@@ -118,7 +118,7 @@ test("everything is reached by keyboard, and one sees where one is", async () =>
       return { what: at.name || at.innerText || at.id, isBody: at === document.body, outline, tag: at.tagName };
     });
     if (now.isBody) break;
-    assert.notEqual(now.outline, "none", `${now.tag} ${now.what} shows that it has the focus`);
+    assert.notEqual(now.outline, "none", `${now.tag} ${now.what} shows the focus`);
     seen.add(now.tag === "DIV" ? "the table" : now.what);
   }
   for (const what of ["filter", "state", "Show", "debug view", "the table", "State", "GardenPump"]) {
@@ -142,7 +142,7 @@ test("everything is reached by keyboard, and one sees where one is", async () =>
   assert.deepEqual(await names(page, "LocalEMQX"), ["QingpingCO2_Room1", "QingpingCO2_Room2"]);
 });
 
-test("a broker that cannot be asked is explained", async () => {
+test("a failing broker is explained", async () => {
   const { page } = await open();
   const section = page.getByRole("region", { name: "FactoryEMQX" }).first();
   assert.ok(await section.getByText("probe failed").isVisible());
@@ -152,8 +152,8 @@ test("a broker that cannot be asked is explained", async () => {
 
 for (const [device, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
   for (const colorScheme of ["light", "dark"]) {
-    test(`on a ${device} in the ${colorScheme} it fits and breaks no rule of accessibility`, async () => {
-      // axe is a script, which the page itself would not let in.
+    test(`on a ${device} in ${colorScheme} mode it fits and is accessible`, async () => {
+      // axe is a script, which the page's security policy forbids.
       const { page } = await open({ viewport, colorScheme, bypassCSP: true });
       await page.screenshot({ path: `${BROWSER_DIR}/${device}-${colorScheme}.png`, fullPage: true });
       const [width, ground] = await page.evaluate(() => [

@@ -379,7 +379,7 @@ fn a_result_that_cannot_be_printed_is_an_error() {
 fn all_shows_every_client_of_the_broker_by_its_id() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(row("watched", HOUR, 60, HOUR, 7));
-    fake.add(row("stranger\u{1b}[2J", HOUR, 60, HOUR, 7));
+    fake.add(row("stranger\u{1b}[2J\u{2028}", HOUR, 60, HOUR, 7));
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
     let program = Program::with_config(&config_of(&fake, "", &[("Alias", "watched"), ("Absent", "nobody")]));
     let run = program.run(&["--check", "--all"]);
@@ -390,12 +390,31 @@ fn all_shows_every_client_of_the_broker_by_its_id() {
         .filter_map(|line| line.strip_prefix("│ ")?.split('│').next())
         .map(str::trim)
         .collect();
-    assert_eq!(names, ["persist-v5", "stranger\u{FFFD}[2J", "watched"]);
+    assert_eq!(names, ["persist-v5", "stranger\u{FFFD}[2J\u{FFFD}", "watched"]);
     assert!(fake.requests().iter().all(fake_emqx::Request::is_list));
 
     let run = program.run(&["check", "--all", "--output", "json"]);
     let answer: Value = serde_json::from_str(&run.stdout).expect("a JSON object");
+    assert!(run.stdout.contains("stranger\\u001b[2J\\u2028"), "{}", run.stdout);
     assert_eq!(answer["clients"].as_array().map(Vec::len), Some(3));
     assert_eq!(answer["clients"][0]["alias"], json!("persist-v5"));
     assert_eq!(answer["clients"][0]["state"], json!("disconnected"));
+}
+
+#[test]
+fn a_very_long_client_id_is_wrapped_in_a_pipe_as_in_a_terminal() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let long = format!("begin{}end", "x".repeat(2_992));
+    fake.add(row(&long, HOUR, 60, HOUR, 7));
+    fake.add(row("short", HOUR, 60, HOUR, 7));
+    let program = Program::with_config(&config_of(&fake, "", &[]));
+    let run = program.run(&["--check", "--all"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let widths: Vec<_> = run.stdout.lines().map(|line| line.chars().count()).collect();
+    assert!(widths.iter().all(|width| *width == widths[0] && *width < 200), "{widths:?}");
+    let names = run.stdout.lines().filter_map(|line| line.strip_prefix("│ ")?.split('│').next());
+    let names: Vec<_> = names.map(str::trim).collect();
+    assert_eq!(names.concat(), long + "short", "no character is lost");
+    let run = program.run(&["check", "--all", "--sort=-alias"]);
+    assert!(run.stdout.lines().any(|line| line.starts_with("│ short ")), "{}", run.stdout);
 }

@@ -1,4 +1,4 @@
-//! How clients are asked for: which requests the broker sees, and what its answers are taken for.
+//! Lookups of clients: which requests the broker receives, and how its responses are interpreted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn like(id: &str) -> Row {
 }
 
 #[test]
-fn any_client_id_can_be_asked_for() {
+fn any_client_id_can_be_looked_up() {
     for version in [Version::V5_8_9, Version::V5_0_26] {
         let fake = FakeEmqx::start(version);
         fake.add(Row::recorded(version, ODD));
@@ -30,7 +30,7 @@ fn any_client_id_can_be_asked_for() {
 }
 
 #[test]
-fn dot_ids_are_asked_for_by_the_filter_where_the_broker_has_one() {
+fn dot_ids_are_looked_up_by_the_filter_where_the_broker_has_one() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_clients();
     fake.add(like("."));
@@ -42,7 +42,7 @@ fn dot_ids_are_asked_for_by_the_filter_where_the_broker_has_one() {
 }
 
 #[test]
-fn a_broker_that_ignores_the_filter_is_asked_for_its_list() {
+fn a_broker_that_ignores_the_filter_is_listed() {
     let fake = FakeEmqx::start(Version::V5_0_26);
     fake.add_recorded_clients();
     fake.add(like(".").known_as(".."));
@@ -72,7 +72,7 @@ fn control_characters_are_found_in_the_list_and_others_looked_up() {
 }
 
 #[test]
-fn of_two_rows_of_a_moving_session_the_connected_one_counts() {
+fn of_two_rows_during_a_takeover_the_connected_one_counts() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("persist-v5").client_id("."));
     fake.add(like("."));
@@ -81,7 +81,7 @@ fn of_two_rows_of_a_moving_session_the_connected_one_counts() {
 }
 
 #[test]
-fn another_clients_row_is_not_taken_for_the_one_asked_for() {
+fn a_row_of_another_client_is_refused() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(like("somebody-else").known_as("mine"));
     let families = watching(&fake, &["mine"]).probe("broker=LocalEMQX");
@@ -90,7 +90,7 @@ fn another_clients_row_is_not_taken_for_the_one_asked_for() {
 }
 
 #[test]
-fn only_emqx_itself_can_say_that_a_client_is_absent() {
+fn only_a_404_of_emqx_means_absent() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     // As of EMQX 5.0.0 to 5.0.17.
     let of_old = Fault::status(404, "application/json", r#"{"code":"RESOURCE_NOT_FOUND","reason":"x"}"#);
@@ -124,7 +124,7 @@ fn lookups_share_a_few_kept_connections() {
 }
 
 #[test]
-fn the_broker_is_asked_for_json_with_credentials_and_by_name() {
+fn requests_have_host_credentials_and_accept_json() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     watching(&fake, &["plain-user-1"]).probe("broker=LocalEMQX");
@@ -138,8 +138,8 @@ fn the_broker_is_asked_for_json_with_credentials_and_by_name() {
 }
 
 #[test]
-fn what_may_pass_is_asked_again() {
-    let troubles = [
+fn transient_faults_are_retried() {
+    let faults = [
         Fault::status(503, "text/plain", ""),
         Fault::status(429, "text/plain", ""),
         Fault::status(408, "text/plain", ""),
@@ -150,11 +150,11 @@ fn what_may_pass_is_asked_again() {
         Fault::CutBody(fake_emqx::Cut::WithinChunk),
         Fault::raw("SSH-2.0-OpenSSH_9.2\r\n"),
     ];
-    for trouble in troubles {
+    for fault in faults {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
-        let name = format!("{trouble:?}");
-        fake.inject(When::Any, trouble.times(1));
+        let name = format!("{fault:?}");
+        fake.inject(When::Any, fault.times(1));
         let families = watching(&fake, &["plain-user-1"]).probe("broker=LocalEMQX");
         assert!(families.success(), "{name}: {:?}", families.reasons());
         assert_eq!(families.value("emqx_probe_api_requests", &[]), Some("2"), "{name}");
@@ -164,7 +164,7 @@ fn what_may_pass_is_asked_again() {
 }
 
 #[test]
-fn what_stays_is_asked_once() {
+fn permanent_errors_are_not_retried() {
     for (status, reason) in [
         (400, "http_status"),
         (401, "unauthorized"),
@@ -185,7 +185,7 @@ fn what_stays_is_asked_once() {
 }
 
 #[test]
-fn a_question_is_repeated_as_often_as_the_configuration_says() {
+fn the_configuration_sets_the_number_of_attempts() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.inject(When::Any, Fault::status(503, "text/plain", ""));
     let config = config_of(&fake, "attempts: 2", &[("any", "any")]);
@@ -210,7 +210,7 @@ fn refused_credentials_end_the_probe() {
 }
 
 #[test]
-fn everyone_is_asked_before_anyone_is_asked_again() {
+fn every_client_is_looked_up_before_any_retry() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let ids: Vec<_> = (0..30).map(|n| format!("device-{n}")).collect();
     fake.add_all(ids.iter().map(|id| like(id)));
@@ -218,17 +218,17 @@ fn everyone_is_asked_before_anyone_is_asked_again() {
     let refs: Vec<_> = ids.iter().map(String::as_str).collect();
     let families = watching(&fake, &refs).probe("broker=LocalEMQX");
     assert!(families.success());
-    let asked: Vec<_> = fake.requests().iter().filter_map(Request::client_id).collect();
+    let looked_up: Vec<_> = fake.requests().iter().filter_map(Request::client_id).collect();
     let mut first_time = BTreeMap::new();
-    for (place, id) in asked.iter().enumerate() {
+    for (place, id) in looked_up.iter().enumerate() {
         first_time.entry(id.clone()).or_insert(place);
     }
-    assert_eq!(asked.len(), 32);
-    assert!(first_time.values().all(|place| *place < 30), "{asked:?}");
+    assert_eq!(looked_up.len(), 32);
+    assert!(first_time.values().all(|place| *place < 30), "{looked_up:?}");
 }
 
 #[test]
-fn one_poisoned_client_leaves_the_others_alone() {
+fn an_undecodable_client_does_not_affect_others() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all(["a", "b", "c"].map(like));
     fake.inject(When::Lookup("b".into()), Fault::status(500, "text/plain", ""));
@@ -250,11 +250,11 @@ fn redirects_are_not_followed() {
 }
 
 #[test]
-fn answers_are_bounded_in_size() {
+fn the_size_of_responses_is_bounded() {
     let too_large = [Fault::EndlessBody, Fault::body(vec![b' '; 2 << 20])];
-    for trouble in too_large {
+    for fault in too_large {
         let fake = FakeEmqx::start(Version::V5_8_9);
-        fake.inject(When::Any, trouble);
+        fake.inject(When::Any, fault);
         let families = watching(&fake, &["any"]).probe("broker=LocalEMQX");
         assert_eq!(families.reasons(), ["too_large"]);
         assert_eq!(fake.request_count(), 1);
@@ -262,7 +262,7 @@ fn answers_are_bounded_in_size() {
 }
 
 #[test]
-fn answers_that_emqx_does_not_give_are_told_from_lost_ones() {
+fn unexpected_responses_are_distinguished_from_truncated_ones() {
     let nested = "[".repeat(200_000);
     let bodies: [&[u8]; 7] = [
         b"{not json",

@@ -1,18 +1,21 @@
-//! What a user can observe: the application that ships, against a broker that answers with recorded bytes and can
-//! be made to misbehave, and against the real Prometheus.
+//! Tests of what users observe: the exporter that ships, against a fake broker with recorded responses and injected
+//! faults, and against the real Prometheus.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::use_debug,
-    reason = "what a test relies on and does not find fails it, and quoted text is YAML"
+    reason = "a missing precondition fails the test, and quoted text is YAML"
 )]
 
+mod absence;
 mod browser;
 mod check;
 mod command_line;
 mod completions;
+mod config_files;
 mod config_readme;
 mod dashboard;
+mod debug_view;
 mod demo;
 mod discovery;
 mod documentation;
@@ -23,7 +26,9 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod name_server;
 mod overload;
+mod pace;
 mod pages;
 mod prometheus;
 mod properties;

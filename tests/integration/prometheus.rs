@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
-use crate::support::{Exporter, Prometheus, Series, config_of, config_of_brokers, promtool, watching};
+use crate::support::{Exporter, Prometheus, Release, Series, config_of, config_of_brokers, promtool, watching};
 
 const EXAMPLE: &str = include_str!("../../examples/prometheus/prometheus.yml");
 const ALL_GROUPS: &str =
@@ -38,14 +38,23 @@ fn all_are(value: &str, count: usize) -> impl Fn(&[Series]) -> Option<()> {
 }
 
 #[test]
-fn prometheus_scrapes_two_brokers_and_sees_one_of_them_die() {
+fn prometheus_2_scrapes_two_brokers_and_sees_one_of_them_die() {
+    scrapes_two_brokers_and_sees_one_of_them_die(Release::V2);
+}
+
+#[test]
+fn prometheus_3_scrapes_two_brokers_and_sees_one_of_them_die() {
+    scrapes_two_brokers_and_sees_one_of_them_die(Release::V3);
+}
+
+fn scrapes_two_brokers_and_sees_one_of_them_die(release: Release) {
     let local = FakeEmqx::start(Version::V5_8_9);
     let factory = FakeEmqx::start(Version::V5_0_26);
     local.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     factory.add(Row::recorded(Version::V5_0_26, "plain-user-1"));
     factory.add(Row::recorded(Version::V5_0_26, "persist-v5"));
     let exporter = Exporter::start(&two_brokers(&local, &factory));
-    let prometheus = Prometheus::start(&example_for(&exporter));
+    let prometheus = Prometheus::start_release(release, &example_for(&exporter), &[]);
 
     prometheus.wait_for("up", all_are("1", 3));
     prometheus.wait_for("probe_success{job=\"emqx-clients\"}", all_are("1", 2));

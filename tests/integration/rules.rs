@@ -11,7 +11,7 @@ use serde_json::json;
 use serde_yaml::Value;
 
 use crate::prometheus::example_at;
-use crate::support::{Alertmanager, Exporter, Prometheus, config_of, promtool};
+use crate::support::{Alertmanager, Exporter, Prometheus, Release, config_of, promtool};
 
 const RUNBOOK: &str = include_str!("../../examples/prometheus/runbook.md");
 
@@ -204,8 +204,13 @@ fn prometheus_evaluates_the_rules_on_answers_of_the_exporter() {
     let exporter = Exporter::start(&config_of(&fake, "", &clients));
     let config = example_at(&exporter.address().to_string());
     let files: Vec<_> = every_rule_file().into_iter().map(RuleFile::hurried).collect();
-    let prometheus = Prometheus::start_beside(&config, &files);
+    for prometheus in Release::ALL.map(|release| Prometheus::start_release(release, &config, &files)) {
+        evaluates_every_rule(&prometheus);
+    }
+}
 
+/// Waits until every rule has been evaluated without an error.
+fn evaluates_every_rule(prometheus: &Prometheus) {
     for name in [
         "emqx_mqtt_client:last_seen_timestamp_seconds",
         "emqx_mqtt_client:availability:ratio30d",

@@ -1,4 +1,4 @@
-//! Secrets: where they come from, that they may change at any time, and that nobody is told them.
+//! Secrets: their sources, their rotation, and that no output shows them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::support::{Exporter, Families, Program, Run, ServerProcess, bare_comma
 
 const KEY: &str = "canary-of-the-key";
 const SECRET: &str = "canary-of-the-secret";
-/// Base64 of both, as they are sent.
+/// Base64 of key and secret, as sent.
 const SENT: &str = "Y2FuYXJ5LW9mLXRoZS1rZXk6Y2FuYXJ5LW9mLXRoZS1zZWNyZXQ=";
 
 /// A broker, and a directory for its secrets.
@@ -21,14 +21,14 @@ fn site() -> (FakeEmqx, TempDir) {
     (fake, tempfile::tempdir().expect("a temporary directory"))
 }
 
-/// A configuration that has key and secret from elsewhere.
+/// A configuration with these sources of key and secret.
 fn config(fake: &FakeEmqx, key: &str, secret: &str) -> String {
     config_of(fake, "", &[("device", "device")])
         .replace(&format!("{:?}", fake.api_key()), key)
         .replace(&format!("{:?}", fake.api_secret()), secret)
 }
 
-/// A configuration that has both from files of this directory, which are named.
+/// A configuration with key and secret from files in this directory. Returns it and their paths.
 fn config_with_files(fake: &FakeEmqx, directory: &TempDir) -> (String, [PathBuf; 2]) {
     let files = ["key", "secret"].map(|name| directory.path().join(name));
     let [key, secret] = files.each_ref().map(|path| format!("{{file: {}}}", path.display()));
@@ -59,7 +59,7 @@ fn secrets_in_files_are_rotated_without_a_restart() {
 }
 
 #[test]
-fn without_its_secrets_the_broker_is_not_asked() {
+fn without_its_secrets_a_broker_gets_no_request() {
     let (fake, directory) = site();
     let (config, [key, secret]) = config_with_files(&fake, &directory);
     let exporter = Exporter::start(&config);
@@ -134,7 +134,7 @@ fn assert_no_secret(said: &str) {
     }
 }
 
-/// A broker's answers that carry the request back, as a confused proxy's may.
+/// Responses that echo the request, as those of a misconfigured proxy.
 fn echoes() -> Vec<Fault> {
     let echo = format!("Authorization: Basic {SENT} {KEY} {SECRET}");
     vec![
@@ -153,16 +153,16 @@ fn echoes() -> Vec<Fault> {
 
 #[test]
 fn checks_never_show_a_secret() {
-    for trouble in echoes() {
+    for fault in echoes() {
         let (fake, directory) = site();
-        fake.inject(When::Any, trouble.clone());
+        fake.inject(When::Any, fault.clone());
         let (with_files, [key, secret]) = config_with_files(&fake, &directory);
         fs::write(key, KEY).expect("a file");
         fs::write(secret, SECRET).expect("a file");
         for config in [config(&fake, KEY, SECRET), with_files] {
             let run = Program::with_config(&config).run(&["--check", "--log.level", "trace"]);
             assert!(!run.stderr.is_empty(), "nothing was logged");
-            // What a broker calls a client is told as it says it.
+            // A client ID from the broker is shown as it is.
             assert_no_secret(&run.stderr);
             assert_no_secret(&run.stdout);
         }
@@ -170,7 +170,7 @@ fn checks_never_show_a_secret() {
 }
 
 #[test]
-fn logs_and_answers_never_show_a_secret() {
+fn logs_and_responses_never_show_a_secret() {
     let (fake, directory) = site();
     let (with_files, [key, secret]) = config_with_files(&fake, &directory);
     fs::write(key, KEY).expect("a file");
@@ -179,9 +179,9 @@ fn logs_and_answers_never_show_a_secret() {
         let program = Program::with_config(&config);
         let served = ServerProcess::start(&program, &["--log.level", "trace", "--log.format", format]);
         let mut failed = 0;
-        for trouble in echoes() {
+        for fault in echoes() {
             fake.clear_faults();
-            fake.inject(When::Any, trouble);
+            fake.inject(When::Any, fault);
             let said = served.get("/probe?broker=LocalEMQX");
             failed += usize::from(said.contains("probe_success 0"));
             assert_no_secret(&said);

@@ -1,4 +1,4 @@
-//! Twenty thousand probes, most of them of brokers in trouble: the exporter is afterwards what it was before.
+//! Twenty thousand probes, most of them of failing brokers, leave neither memory, threads nor descriptors behind.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,50 +14,49 @@ use crate::support::Program;
 
 const PROBES: usize = 20_000;
 
-/// After so many, everything that stays has been taken: threads' caches, the counters of every broker and reason.
+/// Probes for warming up, after which caches of threads and counters of brokers and reasons are allocated.
 const WARM_UP: usize = 4_000;
 
-/// Prometheus servers that scrape at the same time.
+/// Number of concurrent scrapers.
 const SCRAPERS: usize = 4;
 
-/// A probe that leaves no more than 150 bytes behind. The least that one could forget is its answer, 3 kB, or its
-/// task, 1 kB.
+/// Bytes that a probe may leave behind. The smallest leak would be a task (1 kB) or a response (3 kB).
 const TOLERATED_BYTES: u64 = (PROBES - WARM_UP) as u64 * 150;
 
-/// Clients to look up for each probe.
+/// Number of clients that each probe looks up.
 const CLIENTS: usize = 2;
 
-/// The longest anything may take: far more than it needs, and less than a hang.
+/// Time limit of each wait; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// The kinds of probes, by the alias of the broker they ask: each in turn, so that all of them are mixed.
+/// The kinds of probes by the alias of their broker, which take turns.
 const KINDS: [Kind; 8] = [
-    Kind::Told("healthy", "probe_success 1\n"),
-    Kind::Told("down", "emqx_probe_failure_reason{reason=\"connect\"} 1\n"),
-    Kind::Told("healthy", "probe_success 1\n"),
-    Kind::Told("locked", "emqx_probe_failure_reason{reason=\"unauthorized\"} 1\n"),
-    Kind::Told("cutting", "emqx_probe_failure_reason{reason=\"protocol\"} 1\n"),
+    Kind::Complete("healthy", "probe_success 1\n"),
+    Kind::Complete("down", "emqx_probe_failure_reason{reason=\"connect\"} 1\n"),
+    Kind::Complete("healthy", "probe_success 1\n"),
+    Kind::Complete("locked", "emqx_probe_failure_reason{reason=\"unauthorized\"} 1\n"),
+    Kind::Complete("cutting", "emqx_probe_failure_reason{reason=\"protocol\"} 1\n"),
     Kind::GivenUp("silent"),
-    // In so short a time a busy machine may not even have connected.
-    Kind::Told("silent", "probe_success 0\n"),
+    // Within this short timeout a busy machine may not have connected.
+    Kind::Complete("silent", "probe_success 0\n"),
     Kind::GivenUp("healthy"),
 ];
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// A probe that is answered, and what the answer says.
-    Told(&'static str, &'static str),
-    /// A probe whose scraper hangs up as soon as it has asked.
+    /// A complete probe and a line of its exposition.
+    Complete(&'static str, &'static str),
+    /// A probe whose scraper closes the connection after the request.
     GivenUp(&'static str),
 }
 
-/// The program that ships, as a process.
+/// The exporter in a process of its own.
 struct Process {
     child: Child,
     address: SocketAddr,
 }
 
-/// What a process holds.
+/// Resources of a process.
 #[derive(Debug, Clone, Copy)]
 struct Holds {
     descriptors: usize,
@@ -76,8 +75,8 @@ impl Process {
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
         let address = lines
             .find_map(|line| line.split_once("address=")?.1.split_whitespace().next()?.parse().ok())
-            .expect("it says where it listens");
-        // It waits for whoever reads its log.
+            .expect("the exporter logs its address");
+        // Drains the log, so that the exporter never blocks on it.
         thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
@@ -94,7 +93,7 @@ impl Process {
         Holds { descriptors: self.entries("fd"), threads: self.entries("task") }
     }
 
-    /// Waits until it holds no more than this.
+    /// Waits until it has no more resources than this.
     fn settles_at(&self, before: Holds) {
         let since = Instant::now();
         while self.holds().descriptors > before.descriptors || self.holds().threads > before.threads {
@@ -103,15 +102,15 @@ impl Process {
         }
     }
 
-    /// Memory in use, in bytes.
+    /// Resident memory in bytes.
     fn memory(&self) -> u64 {
         let status = fs::read_to_string(self.proc("status")).expect("a Linux with /proc");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line of /proc");
         line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("a number")
             * 1024
     }
 
-    /// Probes again and again, until so many were counted.
+    /// Sends probes until this many were counted.
     fn scrape(&self, count: &AtomicUsize, until: usize) {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(AT_MOST)).build().into();
         loop {
@@ -120,8 +119,8 @@ impl Process {
                 break;
             }
             match KINDS[number % KINDS.len()] {
-                Kind::Told(broker, said) => {
-                    // Half a second is kept for the way back; a silent broker has the rest.
+                Kind::Complete(broker, said) => {
+                    // The exporter subtracts half a second from the scrape timeout.
                     let allowed = if broker == "silent" { "0.52" } else { "30" };
                     let mut answer = agent
                         .get(format!("http://{}/probe?broker={broker}", self.address))
@@ -140,18 +139,18 @@ impl Process {
         }
     }
 
-    /// Lets all scrapers probe until so many were counted.
+    /// Runs all scrapers until this many probes were counted.
     fn scrape_together(&self, count: &AtomicUsize, until: usize) {
         thread::scope(|scope| {
             for _ in 0..SCRAPERS {
                 scope.spawn(|| self.scrape(count, until));
             }
         });
-        // Each scraper took a number that it had no use for.
+        // Each scraper took one number more than it used.
         count.store(until, Ordering::Relaxed);
     }
 
-    /// Waits until it says that no probe is under way.
+    /// Waits until no probe is under way.
     fn rests(&self) {
         let since = Instant::now();
         let resting = "\nemqx_client_monitor_probes_in_flight 0\n";
@@ -178,11 +177,11 @@ fn device(number: usize) -> String {
     format!("device-{number}")
 }
 
-/// Brokers under the aliases of the kinds, all with the same clients.
+/// A configuration of brokers with the aliases of the kinds, which share their clients.
 fn config(brokers: &[(&str, &FakeEmqx, &str)]) -> String {
     let brokers = brokers.iter().map(|(alias, fake, secret)| {
         let (url, key) = (fake.url(), fake.api_key());
-        // One attempt: what is repeated after a pause only takes time.
+        // One attempt, since retries only take time.
         format!("  - {{alias: {alias}, api_url: {url:?}, api_key: {key}, api_secret: {secret}, attempts: 1}}\n")
     });
     let clients =

@@ -1,4 +1,4 @@
-//! The four honest states, and every fact field by field against the bytes real brokers sent.
+//! The four states of clients, and every value compared with the recorded responses of real brokers.
 
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When, recorded};
 use serde_json::Value;
@@ -9,7 +9,7 @@ const VERSIONS: [Version; 2] = [Version::V5_8_9, Version::V5_0_26];
 const ALL_GROUPS: &str =
     "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
 
-/// What the series of a group is made of: its name after the prefix, its extra label, and EMQX's field.
+/// The series of a group: the name without prefix, the extra label, and EMQX's field.
 type Fact = (&'static str, Option<(&'static str, &'static str)>, &'static str);
 
 const FACTS: &[Fact] = &[
@@ -61,7 +61,7 @@ fn client_value<'a>(
     families.value(&format!("emqx_mqtt_client_{name}"), &labels)
 }
 
-/// What the exposition must say of a fact, told from the recorded JSON without the exporter's help.
+/// The expected sample value for a recorded JSON value.
 fn expected(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Null => None,
@@ -72,7 +72,7 @@ fn expected(value: Option<&Value>) -> Option<String> {
 }
 
 #[test]
-fn every_fact_of_a_recorded_client_is_told_as_the_broker_said_it() {
+fn every_value_of_a_recorded_client_is_reported() {
     for version in VERSIONS {
         for (file, id) in [
             ("08-client-plain", "plain-user-1"),
@@ -86,8 +86,8 @@ fn every_fact_of_a_recorded_client_is_told_as_the_broker_said_it() {
             let row: Value = serde_json::from_slice(recorded(version, file)).expect("a recorded row is JSON");
             assert!(families.success());
             for (name, label, field) in FACTS {
-                let told = client_value(&families, id, name, *label).map(ToOwned::to_owned);
-                assert_eq!(told, expected(row.get(*field)), "{version:?} {id} {name} {field}");
+                let reported = client_value(&families, id, name, *label).map(ToOwned::to_owned);
+                assert_eq!(reported, expected(row.get(*field)), "{version:?} {id} {name} {field}");
             }
             assert_eq!(
                 client_value(&families, id, "connected", None).map(ToOwned::to_owned),
@@ -98,24 +98,24 @@ fn every_fact_of_a_recorded_client_is_told_as_the_broker_said_it() {
 }
 
 #[test]
-fn times_are_told_in_seconds_since_1970_with_their_milliseconds() {
+fn times_are_unix_timestamps_with_milliseconds() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
     fake.add(
         Row::like("plain-user-1").client_id("offset").set("connected_at", "2026-11-22T17:52:15.217+05:30"),
     );
     let families = watching(&fake, &["persist-v5", "offset"]).probe("broker=LocalEMQX");
-    let told = |alias, name| client_value(&families, alias, name, None);
+    let value = |alias, name| client_value(&families, alias, name, None);
     // 2026-11-22T12:22:15.604Z by `date -u -d ... +%s.%3N`.
-    assert_eq!(told("persist-v5", "session_created_timestamp_seconds"), Some("1795350135.604"));
-    assert_eq!(told("persist-v5", "connected_timestamp_seconds"), Some("1795350135.604"));
-    assert_eq!(told("persist-v5", "disconnected_timestamp_seconds"), Some("1795350136.175"));
-    assert_eq!(told("offset", "connected_timestamp_seconds"), Some("1795350135.217"));
-    assert_eq!(told("offset", "disconnected_timestamp_seconds"), None);
+    assert_eq!(value("persist-v5", "session_created_timestamp_seconds"), Some("1795350135.604"));
+    assert_eq!(value("persist-v5", "connected_timestamp_seconds"), Some("1795350135.604"));
+    assert_eq!(value("persist-v5", "disconnected_timestamp_seconds"), Some("1795350136.175"));
+    assert_eq!(value("offset", "connected_timestamp_seconds"), Some("1795350135.217"));
+    assert_eq!(value("offset", "disconnected_timestamp_seconds"), None);
 }
 
 #[test]
-fn the_four_states_are_told_apart() {
+fn the_four_states_are_distinguished() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
@@ -147,7 +147,7 @@ fn the_four_states_are_told_apart() {
 }
 
 #[test]
-fn a_client_is_identified_by_its_labels_and_by_nothing_that_moves() {
+fn labels_identify_a_client_and_do_not_change() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     fake.add(Row::recorded(Version::V5_8_9, "plain-nouser-1"));
@@ -187,7 +187,7 @@ fn a_client_is_identified_by_its_labels_and_by_nothing_that_moves() {
 }
 
 #[test]
-fn missing_and_null_and_new_fields_leave_the_rest_alone() {
+fn missing_null_and_new_fields_do_not_affect_others() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(
         Row::like("plain-user-1")
@@ -225,19 +225,19 @@ fn a_field_of_an_unexpected_type_costs_only_itself() {
 
     let good = ["largest", "never", "unlimited", "infinity"];
     let families = watching(&fake, &[&good[..], &bad[..]].concat()).probe("broker=LocalEMQX");
-    let told = |alias, name| client_value(&families, alias, name, None);
-    assert_eq!(told("largest", "received_bytes_total"), Some("18446744073709551615"));
-    assert_eq!(told("never", "session_expiry_interval_seconds"), Some("+Inf"));
-    assert_eq!(told("unlimited", "mqueue_messages_limit"), Some("+Inf"));
-    assert_eq!(told("infinity", "awaiting_pubrel_messages_limit"), Some("+Inf"));
+    let value = |alias, name| client_value(&families, alias, name, None);
+    assert_eq!(value("largest", "received_bytes_total"), Some("18446744073709551615"));
+    assert_eq!(value("never", "session_expiry_interval_seconds"), Some("+Inf"));
+    assert_eq!(value("unlimited", "mqueue_messages_limit"), Some("+Inf"));
+    assert_eq!(value("infinity", "awaiting_pubrel_messages_limit"), Some("+Inf"));
     for alias in ["negative", "fractional", "too-large", "text", "list"] {
-        assert_eq!(told(alias, "connected"), Some("1"), "{alias}");
-        assert_eq!(told(alias, "received_bytes_total"), None, "{alias}");
-        assert_eq!(told(alias, "keepalive_seconds"), Some("60"), "{alias}");
+        assert_eq!(value(alias, "connected"), Some("1"), "{alias}");
+        assert_eq!(value(alias, "received_bytes_total"), None, "{alias}");
+        assert_eq!(value(alias, "keepalive_seconds"), Some("60"), "{alias}");
     }
-    assert_eq!(told("no-limit", "mqueue_messages_limit"), None);
-    assert_eq!(told("no-time", "session_created_timestamp_seconds"), None);
-    assert_eq!(told("flag", "connected"), None, "without a state nothing is known");
+    assert_eq!(value("no-limit", "mqueue_messages_limit"), None);
+    assert_eq!(value("no-time", "session_created_timestamp_seconds"), None);
+    assert_eq!(value("flag", "connected"), None, "without a state nothing is known");
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("1"));
     assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("11"));
     assert_eq!(families.reasons(), ["decode"]);
@@ -253,7 +253,7 @@ fn an_odd_field_of_another_group_is_not_read() {
 }
 
 #[test]
-fn only_the_groups_that_are_asked_for_are_told() {
+fn only_the_requested_groups_are_reported() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     let exporter = watching(&fake, &["plain-user-1"]);
@@ -261,7 +261,7 @@ fn only_the_groups_that_are_asked_for_are_told() {
         exporter.probe(query).series_names("plain-user-1").contains(format!("emqx_mqtt_client_{name}").as_str())
     };
     let defaults = "broker=LocalEMQX";
-    for (name, told) in [
+    for (name, reported) in [
         ("connected", true),
         ("info", true),
         ("subscriptions", true),
@@ -269,19 +269,19 @@ fn only_the_groups_that_are_asked_for_are_told() {
         ("process_mailbox_messages", false),
         ("port", false),
     ] {
-        assert_eq!(has(defaults, name), told, "{name} by default");
+        assert_eq!(has(defaults, name), reported, "{name} by default");
     }
     let only_queue = "broker=LocalEMQX&collect[]=queue";
-    for (name, told) in
+    for (name, reported) in
         [("connected", true), ("info", false), ("subscriptions", true), ("received_bytes_total", false)]
     {
-        assert_eq!(has(only_queue, name), told, "{name} with queue");
+        assert_eq!(has(only_queue, name), reported, "{name} with queue");
     }
     assert!(!has("broker=LocalEMQX&collect[]=state", "subscriptions"));
 }
 
 #[test]
-fn addresses_and_nodes_are_told_as_numbers() {
+fn addresses_and_nodes_are_reported_as_numbers() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("plain-user-1").client_id("v4").set("ip_address", "192.168.1.2"));
     fake.add(
@@ -289,16 +289,16 @@ fn addresses_and_nodes_are_told_as_numbers() {
     );
     let config = config_of(&fake, "nodes: {\"emqx@127.0.0.1\": 7}", &[("v4", "v4"), ("v6", "v6")]);
     let families = Exporter::start(&config).probe("broker=LocalEMQX&collect[]=address");
-    let told = |alias, name| client_value(&families, alias, name, None);
-    assert_eq!(told("v4", "ip_address"), Some("3232235778"));
-    assert_eq!(told("v4", "node_number"), Some("7"));
-    assert_eq!(told("v6", "ip_address"), None);
-    assert_eq!(told("v6", "node_number"), None);
-    assert!(told("v6", "port").is_some());
+    let value = |alias, name| client_value(&families, alias, name, None);
+    assert_eq!(value("v4", "ip_address"), Some("3232235778"));
+    assert_eq!(value("v4", "node_number"), Some("7"));
+    assert_eq!(value("v6", "ip_address"), None);
+    assert_eq!(value("v6", "node_number"), None);
+    assert!(value("v6", "port").is_some());
 }
 
 #[test]
-fn with_nobody_to_ask_the_broker_itself_is_asked() {
+fn without_watched_clients_the_broker_is_still_probed() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let exporter = watching(&fake, &[]);
     let families = exporter.probe("broker=LocalEMQX");
@@ -312,4 +312,103 @@ fn with_nobody_to_ask_the_broker_itself_is_asked() {
     let families = exporter.probe("broker=LocalEMQX");
     assert!(!families.success());
     assert_eq!(families.reasons(), ["unauthorized"]);
+}
+
+#[test]
+fn the_odd_field_is_named() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("odd").set("keepalive", "60"));
+    let exporter = watching(&fake, &["odd"]);
+    let families = exporter.probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(client_value(&families, "odd", "connected", None), Some("1"));
+    let debug_view = exporter.get("/probe?broker=LocalEMQX&debug=true").text();
+    let said = "unexpected response from EMQX: `keepalive` must be a non-negative integer";
+    assert!(debug_view.contains(said), "{debug_view:.2000}");
+}
+
+#[test]
+fn a_user_name_of_another_type_is_no_user_name() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("odd").set_raw("username", "17"));
+    let families = watching(&fake, &["odd"]).probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(client_value(&families, "odd", "connected", None), Some("1"));
+    assert!(client_value(&families, "odd", "keepalive_seconds", None).is_some());
+}
+
+/// EMQX sends it for a durable session whose metadata is being removed.
+#[test]
+fn a_row_that_is_only_a_client_id_is_unknown_in_a_lookup_and_passed_over_in_a_list() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("whole"));
+    fake.inject(When::Lookup("bare".to_owned()), Fault::body(r#"{"clientid":"bare"}"#));
+    let exporter = watching(&fake, &["bare", "whole"]);
+    let families = exporter.probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    assert_eq!(client_value(&families, "bare", "connected", None), None);
+    assert_eq!(client_value(&families, "whole", "connected", None), Some("1"));
+
+    let list = r#"{"data":[{"clientid":"bare"},{"clientid":"whole","connected":true}],"meta":{"count":2}}"#;
+    fake.inject(When::List, Fault::body(list));
+    let families = exporter.probe("broker=LocalEMQX&all=true");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("0"));
+}
+
+#[test]
+fn a_good_and_a_bad_row_of_one_client_are_one_client() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let list = r#"{"data":[{"clientid":"a","connected":"yes"},{"clientid":"a","connected":true},
+        {"clientid":"a","connected":[]}],"meta":{"count":3}}"#;
+    fake.inject(When::List, Fault::body(list));
+    let families = watching(&fake, &[]).probe("broker=LocalEMQX&all=true");
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("1"));
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "unknown")]), Some("0"));
+}
+
+#[test]
+fn an_ipv4_address_that_a_dual_stack_listener_reports_is_one() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("mapped").set("ip_address", "::ffff:192.168.1.2"));
+    fake.add(Row::like("plain-user-1").client_id("v6").set("ip_address", "2001:db8::1"));
+    let families = watching(&fake, &["mapped", "v6"]).probe("broker=LocalEMQX&collect[]=address");
+    assert_eq!(client_value(&families, "mapped", "ip_address", None), Some("3232235778"));
+    assert_eq!(client_value(&families, "v6", "ip_address", None), None);
+}
+
+#[test]
+fn an_offline_durable_session_has_no_process_state() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let recorded = recorded_durable("10-client-gone-queued");
+    fake.inject(When::Lookup("dur-q".to_owned()), Fault::body(&recorded));
+    let query = "broker=LocalEMQX&collect[]=queue&collect[]=process&collect[]=session";
+    let exporter = watching(&fake, &["dur-q"]);
+    let assert_no_process_state = |families: &Families| {
+        assert!(families.success(), "{:?}", families.reasons());
+        let of_client = families.series_names("dur-q");
+        let has = |name: &str| of_client.contains(format!("emqx_mqtt_client_{name}").as_str());
+        for name in [
+            "mqueue_messages",
+            "inflight_messages",
+            "awaiting_pubrel_messages",
+            "process_mailbox_messages",
+            "process_reductions_total",
+        ] {
+            assert!(!has(name), "{name}");
+        }
+        assert!(has("subscriptions") && has("disconnected_timestamp_seconds"));
+    };
+    assert_no_process_state(&exporter.probe(query));
+    let list = [b"{\"data\":[".as_slice(), &recorded, b"],\"meta\":{\"count\":1}}"].concat();
+    fake.inject(When::List, Fault::body(list));
+    assert_no_process_state(&exporter.probe(&format!("{query}&all=true")));
+}
+
+/// A response of EMQX 6.2.2 with durable sessions.
+fn recorded_durable(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/6.2.2-durable/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("a recording")
 }

@@ -215,3 +215,32 @@ fn a_shortage_of_file_descriptors_is_named() {
     let expected = "LocalEMQX: connect: cannot connect to ";
     assert!(said.contains(expected) && said.contains("no file descriptors left; "), "{said}");
 }
+
+#[test]
+fn a_stray_response_behind_the_next_request_makes_nobody_absent() {
+    // Each request but the first of a connection may get the stray response before its own.
+    let server = RawServer::start(|request| {
+        let response = Step::response("200 OK", &row(&request.client_id));
+        vec![response, Step::Pause(Duration::from_millis(1)), not_found()]
+    });
+    let exporter = Exporter::start(&server.config("", &IDS));
+    for _ in 0..20 {
+        let families = exporter.probe_within("broker=LocalEMQX", "10");
+        assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("0"));
+    }
+}
+
+#[test]
+fn a_response_about_another_client_is_not_believed_on_a_shared_connection() {
+    let server = RawServer::start(|request| {
+        let client_id = if request.number == 3 { "another" } else { &request.client_id };
+        vec![Step::response("200 OK", &row(client_id))]
+    });
+    let families = probe(&server, ", concurrency: 1", &IDS);
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("12"));
+    assert_eq!(server.requests(), 13);
+
+    let server = RawServer::start(|_| vec![Step::response("200 OK", &row("another"))]);
+    probe(&server, "", &IDS).assert_nothing_known(&["decode"]);
+}

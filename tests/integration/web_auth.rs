@@ -10,7 +10,9 @@ use fake_emqx::{FakeEmqx, Row, Version};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
-use crate::support::{Authority, HttpClient, Leaf, Program, Prometheus, Reply, Run, ServerProcess, config_of};
+use crate::support::{
+    Authority, FIXTURES, HttpClient, Leaf, Program, Prometheus, Reply, Run, ServerProcess, config_of,
+};
 
 const BROKER: &str =
     "emqx: {alias: LocalEMQX, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n";
@@ -142,6 +144,47 @@ fn clients_present_the_required_certificates() {
 }
 
 #[test]
+fn a_client_certificate_that_is_itself_trusted_is_accepted() {
+    for name in ["self-signed-client", "self-signed"] {
+        let auth = format!(
+            "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {FIXTURES}/{name}.pem\n"
+        );
+        let config = WebConfigDir::new(&format!("{TLS}{auth}"));
+        let served = config.serve(&[]);
+        let is_accepted =
+            |leaf: &str| is_accepted(&config.tls_showing(&served, &Leaf::fixture(leaf)).get("/-/healthy"));
+        assert!(is_accepted(name), "{name}");
+        assert!(!is_accepted("rsa"), "{name}");
+        assert!(!is_accepted("v1"), "{name}");
+    }
+    let config = WebConfigDir::new(&format!("{TLS}  client_auth_type: RequireAnyClientCert\n"));
+    let served = config.serve(&[]);
+    assert!(is_accepted(&config.tls_showing(&served, &Leaf::fixture("v1")).get("/-/healthy")));
+}
+
+#[test]
+fn failed_handshakes_are_logged_in_words_at_debug_level() {
+    let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+    let config = WebConfigDir::new(&format!("{TLS}{auth}"));
+    let served = config.serve(&["--log.level", "debug"]);
+    let fail = |asker: HttpClient| assert!(asker.get("/-/healthy").is_err());
+    fail(HttpClient::tls(served.address(), &Authority::new("Another"), None));
+    fail(config.tls(&served));
+    fail(config.tls_showing(&served, &Leaf::fixture("v1")));
+    fail(config.tls_showing(&served, &Authority::new("Another").client()));
+    fail(HttpClient::plain(served.address()));
+    for told in [
+        "the peer sent the TLS alert \\\"unknown CA\\\": it does not know the issuer of our certificate",
+        "failed: the peer presented no certificate",
+        "failed: the certificate is of X.509 version 1",
+        "failed: the certificate was issued by an unknown authority",
+        "failed: the peer does not speak TLS",
+    ] {
+        served.wait_until_logged(told, 1);
+    }
+}
+
+#[test]
 fn passwords_are_required_except_for_health() {
     let site = WebConfigDir::new(&users(&[("alice", "the right one"), ("bob", "b:o:b")]));
     let served = site.serve(&[]);
@@ -174,7 +217,7 @@ fn passwords_are_required_except_for_health() {
 
 #[test]
 fn an_empty_file_configures_nothing() {
-    for web_config in ["", "# nothing\n", "tls_server_config:\nbasic_auth_users: {}\n"] {
+    for web_config in ["", "# nothing\n", "\u{feff}# nothing\n", "tls_server_config:\n"] {
         let site = WebConfigDir::new(web_config);
         assert_eq!(HttpClient::plain(site.serve(&[]).address()).status("/metrics"), 200);
     }
@@ -191,6 +234,27 @@ fn users_are_rotated_without_a_restart() {
     wait_until("the new password", || new.status("/metrics") == 200);
     assert_eq!(old.status("/metrics"), 401);
     assert!(served.stop().contains("reloaded the web configuration"));
+}
+
+#[test]
+fn users_never_disappear_by_a_change_of_the_file() {
+    let content = users(&[("alice", "secret")]);
+    let config = WebConfigDir::new(&content);
+    let served = config.serve(&[]);
+    let anyone = HttpClient::plain(served.address());
+    for (count, emptied) in
+        ["", "basic_auth_users:\n", "basic_auth_users: {}\n", "# no users\n"].iter().enumerate()
+    {
+        config.write("web.yaml", emptied);
+        served.wait_until_logged("the former stays in force", count + 1);
+        assert_eq!(anyone.status("/metrics"), 401, "{emptied}");
+        assert_eq!(anyone.as_user("alice", "secret").status("/metrics"), 200, "{emptied}");
+    }
+    config.write("web.yaml", &users(&[("bob", "other")]));
+    wait_until("other users", || anyone.as_user("bob", "other").status("/metrics") == 200);
+    assert_eq!(anyone.as_user("alice", "secret").status("/metrics"), 401);
+    let log = served.end();
+    assert!(log.contains("it lists no users; letting everybody in needs a restart"), "{log}");
 }
 
 #[test]
@@ -298,6 +362,8 @@ fn contradictions_are_refused() {
             "client_auth_type: must be NoClientCert,",
         ),
         ("basic_auth_users: [alice]", "basic_auth_users: must be a mapping"),
+        ("basic_auth_users:", "basic_auth_users: must be a mapping of user names"),
+        ("basic_auth_users: {}", "basic_auth_users: lists no users"),
         ("basic_auth_users: {\"a:b\": x}", "must not contain a colon"),
         ("- x", "must be a mapping of tls_server_config and basic_auth_users"),
         ("tls_server_config: [", "web.yaml:"),

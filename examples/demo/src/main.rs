@@ -9,8 +9,8 @@
     reason = "it talks to the person who runs it, and quoted text is YAML"
 )]
 
-mod fleet;
-mod life;
+mod devices;
+mod simulation;
 
 use std::env;
 use std::error::Error;
@@ -25,13 +25,13 @@ use std::thread;
 use std::time::Duration;
 
 use actix_rt::{System, time};
+use devices::{Device, FACTORY, FAILING, LOCAL};
 use emqx_client_monitor::config::Config;
 use emqx_client_monitor::logging::{self, Format, Level};
 use emqx_client_monitor::server::{Options, Server};
 use fake_emqx::{FakeEmqx, Fault, Version, When};
-use fleet::{Device, FACTORY, LOCAL, TROUBLED};
 use jiff::Timestamp;
-use life::{CYCLE, Life};
+use simulation::{CYCLE, Simulation};
 
 /// The exporter's default address; the demo takes a free port where this one is in use.
 const PREFERRED: ([u8; 4], u16) = ([127, 0, 0, 1], 9671);
@@ -75,7 +75,7 @@ fn run_demo(duration: Option<Duration>) -> Result<ExitCode, Box<dyn Error>> {
             thread::sleep(TICK);
             local.advance(second);
             factory.advance(second);
-            set_troubles(&factory.fake, second);
+            set_faults(&factory.fake, second);
         }
     });
     System::new().block_on(async {
@@ -119,7 +119,7 @@ struct Broker {
     alias: &'static str,
     devices: &'static [Device],
     fake: FakeEmqx,
-    lives: Vec<Life>,
+    simulations: Vec<Simulation>,
 }
 
 impl Broker {
@@ -127,8 +127,8 @@ impl Broker {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fake.record_requests(false);
         let now = Timestamp::now();
-        let lives = devices.iter().map(|device| Life::new(device, now)).collect();
-        let mut broker = Self { alias, devices, fake, lives };
+        let simulations = devices.iter().map(|device| Simulation::new(device, now)).collect();
+        let mut broker = Self { alias, devices, fake, simulations };
         broker.advance(0);
         broker
     }
@@ -136,38 +136,38 @@ impl Broker {
     /// Moves every client on by a second.
     fn advance(&mut self, second: u64) {
         let now = Timestamp::now();
-        for life in &mut self.lives {
-            life.pass(second, now, &self.fake);
+        for simulation in &mut self.simulations {
+            simulation.advance(second, now, &self.fake);
         }
     }
 }
 
-/// Sets what goes wrong with a broker in each cycle: one client cannot be looked up, then the API key is refused, then
-/// no request is answered, and then the broker boots.
-fn set_troubles(fake: &FakeEmqx, second: u64) {
-    let plan = match second % CYCLE {
-        8 => Some((When::Lookup(TROUBLED.into()), Fault::node_down())),
-        24 => Some((When::Any, Fault::status(401, "application/json", refusal()))),
+/// Sets the faults of a cycle: lookups of one client fail, then the API key is refused, then the broker is silent, and
+/// then it boots.
+fn set_faults(fake: &FakeEmqx, second: u64) {
+    let fault = match second % CYCLE {
+        8 => Some((When::Lookup(FAILING.into()), Fault::node_down())),
+        24 => Some((When::Any, Fault::status(401, "application/json", unauthorized()))),
         38 => Some((When::Any, Fault::Silent)),
         52 => Some((When::Any, Fault::booting_html_404())),
         18 | 32 | 46 | 58 => None,
         _ => return,
     };
     fake.clear_faults();
-    if let Some((when, what)) = plan {
-        fake.inject(when, what);
+    if let Some((when, fault)) = fault {
+        fake.inject(when, fault);
     }
 }
 
-/// EMQX's response to an API key that it refuses.
-fn refusal() -> &'static [u8] {
+/// EMQX's response to an invalid API key.
+fn unauthorized() -> &'static [u8] {
     fake_emqx::recorded(Version::V5_8_9, "20-unauth-bad")
 }
 
 fn configuration(brokers: &[&Broker]) -> String {
     let (mut config, mut clients) = ("emqx:\n".to_owned(), "monitored_clients:\n".to_owned());
     for Broker { alias: broker, devices, fake, .. } in brokers {
-        // Writing to memory does not fail.
+        // Writing to a `String` never fails.
         let _ = writeln!(
             config,
             "  - {{alias: {broker}, api_url: {:?}, api_key: {:?}, api_secret: {:?}}}",
@@ -176,7 +176,7 @@ fn configuration(brokers: &[&Broker]) -> String {
             fake.api_secret()
         );
         for Device { alias, client_id, offline_after, .. } in *devices {
-            let offline_after = offline_after.map(|at_most| format!(", offline_after: {at_most}"));
+            let offline_after = offline_after.map(|limit| format!(", offline_after: {limit}"));
             let _ = writeln!(
                 clients,
                 "  - {{alias: {alias:?}, client_id: {client_id:?}, brokers: [{broker}]{}}}",

@@ -188,22 +188,22 @@ fn ssl_has_no_effect_without_tls() {
     assert!(warnings("true").is_empty());
     assert!(warnings("false").is_empty());
     assert!(warnings("").is_empty());
-    assert_eq!(warnings("/no/such/ca.pem"), ["emqx.ssl has no effect: api_url is http"]);
-    assert_eq!(warnings("{insecure_skip_verify: true}"), ["emqx.ssl has no effect: api_url is http"]);
+    assert_eq!(warnings("/no/such/ca.pem"), ["emqx.ssl: has no effect, because api_url is http"]);
+    assert_eq!(warnings("{insecure_skip_verify: true}"), ["emqx.ssl: has no effect, because api_url is http"]);
 }
 
 #[test]
 fn ssl_makes_sense() {
-    let right = "6:8: emqx.ssl: must be true, false, the name of a CA file, or a mapping of ca_file, cert_file, \
+    let right = "6:8: emqx.ssl: must be true, false, the path of a CA file, or a mapping of ca_file, cert_file, \
                  key_file, server_name and insecure_skip_verify";
     for wrong in ["5", "[ca.pem]", "1.5"] {
         assert_eq!(broker_problem(&format!("  ssl: {wrong}\n")), right);
     }
     for (wrong, message) in [
-        ("''", "6:8: emqx.ssl: must be the name of a file"),
+        ("''", "6:8: emqx.ssl: must be the path of a file"),
         ("{cert_file: c}", "6:8: emqx.ssl: cert_file needs key_file; set both or neither"),
         ("{key_file: k}", "6:8: emqx.ssl: key_file needs cert_file; set both or neither"),
-        ("{ca_file: [c]}", "6:18: emqx.ssl.ca_file: must be the name of a file"),
+        ("{ca_file: [c]}", "6:18: emqx.ssl.ca_file: must be the path of a file"),
         (
             "{ca_file: c, insecure_skip_verify: true}",
             "6:18: emqx.ssl.ca_file: conflicts with insecure_skip_verify: true; keep one of them",
@@ -217,4 +217,23 @@ fn ssl_makes_sense() {
     good(&format!(
         "{BROKER}  ssl: {{ca_file: c, insecure_skip_verify: false, cert_file: c, key_file: k, server_name: h}}\n"
     ));
+}
+
+#[test]
+fn words_that_look_like_booleans_are_explained() {
+    let reason = "words such as `yes`, and `true` in quotes, are texts in YAML 1.2";
+    for word in ["yes", "No", "ON", "off", "y", "N", "'true'", "\"False\""] {
+        assert_eq!(
+            broker_problem(&format!("  ssl: {word}\n")),
+            format!(
+                "6:8: emqx.ssl: must be true, false, the path of a CA file, or a mapping of ca_file, cert_file, key_file, \
+                 server_name and insecure_skip_verify; {reason}"
+            )
+        );
+        assert_eq!(
+            broker_problem(&format!("  ssl: {{insecure_skip_verify: {word}}}\n")),
+            format!("6:31: emqx.ssl.insecure_skip_verify: must be true or false; {reason}")
+        );
+    }
+    good(&format!("{BROKER}  ssl: True\n"));
 }

@@ -257,3 +257,18 @@ fn ten_thousand_clients_are_read() {
     assert_eq!(config.brokers[0].clients.len(), 10_000);
     assert_eq!(config.brokers[0].clients[9_999].client_id, "9999");
 }
+
+#[test]
+fn the_cost_of_a_client_id_with_control_characters_is_a_warning() {
+    let config = |id: &str| good(&format!("{BROKER}monitored_clients: [{{alias: a, client_id: {id}}}]\n"));
+    for id in ["\"a\\tb\"", "\"\\x01\"", "\"\\x7f\"", "\"a\\n\""] {
+        assert_eq!(
+            config(id).warnings,
+            [
+                "monitored_clients[0].client_id: contains control characters, which EMQX refuses in requests; to find this \
+              client, each probe has to list all clients of the broker"
+            ]
+        );
+    }
+    assert!(config("'a b/é'").warnings.is_empty());
+}

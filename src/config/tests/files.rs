@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::*;
+use crate::client::Groups;
+use crate::outcome::FailureReason;
+use crate::probe::{ProbeSpec, Targets, probe};
 use crate::tls::{CertFiles, TlsSettings, Trust};
 
 /// A directory with a configuration file of this content.
@@ -22,10 +28,20 @@ fn error_of(path: &Path) -> String {
     error.to_string().replace(&path.display().to_string(), "FILE")
 }
 
+/// What a future results in that waits for nothing but a file.
+fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}
+
+/// A deadline that no test reaches.
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
 /// What a secret file of this content is read as.
 fn secret_of(content: &[u8]) -> Result<String, String> {
     let (_directory, path) = directory_with(content);
-    let secret = Secret::File(path.clone()).read();
+    let secret = wait_for(Secret::File(path.clone()).read(deadline()));
     secret
         .map(|secret| secret.expose_secret().to_owned())
         .map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
@@ -63,14 +79,19 @@ fn a_file_that_cannot_be_read_is_named() {
 fn a_file_is_utf_8() {
     let (_directory, path) = directory_with(b"emqx:\n  alias: \xc3\xa9\xff\n");
     assert_eq!(error_of(&path), "FILE:2:11: not valid UTF-8");
+    let (_directory, path) = directory_with(b"\xff\xfee\0m\0q\0x\0");
+    assert_eq!(error_of(&path), "FILE: UTF-16 text; save the file as UTF-8");
 }
 
 #[test]
-fn secret_files_lose_one_final_newline() {
+fn final_line_ends_are_no_part_of_a_secret() {
     for (content, secret) in [
         ("secret", "secret"),
         ("secret\n", "secret"),
         ("secret\r\n", "secret"),
+        ("secret\n\n", "secret"),
+        ("secret\r", "secret"),
+        ("\u{feff}secret\n", "secret"),
         (" se cret ", " se cret "),
         ("é", "é"),
     ] {
@@ -79,8 +100,8 @@ fn secret_files_lose_one_final_newline() {
     let message = |content: &[u8]| secret_of(content).expect_err("it is no secret");
     assert_eq!(message(b""), "the secret file FILE is empty");
     assert_eq!(message(b"\n"), "the secret file FILE is empty");
-    assert_eq!(message(b"secret\n\n"), "the secret file FILE contains control characters");
-    assert_eq!(message(b"secret\r"), "the secret file FILE contains control characters");
+    assert_eq!(message(b"\xef\xbb\xbf\r\n"), "the secret file FILE is empty");
+    assert_eq!(message(b"two\nlines\n"), "the secret file FILE contains control characters");
     assert_eq!(message(b"sec\xffret"), "the secret file FILE is not valid UTF-8");
     assert!(secret_of(&vec![b'x'; 64 << 10]).is_ok());
     assert_eq!(message(&vec![b'x'; (64 << 10) + 1]), "cannot read the secret file FILE");
@@ -97,13 +118,12 @@ fn secrets_come_from_files_and_variables() {
     let config = Config::load(&path).expect("a configuration");
     assert_eq!(config.warnings, Vec::<String>::new());
     let broker = &config.brokers[0];
-    assert!(broker.api_key.needs_file() && !broker.api_secret.needs_file());
 
-    let key = || broker.api_key.read().expect("a key").expose_secret().to_owned();
+    let key = || wait_for(broker.api_key.read(deadline())).expect("a key").expose_secret().to_owned();
     assert_eq!(key(), "first");
     fs::write(directory.path().join("key.txt"), "rotated").expect("a file");
     assert_eq!(key(), "rotated");
-    let secret = broker.api_secret.read().expect("a secret");
+    let secret = wait_for(broker.api_secret.read(deadline())).expect("a secret");
     assert_eq!(secret.expose_secret(), env!("CARGO_MANIFEST_DIR"));
 }
 
@@ -124,6 +144,47 @@ fn a_missing_secret_is_a_warning() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_secret_file_on_a_hung_disk_is_a_warning_and_fails_the_probes_of_its_broker() {
+    let path = PathBuf::from("/hung/secret");
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    secret::tests::read_from_hung_disk(&path, move || assert!(ended.recv().is_err()));
+    let config = good(
+        &TWO_BROKERS
+            .replace("api_secret: secret", "api_secret: {file: /hung/secret}")
+            .replace("api_key: key", "api_key: {file: /no/such/file}")
+            .replacen("{file: /no/such/file}", "key", 1),
+    );
+    let hung = "the secret file /hung/secret could not be read in time";
+    let missing = "cannot read the secret file /no/such/file: No such file or directory (os error 2)";
+    let warning = |key, reason| format!("{key}: {reason}; probes of this broker fail until it can be read");
+    assert_eq!(
+        config.warnings,
+        [
+            warning("emqx[0].api_secret", hung),
+            warning("emqx[1].api_key", missing),
+            warning("emqx[1].api_secret", hung),
+        ]
+    );
+
+    let probe = |broker: &Arc<Broker>| {
+        let (broker, targets) = (Arc::clone(broker), Targets::Watched(Vec::new()));
+        probe(ProbeSpec { broker, targets, groups: Groups::STATE, timeout: Duration::from_secs(10) })
+    };
+    let outcomes = join_all((0..520).map(|_| probe(&config.brokers[0]))).await;
+    for outcome in outcomes {
+        let failures: Vec<_> = outcome.failures.listed().iter().map(|failure| failure.text.as_str()).collect();
+        assert_eq!(
+            (outcome.failures.reasons(), failures.as_slice()),
+            (&[FailureReason::Config][..], &[hung][..])
+        );
+    }
+    let threads = fs::read_dir("/proc/self/task").expect("the threads of this process");
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    assert!(names.filter(|name| name == "blocking\n").count() < 100, "a thread for each probe");
+    drop(end);
+}
+
 #[test]
 fn a_key_from_elsewhere_has_no_colon_either() {
     let (directory, path) = directory_with(BROKER.replace("api_key: key", "api_key: {file: key.txt}"));
@@ -140,9 +201,9 @@ fn a_key_from_elsewhere_has_no_colon_either() {
         [format!("emqx.api_key: {reason}; probes of this broker fail until it can be read")]
     );
     let key = &config.brokers[0].api_key;
-    assert_eq!(key.read_key().expect_err("no key").to_string(), reason);
+    assert_eq!(wait_for(key.read_key(deadline())).expect_err("no key").to_string(), reason);
     fs::write(&file, "key\n").expect("a file");
-    assert!(key.read_key().is_ok());
+    assert!(wait_for(key.read_key(deadline())).is_ok());
 }
 
 #[test]
@@ -154,11 +215,17 @@ fn secrets_are_texts_files_or_variables() {
         let message = problems(&BROKER.replace("api_secret: secret", &format!("api_secret: {wrong}")));
         assert!(message[0].ends_with(right) || wrong == "{file}: x}", "{wrong} {message:?}");
     }
-    assert_eq!(message("{file: [x]}"), "5:22: emqx.api_secret.file: must be the name of a file");
-    assert_eq!(message("{file: ''}"), "5:22: emqx.api_secret.file: must be the name of a file");
+    assert_eq!(message("{file: [x]}"), "5:22: emqx.api_secret.file: must be the path of a file");
+    assert_eq!(message("{file: ''}"), "5:22: emqx.api_secret.file: must be the path of a file");
     assert_eq!(message("{env: ''}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
     assert_eq!(message("{env: A=B}"), "5:21: emqx.api_secret.env: must be the name of an environment variable");
-    assert_eq!(message("\"a\\nb\""), "5:15: emqx.api_secret: must not contain control characters");
+    assert_eq!(message("\"a\\nb\""), "5:15: emqx.api_secret: contains control characters");
+    assert_eq!(message("|\n   \n"), format!("5:15: emqx.api_secret: {right}"));
+    let config = good(&BROKER.replace("api_secret: secret", "api_secret: |\n    secret"));
+    assert_eq!(
+        wait_for(config.brokers[0].api_secret.read(deadline())).expect("a secret").expose_secret(),
+        "secret"
+    );
     assert_eq!(
         problem(&BROKER.replace("api_key: key", "api_key: a:b")),
         "4:12: emqx.api_key: must not contain a colon (:); put what follows it into api_secret"
@@ -172,7 +239,7 @@ fn unquoted_secrets_are_taken_as_they_are_written() {
         ["0123456", "1.10", "1e3", "0x1F", "true", "12345678901234567890123456789012345678901234567890"]
     {
         let config = good(&BROKER.replace("api_secret: secret", &format!("api_secret: {secret}")));
-        let read = config.brokers[0].api_secret.read().expect("a secret");
+        let read = wait_for(config.brokers[0].api_secret.read(deadline())).expect("a secret");
         assert_eq!(read.expose_secret(), secret);
     }
 }

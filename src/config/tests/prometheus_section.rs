@@ -47,7 +47,7 @@ fn wrong_settings_are_reported() {
         ("{port: http}", "6:20: prometheus.port: must be a whole number from 0 to 65535"),
         (
             "{collect: session}",
-            "6:23: prometheus.collect: must be a list of metric groups: state, session, queue, traffic, process or \
+            "6:23: prometheus.collect: must be a list of metric groups: state, session, queue, traffic, process, \
              address",
         ),
         (

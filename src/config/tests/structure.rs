@@ -22,14 +22,6 @@ fn unknown_keys_are_reported() {
     );
     assert_eq!(broker_problem("1: x\n"), "6:1: unknown key; known keys: emqx, monitored_clients, prometheus");
     assert_eq!(broker_problem("? [a]\n: x\n"), "6:3: key must be a text");
-    assert_eq!(
-        problem(
-            &format!("defaults: &defaults {{}}\n{BROKER}  <<: *defaults\n")
-                .replace("defaults: &defaults {}\n", "")
-                .replace("*defaults", "{}")
-        ),
-        "6:3: emqx: merge keys (<<) are not read: write the settings out"
-    );
 }
 
 #[test]
@@ -59,6 +51,69 @@ fn keys_stand_there_once() {
     assert_eq!(
         broker_problem("monitored_clients: [{alias: a, 'alias': b, client_id: c}]\n"),
         "6:32: monitored_clients[0].alias: duplicate key; keep one of them"
+    );
+}
+
+#[test]
+fn settings_are_merged_from_extensions() {
+    let config = good(
+        "x-broker: &broker {api_key: &key shared, api_secret: s, attempts: 7, timeout_seconds: 1}
+x-more: &more
+  <<: *broker
+  attempts: 8
+  concurrency: 9
+emqx:
+- {alias: A, api_url: http://a/api, <<: *broker}
+- {<<: *broker, alias: B, api_url: http://b/api, attempts: 2}
+- {<<: [{attempts: 6}, *more], alias: C, api_url: http://c/api}
+x-client: &client {brokers: '*', offline_after: 2h}
+monitored_clients:
+- {alias: a, client_id: 1, <<: *client}
+- {alias: b, client_id: 2, <<: *client, brokers: A}
+",
+    );
+    let numbers: Vec<_> = config
+        .brokers
+        .iter()
+        .map(|broker| (broker.attempts, broker.concurrency, broker.timeout.as_secs()))
+        .collect();
+    assert_eq!(numbers, [(7, 4, 1), (2, 4, 1), (6, 9, 1)]);
+    assert_eq!(config.brokers.iter().map(|broker| broker.clients.len()).collect::<Vec<_>>(), [2, 1, 1]);
+    assert_eq!(config.brokers[0].clients[1].offline_after.as_secs(), 7200);
+}
+
+#[test]
+fn problems_of_merged_settings_are_where_they_are_written() {
+    let merged =
+        |extension: &str, merge: &str| problems(&format!("x-d: &d {extension}\n{BROKER}  <<: {merge}\n"));
+    assert_eq!(merged("{attempts: 0}", "*d"), ["1:20: emqx.attempts: must be a whole number from 1 to 10"]);
+    assert_eq!(merged("{atempts: 1}", "[{}, *d]"), ["1:10: emqx.atempts: unknown key; did you mean attempts?"]);
+    let expected = "emqx: must be a mapping or a list of mappings, to be merged (<<)";
+    assert_eq!(merged("text", "*d"), [format!("1:6: {expected}")]);
+    assert_eq!(merged("{}", "[*d, 1]"), [format!("7:12: {expected}")]);
+    assert_eq!(merged("{}", "[[*d]]"), [format!("7:8: {expected}")]);
+    assert_eq!(
+        broker_problem("  x-own: 1\n"),
+        "6:3: emqx: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, attempts, \
+         concurrency, nodes",
+        "only the top level has extensions"
+    );
+}
+
+#[test]
+fn warnings_are_reported_beside_problems() {
+    let text = format!(
+        "{}  ssl: ca.pem\n  attempts: 0\n",
+        BROKER.replace("api_secret: secret", "api_secret: {env: NO_SUCH_VARIABLE}")
+    );
+    assert_eq!(
+        report(&text),
+        [
+            "7:13: emqx.attempts: must be a whole number from 1 to 10",
+            "warning: emqx.api_secret: the environment variable NO_SUCH_VARIABLE is not set; probes of this broker fail \
+             until it can be read",
+            "warning: emqx.ssl: has no effect, because api_url is http",
+        ]
     );
 }
 
@@ -119,4 +174,36 @@ fn an_empty_file_lacks_everything() {
     assert_eq!(problem("{}"), "1:1: emqx is missing; expected the broker to ask, or a list of brokers");
     assert_eq!(problem("emqx:\n"), "1:6: emqx: must be the broker to ask, or a list of brokers");
     assert_eq!(problem("text"), "1:1: must be a mapping of emqx, monitored_clients and prometheus");
+}
+
+#[test]
+fn variables_that_are_not_expanded_are_a_warning() {
+    let secret =
+        |secret: &str| good(&BROKER.replace("api_secret: secret", &format!("api_secret: '{secret}'"))).warnings;
+    for variable in ["${EMQX_SECRET}", "$EMQX_SECRET", "a${b}c", "${A:-b}", "${A-b}", "${_1}"] {
+        assert_eq!(
+            secret(variable),
+            [
+                "emqx.api_secret: ${NAME} is taken literally: variables are not expanded; a secret can be {env: NAME}"
+            ]
+        );
+    }
+    for text in
+        ["$", "${}", "${", "${1}", "${a b}", "$$", "$ecret", "a$B", "$A-B", "${clientid}/${alias}", "{env: A}"]
+    {
+        assert_eq!(secret(text), Vec::<String>::new(), "{text}");
+    }
+    let warnings =
+        good("emqx: {alias: '${A}', api_url: 'http://${HOST}/api', api_key: k, api_secret: s}\n").warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with("emqx.alias: ${NAME} is taken literally"), "{warnings:?}");
+}
+
+#[test]
+fn at_most_fifty_warnings_are_reported() {
+    let clients = (0..60).map(|number| format!("- {{alias: '${{A}}{number}', client_id: {number}}}\n"));
+    let clients = clients.collect::<Vec<_>>().concat();
+    let warnings = good(&format!("{BROKER}monitored_clients:\n{clients}")).warnings;
+    assert_eq!(warnings.len(), 51);
+    assert_eq!(warnings[50], "... and 10 more warnings");
 }

@@ -23,6 +23,53 @@ fn bad_syntax_has_a_line_and_a_column() {
 }
 
 #[test]
+fn tabs_are_explained() {
+    let tab = "tab character where YAML allows only spaces; indent with spaces";
+    for (text, place) in [
+        ("emqx:\n\talias: A\n", "2:1"),
+        ("emqx:\n  alias: é\n\tapi_url: x\n", "3:1"),
+        ("emqx:\n  alias: A\n  \tapi_url: x\n", "3:3"),
+        ("emqx:\n-\talias: A\n", "2:2"),
+        ("\temqx:\n", "1:1"),
+        ("\u{feff}\temqx:\r\n", "1:1"),
+    ] {
+        assert_eq!(problem(text), format!("{place}: {tab}"));
+    }
+    good(&format!("{BROKER}  nodes: {{\n\ta: 1}}\n  attempts:\t1\n"));
+}
+
+#[test]
+fn a_byte_order_mark_does_not_count() {
+    for text in [
+        BROKER.to_owned(),
+        format!("# comment\n{BROKER}"),
+        format!("---\n{BROKER}"),
+        format!("%YAML 1.2\n---\n{BROKER}"),
+    ] {
+        good(&format!("\u{feff}{text}"));
+    }
+    assert_eq!(problem("\u{feff}emqx: []\n"), "1:7: emqx: must not be empty; configure at least one broker");
+}
+
+#[test]
+fn json_is_read() {
+    let json = r#"{"emqx": {"alias": "\ud83d\ude00 \u00e9", "api_url": "http:\/\/a\/api", "api_key": "k", "api_secret": "s"},
+        "monitored_clients": [{"alias": "\\ud83d", "client_id": "\uD83D\uDE00x", "offline_after": "1h"}]}"#;
+    let config = good(json);
+    assert_eq!(config.brokers[0].alias, "\u{1f600} é");
+    assert_eq!(config.brokers[0].clients[0].alias, "\\ud83d");
+    assert_eq!(config.brokers[0].clients[0].client_id, "\u{1f600}x");
+    // Without quotes and in single quotes there are no escapes.
+    let config =
+        good(&format!("{BROKER}monitored_clients: [{{alias: \\ud83d\\ude00, client_id: '\\ud83d\\ude00'}}]\n"));
+    assert_eq!(config.brokers[0].clients[0].client_id, "\\ud83d\\ude00");
+    assert_eq!(
+        problem(r#"{"emqx": "\ud83d"}"#),
+        "1:13: found invalid Unicode character escape code, while parsing a quoted scalar at line 1 column 10"
+    );
+}
+
+#[test]
 fn a_file_is_one_document() {
     let message = "more than one YAML document; expected one";
     assert_eq!(problem(&format!("{BROKER}---\nb: 1\n")), message);
@@ -94,6 +141,16 @@ fn bombs_do_not_explode() {
     assert_eq!(problem(&nested(2_000)), "1:129: nested too deeply");
     assert_eq!(problem("emqx: &a [*a]"), "1:7: nested too deeply");
     assert_eq!(problem("&a x: &b {*b : *b}"), "1:7: nested too deeply");
+
+    // The parser alone would take most of a minute for each of these.
+    for bomb in ["{a: ", "[", "[? ", "{? {", "&a [", "{a: [", "{'}': ", "# }\n{a:\n"] {
+        let message = problem(&bomb.repeat(100_000));
+        assert!(message.ends_with("nested too deeply"), "{bomb}: {message}");
+    }
+    // Brackets in texts and comments are no nesting.
+    let clients = (0..3_000).map(|number| format!("- {{alias: a{number}, client_id: '[{{{number}'}} # [\n"));
+    let text = format!("{BROKER}monitored_clients:\n{}", clients.collect::<Vec<_>>().concat());
+    assert_eq!(good(&text).brokers[0].clients.len(), 3_000);
 
     let mut laughs = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned()];
     for level in 1..10 {

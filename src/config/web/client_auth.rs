@@ -3,13 +3,12 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::server::NoClientAuth;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 
 use crate::config::node_ref::NodeRef;
-use crate::tls::{AnyCertificate, read_roots};
+use crate::tls::{AnyCertificate, TrustedCertificates, read_trusted};
 use crate::watched_files::WatchedFiles;
 
 /// What is required of clients, in the words of Go's TLS library, from which the toolkit took them.
@@ -84,17 +83,20 @@ pub(super) fn read(
     }
 }
 
-fn read_client_roots(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<RootCertStore> {
-    read_roots(&value.file()?, files).map_err(|error| value.error_from(&error)).ok()
+fn read_client_roots(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<TrustedCertificates> {
+    let (trusted, warnings) =
+        read_trusted(&value.file()?, files).map_err(|error| value.error_from(&error)).ok()?;
+    for warning in warnings {
+        value.diagnostics().warning(format!("{}: {warning}", value.name()));
+    }
+    Some(trusted)
 }
 
 fn verifier(
     ca_file: &NodeRef<'_>,
-    roots: RootCertStore,
-    mandatory: bool,
+    trusted: TrustedCertificates,
+    is_required: bool,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    let builder = if mandatory { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|error| ca_file.error(error)).ok()
+    Arc::new(trusted).client_verifier(is_required, provider).map_err(|error| ca_file.error(error)).ok()
 }

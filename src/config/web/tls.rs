@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::server::ResolvesServerCert;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::client_auth;
 use crate::config::mapping::Mapping;
 use crate::config::node_ref::NodeRef;
-use crate::tls::{CertFiles, TlsError, read_certificates, read_private_key};
+use crate::tls::{CertFiles, TlsError, certify, read_certificates, read_private_key};
 use crate::watched_files::WatchedFiles;
 
 const EXPECTED: &str = "a mapping of cert_file, key_file, client_ca_file, client_auth_type and min_version";
@@ -59,17 +58,15 @@ fn read_certificate(
     key_value: &NodeRef<'_>,
     files: &mut WatchedFiles,
     provider: &CryptoProvider,
-) -> Option<Arc<dyn ResolvesServerCert>> {
+) -> Option<Arc<SingleCertAndKey>> {
     let (cert_file, key_file) = (cert_value.file(), key_value.file());
     let pair = CertFiles { cert_file: cert_file?, key_file: key_file? };
     // Both are read before either ends the function, so that the problems of both are reported.
     let chain = read_certificates(&pair.cert_file, files).map_err(|error| cert_value.error_from(&error)).ok();
     let key = read_private_key(&pair.key_file, files).map_err(|error| key_value.error_from(&error)).ok();
-    let certified = CertifiedKey::from_der(chain?, key?, provider)
-        .map_err(|source| TlsError::CertAndKey { files: pair, source })
-        .map_err(|error| cert_value.error_from(&error))
-        .ok()?;
-    Some(Arc::new(SingleCertAndKey::from(certified)))
+    certify(chain?, key?, provider)
+        .map_err(|error| cert_value.error_from(&TlsError::cert_and_key(&pair, &error)))
+        .ok()
 }
 
 fn read_versions(value: &NodeRef<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {

@@ -59,6 +59,9 @@ impl fmt::Debug for Users {
 pub(super) fn read(value: &NodeRef<'_>) -> Users {
     let (mut hashes, mut highest_cost) = (BTreeMap::new(), *COSTS.start());
     let entries = value.entries("a mapping of user names to bcrypt hashes").unwrap_or_default();
+    if value.is_mapping() && entries.is_empty() {
+        value.error("lists no users; remove the key if everybody may have access");
+    }
     for (name, hash) in entries {
         let user = read_name(&name);
         let hash = user.filter(|user| is_showable(user)).map_or_else(|| hash.clone(), |user| hash.under(user));

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use actix_rt::net::{ActixStream, Ready};
@@ -28,13 +29,13 @@ pub(in crate::emqx) struct StaleConnection(io::Error);
 pub(in crate::emqx) struct BrokerStream {
     socket: Socket,
     framing: ResponseFraming,
-    observations: Observations,
+    observations: Rc<Observations>,
     /// Whether anything was received.
     has_received: bool,
 }
 
 impl BrokerStream {
-    pub(super) fn new(socket: Socket, observations: Observations) -> Self {
+    pub(super) fn new(socket: Socket, observations: Rc<Observations>) -> Self {
         Self { socket, framing: ResponseFraming::default(), observations, has_received: false }
     }
 

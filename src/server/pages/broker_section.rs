@@ -95,7 +95,7 @@ fn cost(outcome: &Outcome) -> String {
 
 fn failures(outcome: &Outcome) -> Vec<ExplainedFailure> {
     let causes = |reason: FailureReason| {
-        let causes = outcome.failures.told().iter().filter(move |failure| failure.reason == reason);
+        let causes = outcome.failures.listed().iter().filter(move |failure| failure.reason == reason);
         causes.map(|failure| {
             let text = truncated(sanitized(&failure.text), MAX_CAUSE_CHARACTERS);
             text + &clients_unknown(failure.clients)

@@ -44,7 +44,7 @@ pub(super) struct ColumnHeader {
 }
 
 /// The row of a client.
-pub(super) struct ClientRow {
+pub(super) struct PageRow {
     /// Alias.
     pub(super) alias: String,
     /// Client ID, if it differs from the alias.
@@ -92,8 +92,8 @@ impl<'a> ClientTable<'a> {
     }
 
     /// Renders the rows one by one, so that the text of thousands is never in memory as a whole.
-    pub(super) fn rows(&self) -> impl Iterator<Item = ClientRow> {
-        self.rows.iter().map(|row| ClientRow {
+    pub(super) fn rows(&self) -> impl Iterator<Item = PageRow> {
+        self.rows.iter().map(|row| PageRow {
             alias: name(row.client.alias()),
             client_id: client_id(row.client),
             link: self.links.client_debug_view(row.client),

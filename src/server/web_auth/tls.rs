@@ -9,6 +9,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::limits::TLS_HANDSHAKE_TIMEOUT;
 use super::WebAuth;
+use crate::tls::explain_io;
 
 /// Does the TLS handshake as the web configuration in force says.
 ///
@@ -23,5 +24,6 @@ where
     };
     let handshake = timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await;
     let stream = handshake.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-    stream.map_err(|error| io::Error::new(error.kind(), format!("TLS handshake failed: {error}")))
+    stream
+        .map_err(|error| io::Error::new(error.kind(), format!("TLS handshake failed: {}", explain_io(&error))))
 }

@@ -100,8 +100,8 @@ impl ClientTable {
         let Some(ids) = &query.ids else {
             let rows = self.rows.values();
             return match self.version {
-                Version::V5_8_9 => write(rows.rev(), self.rows.len(), query),
-                Version::V5_0_26 => write(rows, self.rows.len(), query),
+                Version::V6_2_2 | Version::V5_8_9 => self.write(rows.rev(), self.rows.len(), query),
+                Version::V5_0_26 => self.write(rows, self.rows.len(), query),
             };
         };
         let mut ids = ids.clone();
@@ -109,30 +109,35 @@ impl ClientTable {
         ids.dedup();
         let found: Vec<&Row> =
             ids.iter().rev().flat_map(|id| self.range(id).rev()).map(|(_, row)| row).collect();
-        write(found.iter().copied(), found.len(), query)
+        self.write(found.iter().copied(), found.len(), query)
     }
-}
 
-fn write<'a>(rows: impl Iterator<Item = &'a Row>, count: usize, query: &ListQuery) -> Vec<u8> {
-    let skipped = query.page.saturating_sub(1).saturating_mul(query.limit);
-    let rows = rows.skip(usize::try_from(skipped).unwrap_or(usize::MAX));
-    let mut out = b"{\"data\":[".to_vec();
-    let mut written = 0;
-    for row in rows.take(usize::try_from(query.limit).unwrap_or(usize::MAX)) {
-        if written > 0 {
-            out.push(b',');
+    fn write<'a>(&self, rows: impl Iterator<Item = &'a Row>, count: usize, query: &ListQuery) -> Vec<u8> {
+        let skipped = query.page.saturating_sub(1).saturating_mul(query.limit);
+        let rows = rows.skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+        let mut out = b"{\"data\":[".to_vec();
+        let mut written = 0;
+        for row in rows.take(usize::try_from(query.limit).unwrap_or(usize::MAX)) {
+            if written > 0 {
+                out.push(b',');
+            }
+            match &query.fields {
+                Some(fields) => row.write_fields(fields, &mut out),
+                None => row.write(&mut out),
+            }
+            written += 1;
         }
-        match &query.fields {
-            Some(fields) => row.write_fields(fields, &mut out),
-            None => row.write(&mut out),
-        }
-        written += 1;
+        // As recorded: a full page claims that another one follows, even if it is the last.
+        let has_next = written == query.limit;
+        let (limit, page) = (query.limit, query.page);
+        out.extend_from_slice(b"],\"meta\":");
+        let meta = match self.version {
+            Version::V6_2_2 => {
+                format!("{{\"count\":{count},\"limit\":{limit},\"page\":{page},\"hasnext\":{has_next}}}}}")
+            }
+            _ => format!("{{\"count\":{count},\"hasnext\":{has_next},\"limit\":{limit},\"page\":{page}}}}}"),
+        };
+        out.extend_from_slice(meta.as_bytes());
+        out
     }
-    // As recorded: a full page claims that another one follows, even if it is the last.
-    let has_next = written == query.limit;
-    let (limit, page) = (query.limit, query.page);
-    out.extend_from_slice(b"],\"meta\":");
-    let meta = format!("{{\"count\":{count},\"hasnext\":{has_next},\"limit\":{limit},\"page\":{page}}}}}");
-    out.extend_from_slice(meta.as_bytes());
-    out
 }

@@ -155,6 +155,7 @@ fn parse(bytes: &[u8], connection: u64) -> Result<Option<(Request, usize)>, http
         headers: headers.map(|h| (h.name.into(), String::from_utf8_lossy(h.value).into_owned())).collect(),
         connection,
         at: Instant::now(),
+        in_flight: 0,
         minor: head.version.unwrap_or(1),
     };
     Ok(Some((request, length)))

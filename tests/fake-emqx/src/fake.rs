@@ -204,13 +204,14 @@ impl FakeEmqx {
         lock(&self.shared.log).counts_only = !record;
     }
 
-    /// Sets all counters to 0 and drops the recorded requests.
+    /// Resets all counters and drops the recorded requests. Maxima start at the present number.
     pub fn reset_counters(&self) {
         let mut log = lock(&self.shared.log);
         log.count = 0;
         log.recorded.clear();
         self.shared.connections.store(0, Ordering::SeqCst);
-        self.shared.max_in_flight.store(0, Ordering::SeqCst);
+        self.shared.requests_under_way.reset();
+        self.shared.open_connections.reset();
     }
 
     /// The number of TCP connections accepted.
@@ -222,7 +223,13 @@ impl FakeEmqx {
     /// The maximum number of requests that were under way at the same time.
     #[must_use]
     pub fn max_in_flight(&self) -> usize {
-        self.shared.max_in_flight.load(Ordering::SeqCst)
+        self.shared.requests_under_way.max()
+    }
+
+    /// The maximum number of connections that were open at the same time.
+    #[must_use]
+    pub fn max_open_connections(&self) -> usize {
+        self.shared.open_connections.max()
     }
 
     /// Stops the broker: its connections are reset and its port refuses. Clients and faults stay for

@@ -85,6 +85,28 @@ pub enum Cut {
     WithinChunk,
     /// Every chunk is complete, but the last one (of length 0) is missing.
     BeforeLastChunk,
+    /// No length: the end of the connection is the end of the body.
+    Unframed,
+}
+
+/// Whether bytes that belong to no request come in the packet of the response or in one of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packet {
+    /// In one packet with the response.
+    Same,
+    /// In a packet of their own, about 20 ms apart.
+    Own,
+}
+
+/// An unusual but valid head of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddHead {
+    /// The content length twice, with equal values.
+    TwoLengths,
+    /// A header folded over two lines (obsolete since RFC 7230).
+    FoldedHeader,
+    /// This many headers besides the usual ones.
+    ManyHeaders(usize),
 }
 
 /// A fault. The healthy response is the one that the broker would send without it.
@@ -125,6 +147,30 @@ pub enum Fault {
     Raw(Arc<[u8]>),
     /// A 200 with an endless body.
     EndlessBody,
+    /// The healthy response without a length; its body ends with the connection.
+    Unframed,
+    /// Interim responses, then the healthy response.
+    Interim {
+        /// The status, 100 to 199.
+        status: u16,
+        /// The number of interim responses.
+        count: usize,
+        /// Where they are sent.
+        packet: Packet,
+    },
+    /// The healthy response, then a recorded 404 `CLIENTID_NOT_FOUND` that belongs to no request.
+    StrayResponse(Packet),
+    /// The healthy response with an unusual head.
+    OddHead(OddHead),
+    /// The healthy response to the path with `%2F` decoded, as by a proxy that normalizes URLs.
+    DecodedSlashes,
+    /// A list page of invalid rows that claims that more pages follow.
+    Rows {
+        /// The text of each row.
+        row: Arc<str>,
+        /// The number of rows, whatever `limit` says.
+        count: usize,
+    },
 }
 
 impl Fault {
@@ -151,6 +197,30 @@ impl Fault {
     #[must_use]
     pub fn encoded(encoding: &str, body: impl AsRef<[u8]>) -> Self {
         Self::response(200, &[("content-encoding", encoding), ("content-type", "application/json")], body)
+    }
+
+    /// A response with `Retry-After`, which is a number of seconds or a date.
+    #[must_use]
+    pub fn retry_after(status: u16, when: &str) -> Self {
+        Self::response(status, &[("content-type", "text/plain"), ("retry-after", when)], "busy")
+    }
+
+    /// The recorded 404 of a client that the broker does not know. During a takeover a broker sends it for a moment.
+    #[must_use]
+    pub fn client_not_found() -> Self {
+        Self::status(404, "application/json", recorded::body(Version::V5_8_9, "14-client-missing"))
+    }
+
+    /// A list page with this many rows of this text, which claims that more pages follow.
+    #[must_use]
+    pub fn rows(row: &str, count: usize) -> Self {
+        Self::Rows { row: row.into(), count }
+    }
+
+    /// A 301 to this location.
+    #[must_use]
+    pub fn moved(location: &str) -> Self {
+        Self::response(301, &[("location", location)], b"")
     }
 
     /// A 302 to this location.

@@ -6,13 +6,20 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::connection::{Connection, Incoming, Transport};
-use crate::fault::{Cut, Fault};
+use crate::fault::{Cut, Fault, OddHead, Packet};
+use crate::recorded::Version;
 use crate::response::{Framing, Response};
 use crate::shared::Shared;
+
+/// Time between packets, so that the client reads each on its own.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What happens to the connection next.
 pub(crate) enum Next {
     Continue,
+    /// It closes as announced.
+    CloseGracefully,
+    /// It closes without notice, in TLS as well.
     Close,
     Reset,
 }
@@ -26,7 +33,10 @@ pub(crate) async fn inject<T: Transport>(
     close: bool,
 ) -> io::Result<Next> {
     match fault {
-        Fault::Healthy => connection.send(&response, close).await?,
+        // For the latter two the response is already that to another request.
+        Fault::Healthy | Fault::DecodedSlashes | Fault::Rows { .. } => {
+            connection.send(&response, close).await?;
+        }
         Fault::Slow(delay) => {
             sleep(delay).await;
             connection.send(&response, close).await?;
@@ -72,6 +82,44 @@ pub(crate) async fn inject<T: Transport>(
             connection.write(&bytes).await?;
             return Ok(Next::Close);
         }
+        Fault::Unframed => {
+            connection.write(&[&response.head(Framing::Close, true), &*response.body].concat()).await?;
+            return Ok(Next::CloseGracefully);
+        }
+        Fault::Interim { status, count, packet } => {
+            let interim = format!("HTTP/1.1 {status} Interim\r\nlink: </x>\r\n\r\n");
+            match packet {
+                Packet::Same => {
+                    let mut bytes = interim.repeat(count).into_bytes();
+                    bytes.extend(response.head(Framing::Length, close));
+                    bytes.extend_from_slice(&response.body);
+                    connection.write(&bytes).await?;
+                }
+                Packet::Own => {
+                    for _ in 0..count {
+                        connection.write(interim.as_bytes()).await?;
+                        sleep(PAUSE).await;
+                    }
+                    connection.send(&response, close).await?;
+                }
+            }
+        }
+        Fault::StrayResponse(packet) => {
+            let stray = Response::recorded(Version::V5_8_9, "14-client-missing");
+            let stray = [&stray.head(Framing::Length, false), &*stray.body].concat();
+            let bytes = [&response.head(Framing::Length, close), &*response.body].concat();
+            match packet {
+                Packet::Same => connection.write(&[bytes, stray].concat()).await?,
+                Packet::Own => {
+                    connection.write(&bytes).await?;
+                    sleep(PAUSE).await;
+                    connection.write(&stray).await?;
+                }
+            }
+        }
+        Fault::OddHead(odd) => {
+            connection.write(&[&odd_head(&response, odd, close), &*response.body].concat()).await?;
+        }
         Fault::EndlessBody => {
             let healthy = Response::recorded(shared.version, "06-clients");
             connection.write(&healthy.head(Framing::Chunked, close)).await?;
@@ -82,6 +130,21 @@ pub(crate) async fn inject<T: Transport>(
         }
     }
     Ok(Next::Continue)
+}
+
+/// The head of a response with something unusual before its empty line.
+fn odd_head(response: &Response, odd: OddHead, close: bool) -> Vec<u8> {
+    let mut head = response.head(Framing::Length, close);
+    head.truncate(head.len() - 2);
+    match odd {
+        OddHead::TwoLengths => {
+            head.extend_from_slice(format!("content-length: {}\r\n", response.body.len()).as_bytes());
+        }
+        OddHead::FoldedHeader => head.extend_from_slice(b"x-folded: one\r\n two\r\n"),
+        OddHead::ManyHeaders(count) => head.extend_from_slice(&b"x-more: value\r\n".repeat(count)),
+    }
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 async fn trickle<T: Transport>(
@@ -98,10 +161,14 @@ async fn trickle<T: Transport>(
 
 fn cut_short(response: &Response, cut: Cut) -> Vec<u8> {
     let half = &response.body[..response.body.len() / 2];
-    let framing = if cut == Cut::Length { Framing::Length } else { Framing::Chunked };
+    let framing = match cut {
+        Cut::Length => Framing::Length,
+        Cut::Unframed => Framing::Close,
+        Cut::WithinChunk | Cut::BeforeLastChunk => Framing::Chunked,
+    };
     let mut bytes = response.head(framing, false);
     match cut {
-        Cut::Length => bytes.extend_from_slice(half),
+        Cut::Length | Cut::Unframed => bytes.extend_from_slice(half),
         Cut::WithinChunk => {
             bytes.extend_from_slice(format!("{:x}\r\n", response.body.len()).as_bytes());
             bytes.extend_from_slice(half);

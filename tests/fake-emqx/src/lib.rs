@@ -26,6 +26,7 @@
 )]
 
 mod auth;
+mod blackhole;
 mod client_table;
 mod connection;
 mod fake;
@@ -41,8 +42,9 @@ mod row;
 mod server;
 mod shared;
 
+pub use blackhole::Blackhole;
 pub use fake::FakeEmqx;
-pub use fault::{Cut, Fault, FaultPlan, When};
+pub use fault::{Cut, Fault, FaultPlan, OddHead, Packet, When};
 pub use recorded::{Version, body as recorded};
 pub use request::Request;
 pub use row::Row;

@@ -41,6 +41,11 @@ impl ListQuery {
             return Ok(Self { page, limit, fields: None, ids: None });
         }
         let ids: Vec<_> = all("clientid").collect();
+        if version == Version::V6_2_2
+            && let Some(at) = ids.iter().position(|id| id.contains(char::is_control))
+        {
+            return Err(control_characters("321-control-char-filter", "\u{7f}del", &ids[at], Some(at)));
+        }
         let mut fields = all("fields");
         let fields = match (fields.next(), fields.next()) {
             (_, Some(_)) => return Err(Response::recorded(version, "35-fields-multi")),
@@ -69,6 +74,16 @@ fn invalid_number(version: Version, file: &str, old: &str, value: &str) -> Respo
     let value = if value.parse::<i128>().is_ok() { value.to_owned() } else { escape_twice(value) };
     let new = if old.contains("value") { format!("\\\"value\\\":{value}") } else { value };
     Response::recorded_with(version, file, text_of(version, file).replacen(old, &new, 1))
+}
+
+/// The recorded response to a client ID with control characters, with another ID in it. A filter has its position.
+pub(crate) fn control_characters(file: &str, recorded: &str, id: &str, position: Option<usize>) -> Response {
+    let old = format!("\\\"{}\\\"", recorded.replace('\\', "\\\\"));
+    let mut text = text_of(Version::V6_2_2, file).replacen(&old, &escape_twice(id), 1);
+    if let Some(position) = position {
+        text = text.replacen("clientid.1", &format!("clientid.{}", position + 1), 1);
+    }
+    Response::recorded_with(Version::V6_2_2, file, text)
 }
 
 fn text_of(version: Version, file: &str) -> &'static str {

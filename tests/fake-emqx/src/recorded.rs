@@ -8,7 +8,10 @@ use crate::json;
 /// The EMQX version to imitate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// EMQX 5.8.9: the list has `clientid=` and `fields=`, at most 10 000 rows a page, and descends.
+    /// EMQX 6.2.2: as 5.8.9, but it refuses client IDs with control characters.
+    V6_2_2,
+    /// EMQX 5.8.9: the list has `clientid=` and `fields=`, at most 10 000 rows a page, and descends. Its rows of durable
+    /// sessions are those of 5.10.4.
     V5_8_9,
     /// EMQX 5.0.26: the list ignores `clientid=` and `fields=`, has at most 1 000 rows a page, and ascends.
     V5_0_26,
@@ -19,7 +22,7 @@ impl Version {
     #[must_use]
     pub fn max_limit(self) -> u64 {
         match self {
-            Self::V5_8_9 => 10_000,
+            Self::V6_2_2 | Self::V5_8_9 => 10_000,
             Self::V5_0_26 => 1_000,
         }
     }
@@ -55,6 +58,25 @@ macro_rules! files {
     };
 }
 
+const V6_2_2: &[File] = files!("6.2.2":
+    "06-clients" "08-client-plain" "09-client-nouser" "10-client-persist-gone" "11-client-odd"
+    "12-client-odd-plus-unescaped" "13-client-neveracks" "14-client-missing" "19-unauth-none" "20-unauth-bad"
+    "21-unauth-badkey" "22-unauth-garbage" "23-unauth-bearer" "24-multi-clientid" "25-multi-clientid-miss"
+    "29-clientid-one-missing" "33-fields-two" "35-fields-multi" "36-fields-unknown" "37-fields-dotted"
+    "38-fields-two-multi-clientid" "40-limit-10001" "41-limit-0" "42-limit-neg" "43-limit-abc"
+    "44-page-1-of-4" "46-page-4" "47-page-past-end" "48-page-0" "97-unknown-path" "98-method-not-allowed"
+    "99-head" "102-double-slash" "104-root" "105-api-v4" "320-control-char-id" "321-control-char-filter"; bodies);
+
+/// Responses to lookups of clients with durable sessions.
+const V6_2_2_DURABLE: &[File] = files!("6.2.2-durable":
+    "03-client-live" "07-client-gone" "08-client-gone-never" "09-client-gone-v311" "10-client-gone-queued"
+    "11-client-gone-noack"; bodies);
+
+/// The same of EMQX 5.10.4.
+const V5_10_4_DURABLE: &[File] = files!("5.10.4-durable":
+    "03-client-live" "07-client-gone" "08-client-gone-never" "09-client-gone-v311" "10-client-gone-queued"
+    "11-client-gone-noack" "31-client-gone-thin"; bodies);
+
 const V5_8_9: &[File] = files!("5.8.9":
     "06-clients" "08-client-plain" "09-client-nouser" "10-client-persist-gone" "11-client-odd"
     "12-client-odd-plus-unescaped" "13-client-neveracks" "14-client-missing" "19-unauth-none" "20-unauth-bad"
@@ -78,18 +100,23 @@ const CLUSTER: &[File] = files!("5.8.9-cluster": ;
 struct Recordings {
     responses: HashMap<&'static str, Recorded>,
     rows: Vec<(String, Template)>,
+    /// How many of the rows the recorded list has; they are the first.
+    listed: usize,
 }
 
 fn recordings(version: Version) -> &'static Recordings {
-    static NEW: OnceLock<Recordings> = OnceLock::new();
-    static OLD: OnceLock<Recordings> = OnceLock::new();
+    static OF_6_2_2: OnceLock<Recordings> = OnceLock::new();
+    static OF_5_8_9: OnceLock<Recordings> = OnceLock::new();
+    static OF_5_0_26: OnceLock<Recordings> = OnceLock::new();
     match version {
-        Version::V5_8_9 => NEW.get_or_init(|| read(&[V5_8_9, CLUSTER])),
-        Version::V5_0_26 => OLD.get_or_init(|| read(&[V5_0_26])),
+        Version::V6_2_2 => OF_6_2_2.get_or_init(|| read(&[V6_2_2], V6_2_2_DURABLE)),
+        Version::V5_8_9 => OF_5_8_9.get_or_init(|| read(&[V5_8_9, CLUSTER], V5_10_4_DURABLE)),
+        Version::V5_0_26 => OF_5_0_26.get_or_init(|| read(&[V5_0_26], &[])),
     }
 }
 
-fn read(sets: &[&'static [File]]) -> Recordings {
+/// Reads sets of responses, and lookups whose rows are added to those of the list.
+fn read(sets: &[&'static [File]], lookups: &'static [File]) -> Recordings {
     let mut responses = HashMap::new();
     for &(name, head, body) in sets.iter().copied().flatten() {
         let mut lines = head.lines().filter(|line| !line.is_empty());
@@ -98,23 +125,26 @@ fn read(sets: &[&'static [File]]) -> Recordings {
         responses.insert(name, Recorded { status_line, headers, body });
     }
     let mut rows = rows_of(responses["06-clients"].body);
+    let listed = rows.len();
     if let Some(duplicates) = responses.get("200-duplicate-clientid-filtered") {
         rows.extend(rows_of(duplicates.body));
     }
-    Recordings { responses, rows }
+    rows.extend(lookups.iter().map(|(_, _, body)| row(str::from_utf8(body).expect("recorded rows are UTF-8"))));
+    Recordings { responses, rows, listed }
 }
 
 fn rows_of(list: &'static [u8]) -> Vec<(String, Template)> {
     let list = str::from_utf8(list).expect("recorded lists are UTF-8");
     let data = json::parts(list).into_iter().map(json::member).find(|(name, _)| *name == "data");
     let rows = json::parts(data.expect("a list has data").1);
-    rows.into_iter()
-        .map(|text| {
-            let members: Vec<_> = json::parts(text).into_iter().map(json::member).collect();
-            let id = members.iter().find(|(name, _)| *name == "clientid").and_then(|(_, id)| json::string(id));
-            (id.expect("a row has a clientid"), Template { text, members })
-        })
-        .collect()
+    rows.into_iter().map(row).collect()
+}
+
+/// A row and the client ID in it.
+fn row(text: &'static str) -> (String, Template) {
+    let members: Vec<_> = json::parts(text).into_iter().map(json::member).collect();
+    let id = members.iter().find(|(name, _)| *name == "clientid").and_then(|(_, id)| json::string(id));
+    (id.expect("a row has a clientid"), Template { text, members })
 }
 
 /// The body of a recorded response by its file name without `.json`. Panics if it is not embedded.
@@ -135,10 +165,11 @@ pub(crate) fn template(version: Version, id: &str) -> &'static Template {
 
 /// Every row of the recorded list.
 pub(crate) fn clients(version: Version) -> impl Iterator<Item = &'static Template> {
-    recordings(version).rows.iter().filter(|(id, _)| id != DUPLICATE).map(|(_, template)| template)
+    let recordings = recordings(version);
+    recordings.rows[..recordings.listed].iter().map(|(_, template)| template)
 }
 
-/// The two rows of the client that was listed twice; nothing for 5.0.26.
+/// The two rows of the client that was listed twice (5.8.9 only).
 pub(crate) fn duplicates(version: Version) -> impl Iterator<Item = &'static Template> {
     recordings(version).rows.iter().filter(|(id, _)| id == DUPLICATE).map(|(_, template)| template)
 }

@@ -20,6 +20,8 @@ pub struct Request {
     pub connection: u64,
     /// The time at which its head was complete.
     pub at: Instant,
+    /// Number of requests under way at the broker when this one arrived, itself included.
+    pub in_flight: usize,
     /// The minor version of HTTP/1.
     pub(crate) minor: u8,
 }
@@ -86,6 +88,14 @@ impl Request {
         Some(segments)
     }
 
+    /// The request as a proxy forwards it that decodes `%2F` in paths.
+    pub(crate) fn with_decoded_slashes(&self) -> Self {
+        let decode = |path: &str| path.replace("%2F", "/").replace("%2f", "/");
+        let query = self.target.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
+        let path = decode(&self.path);
+        Self { target: format!("{path}{query}"), path, ..self.clone() }
+    }
+
     /// Returns whether the connection closes after the response.
     pub(crate) fn wants_close(&self) -> bool {
         let asks = |what| self.header("connection").is_some_and(|c| c.to_ascii_lowercase().contains(what));
@@ -115,7 +125,16 @@ mod tests {
     fn get(target: &str) -> Request {
         let path = target.split('?').next().unwrap().to_owned();
         let (method, target) = ("GET".into(), target.into());
-        Request { method, target, path, headers: Vec::new(), connection: 1, at: Instant::now(), minor: 1 }
+        Request {
+            method,
+            target,
+            path,
+            headers: Vec::new(),
+            connection: 1,
+            at: Instant::now(),
+            in_flight: 1,
+            minor: 1,
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ enum Head {
 pub(crate) enum Framing {
     Length,
     Chunked,
+    /// The end of the connection.
+    Close,
 }
 
 /// A response: a recorded or a made-up head, and a body.
@@ -77,6 +79,7 @@ impl Response {
             match framing {
                 Framing::Length => push(text, "content-length", &self.body.len().to_string()),
                 Framing::Chunked => push(text, "transfer-encoding", "chunked"),
+                Framing::Close => {}
             }
         };
         match &self.head {
@@ -84,7 +87,12 @@ impl Response {
                 text.push_str(recorded.status_line);
                 text.push_str("\r\n");
                 for (name, value) in &recorded.headers {
-                    if *name == "content-length" { frame(&mut text) } else { push(&mut text, name, value) }
+                    match *name {
+                        "content-length" => frame(&mut text),
+                        // What the recording client asked for.
+                        "connection" => {}
+                        _ => push(&mut text, name, value),
+                    }
                 }
             }
             Head::Made { status, headers } => {

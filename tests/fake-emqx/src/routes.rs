@@ -1,6 +1,6 @@
 //! The responses of a healthy broker.
 
-use crate::list_query::ListQuery;
+use crate::list_query::{self, ListQuery};
 use crate::recorded::Version;
 use crate::request::{Request, is_clients};
 use crate::response::Response;
@@ -37,6 +37,11 @@ pub(crate) fn respond(shared: &Shared, request: &Request) -> Response {
 }
 
 fn lookup(shared: &Shared, id: &[u8]) -> Response {
+    if shared.version == Version::V6_2_2
+        && let Some(id) = str::from_utf8(id).ok().filter(|id| id.contains(char::is_control))
+    {
+        return list_query::control_characters("320-control-char-id", "\\u0001ctl", id, None);
+    }
     let found = str::from_utf8(id).ok().and_then(|id| shared.clients().lookup(id));
     match found {
         Some(text) => Response::recorded_with(shared.version, "08-client-plain", text),
@@ -54,19 +59,39 @@ fn list(shared: &Shared, request: &Request) -> Response {
     }
 }
 
+/// A list page of rows of this text that claims that more pages follow.
+pub(crate) fn page_of(shared: &Shared, request: &Request, row: &str, count: usize) -> Response {
+    let number = |name, default| {
+        request.parameter(name).pop().and_then(|text| text.parse::<u64>().ok()).unwrap_or(default)
+    };
+    let mut body = b"{\"data\":[".to_vec();
+    body.reserve(count * (row.len() + 1));
+    for written in 0..count {
+        if written > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(row.as_bytes());
+    }
+    let (limit, page) = (number("limit", 100), number("page", 1));
+    let meta =
+        format!("],\"meta\":{{\"count\":1000000000,\"hasnext\":true,\"limit\":{limit},\"page\":{page}}}}}");
+    body.extend_from_slice(meta.as_bytes());
+    Response::recorded_with(shared.version, "06-clients", body)
+}
+
 fn unknown(version: Version, request: &Request, segments: &[Vec<u8>]) -> Response {
     let starts =
         |with: &[&str]| segments.iter().zip(with).filter(|(a, b)| a == &b.as_bytes()).count() == with.len();
     match version {
-        Version::V5_8_9 if !starts(&["api"]) => Response::recorded(version, "104-root"),
+        Version::V6_2_2 | Version::V5_8_9 if !starts(&["api"]) => Response::recorded(version, "104-root"),
         Version::V5_0_26 if !starts(&["api", "v5"]) => Response::recorded(version, "100-root"),
         Version::V5_0_26 => Response::recorded(version, "93-unknown-path"),
-        Version::V5_8_9
+        Version::V6_2_2 | Version::V5_8_9
             if request.header("accept").is_some_and(|accept| accept.contains("application/json")) =>
         {
             Response::recorded(version, "97-unknown-path")
         }
-        Version::V5_8_9 => not_found_page(),
+        Version::V6_2_2 | Version::V5_8_9 => not_found_page(),
     }
 }
 
@@ -78,7 +103,7 @@ pub(crate) fn not_found_page() -> Response {
 
 fn by_version(version: Version, new: &'static str, old: &'static str) -> &'static str {
     match version {
-        Version::V5_8_9 => new,
+        Version::V6_2_2 | Version::V5_8_9 => new,
         Version::V5_0_26 => old,
     }
 }

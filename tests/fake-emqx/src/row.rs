@@ -15,6 +15,8 @@ pub struct Row {
     version: Option<Version>,
     template: Option<&'static Template>,
     known_as: Option<String>,
+    /// The whole text of a raw row.
+    text: Option<String>,
     /// Name and raw value; no value for a removed member.
     changes: Vec<(String, Option<String>)>,
 }
@@ -29,11 +31,24 @@ impl Row {
     /// A row like that of a recorded client, in the version of the fake that it is added to.
     #[must_use]
     pub fn like(client_id: &str) -> Self {
-        Self { name: client_id.into(), version: None, template: None, known_as: None, changes: Vec::new() }
+        Self {
+            name: client_id.into(),
+            version: None,
+            template: None,
+            known_as: None,
+            text: None,
+            changes: Vec::new(),
+        }
     }
 
     pub(crate) fn of(template: &'static Template) -> Self {
         Self { template: Some(template), ..Self::like("") }
+    }
+
+    /// A row of this text, filed under this ID. The text need not be a row.
+    #[must_use]
+    pub fn raw(client_id: &str, text: &str) -> Self {
+        Self { text: Some(text.into()), ..Self::like("") }.known_as(client_id)
     }
 
     /// Sets the client ID.
@@ -87,7 +102,7 @@ impl Row {
 
     /// Resolves the recorded row it is based on.
     pub(crate) fn resolved(mut self, version: Version) -> Self {
-        if self.template.is_none() {
+        if self.template.is_none() && self.text.is_none() {
             self.template = Some(recorded::template(self.version.unwrap_or(version), &self.name));
         }
         self
@@ -127,7 +142,9 @@ impl Row {
 
     /// Writes it as JSON.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        if self.changes.is_empty() {
+        if let Some(text) = &self.text {
+            out.extend_from_slice(text.as_bytes());
+        } else if self.changes.is_empty() {
             out.extend_from_slice(self.template().text.as_bytes());
         } else {
             write_object(self.members(), out);
@@ -136,6 +153,9 @@ impl Row {
 
     /// Writes these fields as JSON. As in Erlang, up to 32 members are sorted by name and more keep their order.
     pub(crate) fn write_fields(&self, fields: &[String], out: &mut Vec<u8>) {
+        if self.text.is_some() {
+            return self.write(out);
+        }
         let mut chosen: Vec<_> = self.members().filter(|(name, _)| fields.iter().any(|f| f == name)).collect();
         if chosen.len() <= 32 {
             chosen.sort_unstable_by_key(|(name, _)| *name);

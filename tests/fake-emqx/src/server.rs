@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::connection::{Connection, Incoming, Transport};
+use crate::fault::Fault;
 use crate::inject::{Next, inject};
 use crate::response::Response;
 use crate::routes;
@@ -71,6 +72,7 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
 
 /// Handles a connection from its first byte on.
 async fn handle(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
+    let _open = shared.enter_connection();
     if let Some(fault) = shared.fault(None) {
         let mut connection = Connection::new(tcp, number);
         let response = Response::recorded(shared.version, "14-client-missing");
@@ -95,7 +97,7 @@ async fn serve<T: Transport>(shared: &Shared, mut connection: Connection<T>) {
 
 async fn finish<T: Transport>(connection: Connection<T>, next: io::Result<Next>) {
     match next {
-        Ok(Next::Continue) => connection.close_gracefully().await,
+        Ok(Next::Continue | Next::CloseGracefully) => connection.close_gracefully().await,
         // An I/O error means that the other side is gone.
         Ok(Next::Close) | Err(_) => connection.close(),
         Ok(Next::Reset) => {}
@@ -105,7 +107,7 @@ async fn finish<T: Transport>(connection: Connection<T>, next: io::Result<Next>)
 /// Reads requests and sends responses until the connection ends.
 async fn serve_requests<T: Transport>(shared: &Shared, connection: &mut Connection<T>) -> io::Result<Next> {
     for number in 1.. {
-        let request = match connection.read().await? {
+        let mut request = match connection.read().await? {
             Incoming::Request(request) => request,
             Incoming::End => return Ok(Next::Close),
             Incoming::LineTooLong => {
@@ -117,15 +119,20 @@ async fn serve_requests<T: Transport>(shared: &Shared, connection: &mut Connecti
                 break;
             }
         };
+        let in_flight = shared.enter_request();
+        request.in_flight = in_flight.now();
         shared.record(&request);
-        let _in_flight = shared.enter();
         let latency = shared.latency();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         let close = number >= REQUESTS_PER_CONNECTION || request.wants_close();
         let fault = shared.fault(Some(&request));
-        let response = routes::respond(shared, &request);
+        let response = match &fault {
+            Some(Fault::DecodedSlashes) => routes::respond(shared, &request.with_decoded_slashes()),
+            Some(Fault::Rows { row, count }) => routes::page_of(shared, &request, row, *count),
+            _ => routes::respond(shared, &request),
+        };
         match fault {
             None => connection.send(&response, close).await?,
             Some(fault) => match inject(shared, connection, fault, response, close).await? {

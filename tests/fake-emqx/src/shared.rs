@@ -29,8 +29,8 @@ pub(crate) struct Shared {
     pub(crate) request_received: Condvar,
     pub(crate) faults: Mutex<Vec<(When, FaultPlan)>>,
     pub(crate) connections: AtomicU64,
-    pub(crate) max_in_flight: AtomicUsize,
-    in_flight: AtomicUsize,
+    pub(crate) requests_under_way: Gauge,
+    pub(crate) open_connections: Gauge,
     clients: Mutex<ClientTable>,
     latency_micros: AtomicU64,
 }
@@ -45,8 +45,8 @@ impl Shared {
             request_received: Condvar::new(),
             faults: Mutex::default(),
             connections: AtomicU64::new(0),
-            max_in_flight: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
+            requests_under_way: Gauge::default(),
+            open_connections: Gauge::default(),
             clients: Mutex::new(ClientTable::new(version)),
             latency_micros: AtomicU64::new(0),
         }
@@ -88,18 +88,57 @@ impl Shared {
     }
 
     /// Counts a request as under way while the guard lives.
-    pub(crate) fn enter(&self) -> InFlight<'_> {
-        let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        self.max_in_flight.fetch_max(now, Ordering::SeqCst);
-        InFlight(&self.in_flight)
+    pub(crate) fn enter_request(&self) -> Entered<'_> {
+        self.requests_under_way.enter()
+    }
+
+    /// Counts a connection as open while the guard lives.
+    pub(crate) fn enter_connection(&self) -> Entered<'_> {
+        self.open_connections.enter()
     }
 }
 
-pub(crate) struct InFlight<'a>(&'a AtomicUsize);
+/// A number that goes up and down, and its maximum.
+#[derive(Default)]
+pub(crate) struct Gauge {
+    now: AtomicUsize,
+    max: AtomicUsize,
+}
 
-impl Drop for InFlight<'_> {
+impl Gauge {
+    fn enter(&self) -> Entered<'_> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.max.fetch_max(now, Ordering::SeqCst);
+        Entered { gauge: self, now }
+    }
+
+    /// The maximum since the start or the last reset.
+    pub(crate) fn max(&self) -> usize {
+        self.max.load(Ordering::SeqCst)
+    }
+
+    /// Sets the maximum to the present number.
+    pub(crate) fn reset(&self) {
+        self.max.store(self.now.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+}
+
+/// Counts one in a gauge until dropped.
+pub(crate) struct Entered<'a> {
+    gauge: &'a Gauge,
+    now: usize,
+}
+
+impl Entered<'_> {
+    /// The number in the gauge at the entry, itself included.
+    pub(crate) fn now(&self) -> usize {
+        self.now
+    }
+}
+
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.gauge.now.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

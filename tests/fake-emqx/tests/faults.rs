@@ -4,11 +4,12 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{connect, get, receive, send};
-use fake_emqx::{Cut, FakeEmqx, Fault, Row, Version, When, recorded};
+use fake_emqx::{Blackhole, Cut, FakeEmqx, Fault, OddHead, Packet, Row, Version, When, recorded};
 
 const LOOKUP: &str = "/api/v5/clients/plain-user-1";
 
@@ -108,6 +109,7 @@ fn bodies_are_cut() {
         (Cut::Length, "content-length: 1124\r\n", ""),
         (Cut::WithinChunk, "transfer-encoding: chunked\r\n", ""),
         (Cut::BeforeLastChunk, "transfer-encoding: chunked\r\n", "\r\n"),
+        (Cut::Unframed, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ndate", ""),
     ] {
         let (bytes, error) = exchange(&fake_with(When::Any, Fault::CutBody(cut)));
         let text = String::from_utf8(bytes).unwrap();
@@ -208,4 +210,145 @@ fn tls_is_served() {
     fake.inject(When::Connect, Fault::CloseBeforeResponse.times(1));
     assert!(connect().write_all(b"GET").is_err(), "the handshake fails");
     assert_eq!(fake.connections(), 2);
+}
+
+#[test]
+fn an_unframed_body_ends_with_the_connection() {
+    let (bytes, error) = exchange(&fake_with(When::Any, Fault::Unframed));
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert_eq!((body.as_bytes(), error), (plain(), None));
+    assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
+    assert!(head.contains("\r\nconnection: close"), "{head}");
+}
+
+#[test]
+fn interim_responses_precede_the_healthy_one() {
+    for packet in [Packet::Same, Packet::Own] {
+        let fake = fake_with(When::Any, Fault::Interim { status: 103, count: 3, packet }.times(1));
+        let mut stream = connect(&fake);
+        send(&mut stream, "GET", LOOKUP);
+        for _ in 0..3 {
+            let mut interim = [0; "HTTP/1.1 103 Interim\r\nlink: </x>\r\n\r\n".len()];
+            stream.read_exact(&mut interim).unwrap();
+            assert!(interim.starts_with(b"HTTP/1.1 103 ") && interim.ends_with(b"\r\n\r\n"));
+        }
+        assert_eq!(receive(&mut stream).body, plain(), "{packet:?}");
+        send(&mut stream, "GET", LOOKUP);
+        assert_eq!(receive(&mut stream).body, plain(), "the connection goes on");
+    }
+}
+
+#[test]
+fn stray_responses_follow_the_healthy_one() {
+    for packet in [Packet::Same, Packet::Own] {
+        let fake = fake_with(When::Any, Fault::StrayResponse(packet).times(1));
+        let mut stream = connect(&fake);
+        send(&mut stream, "GET", LOOKUP);
+        assert_eq!(receive(&mut stream).body, plain(), "{packet:?}");
+        let stray = receive(&mut stream);
+        assert_eq!(
+            (stray.status(), stray.body.as_slice()),
+            (404, recorded(Version::V5_8_9, "14-client-missing"))
+        );
+        send(&mut stream, "GET", LOOKUP);
+        assert_eq!(receive(&mut stream).body, plain(), "the connection goes on");
+        assert_eq!(fake.request_count(), 2);
+    }
+}
+
+#[test]
+fn odd_heads_are_valid() {
+    let odd = |odd| get(&fake_with(When::Any, Fault::OddHead(odd)), LOOKUP);
+    let two = odd(OddHead::TwoLengths);
+    assert_eq!((two.head.matches("content-length: 1124\r\n").count(), two.body.as_slice()), (2, plain()));
+    let folded = odd(OddHead::FoldedHeader);
+    assert!(folded.head.contains("\r\nx-folded: one\r\n two\r\n") && folded.body == plain());
+    let many = odd(OddHead::ManyHeaders(200));
+    assert_eq!((many.head.matches("x-more: value\r\n").count(), many.body.as_slice()), (200, plain()));
+}
+
+#[test]
+fn statuses_that_ask_for_another_request() {
+    let fake = fake_with(When::Any, Fault::retry_after(429, "2").times(1));
+    let busy = get(&fake, LOOKUP);
+    assert!(busy.status() == 429 && busy.head.contains("\r\nretry-after: 2\r\n"));
+    fake.inject(When::Any, Fault::moved("https://elsewhere/api/").times(1));
+    let moved = get(&fake, LOOKUP);
+    assert!(moved.status() == 301 && moved.head.contains("\r\nlocation: https://elsewhere/api/\r\n"));
+    assert_eq!(get(&fake, LOOKUP).status(), 200);
+}
+
+#[test]
+fn a_fault_can_be_for_the_first_request_to_each_target() {
+    let fake = fake_with(When::Lookups, Fault::client_not_found().times_each(1));
+    fake.add(Row::like("a"));
+    for id in ["plain-user-1", "a"] {
+        let target = format!("/api/v5/clients/{id}");
+        assert_eq!(get(&fake, &target).body, recorded(Version::V5_8_9, "14-client-missing"), "{id}");
+        assert_eq!(get(&fake, &target).status(), 200, "{id}");
+    }
+    assert_eq!(get(&fake, "/api/v5/clients").status(), 200);
+}
+
+#[test]
+fn a_proxy_decodes_slashes_in_paths_only() {
+    let fake = fake_with(When::Any, Fault::DecodedSlashes);
+    fake.add(Row::like("a").client_id("x/y"));
+    let lookup = get(&fake, "/api/v5/clients/x%2Fy");
+    assert_eq!(lookup.body, recorded(Version::V5_8_9, "97-unknown-path"));
+    assert_eq!(get(&fake, "/api/v5/clients?clientid=x%2Fy").ids(), ["x/y"]);
+    assert_eq!(get(&fake, LOOKUP).body, plain());
+    assert_eq!(fake.requests()[0].client_id().as_deref(), Some("x/y"), "as the exporter sent it");
+}
+
+#[test]
+fn pages_of_bad_rows_never_end() {
+    let fake = fake_with(When::List, Fault::rows("{}", 3));
+    for page in [1, 7] {
+        let json = get(&fake, &format!("/api/v5/clients?page={page}&limit=2")).json();
+        assert_eq!(json["data"], serde_json::json!([{}, {}, {}]));
+        assert_eq!((&json["meta"]["page"], &json["meta"]["hasnext"]), (&page.into(), &true.into()));
+    }
+}
+
+#[test]
+fn a_slow_list_leaves_lookups_alone() {
+    let fake = fake_with(When::List, Fault::Slow(Duration::from_secs(600)));
+    let mut list = connect(&fake);
+    send(&mut list, "GET", "/api/v5/clients");
+    assert!(fake.wait_for_requests(1, Duration::from_secs(10)));
+    assert_eq!(get(&fake, LOOKUP).body, plain());
+}
+
+#[test]
+fn a_large_401_is_sent_whole() {
+    let body = vec![b'x'; 3 << 20];
+    let refused = get(&fake_with(When::Any, Fault::status(401, "text/html", &body)), LOOKUP);
+    assert!(refused.status() == 401 && refused.body == body);
+}
+
+#[test]
+fn requests_and_connections_are_counted_while_they_last() {
+    let fake = fake_with(When::Lookups, Fault::Silent);
+    let mut streams = [connect(&fake), connect(&fake), connect(&fake)];
+    for (sent, stream) in streams.iter_mut().enumerate() {
+        send(stream, "GET", LOOKUP);
+        assert!(fake.wait_for_requests(sent + 1, Duration::from_secs(10)));
+    }
+    let counts: Vec<_> = fake.requests().iter().map(|request| request.in_flight).collect();
+    assert_eq!(counts, [1, 2, 3]);
+    assert_eq!((fake.max_in_flight(), fake.max_open_connections()), (3, 3));
+    fake.reset_counters();
+    assert_eq!((fake.max_in_flight(), fake.max_open_connections()), (3, 3), "they still last");
+}
+
+#[test]
+fn a_blackhole_swallows_connections() {
+    let blackhole = Blackhole::start_at(([127, 0, 0, 1], 0).into());
+    let address = blackhole.address();
+    let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    drop(blackhole);
+    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }

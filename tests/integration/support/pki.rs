@@ -14,6 +14,9 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+/// Where the certificates are that `openssl` made.
+pub(crate) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/certificates");
+
 /// A certificate authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -56,6 +59,16 @@ impl Authority {
         self.leaf(&params)
     }
 
+    /// A server's certificate for `localhost` that expired at the start of 2020, signed by itself.
+    pub(crate) fn expired_self_signed() -> Leaf {
+        let mut params = server_params(&["localhost"]);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        let key = key_pair();
+        let cert = params.self_signed(&key).expect("a certificate");
+        Leaf { cert: cert.pem(), key: key.serialize_pem() }
+    }
+
     /// Issues a client certificate.
     pub(crate) fn client(&self) -> Leaf {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
@@ -95,10 +108,21 @@ impl Leaf {
         std::fs::write(directory.join("key.pem"), &self.key).expect("the directory takes files");
     }
 
+    /// Reads `NAME.pem` and `NAME.key` of the fixtures.
+    pub(crate) fn fixture(name: &str) -> Self {
+        let read = |extension| {
+            std::fs::read_to_string(format!("{FIXTURES}/{name}.{extension}")).expect("there is such a fixture")
+        };
+        Self { cert: read("pem"), key: read("key") }
+    }
+
+    /// Does not check whether the pair matches, which is impossible for X.509 v1.
     pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
-        let chain = vec![CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("a certificate")];
+        let chain =
+            CertificateDer::pem_slice_iter(self.cert.as_bytes()).map(|certificate| certificate.expect("PEM"));
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
-        Arc::new(CertifiedKey::from_der(chain, key, &default_provider()).expect("a pair"))
+        let key = default_provider().key_provider.load_private_key(key).expect("a supported key");
+        Arc::new(CertifiedKey::new(chain.collect(), key))
     }
 }
 

@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 /// The program with a configuration file.
 pub(crate) struct Program {
     config: NamedTempFile,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// Exit status and output of a finished program.
@@ -23,7 +24,13 @@ impl Program {
     pub(crate) fn with_config(config: &str) -> Self {
         let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
         file.write_all(config.as_bytes()).expect("a temporary file takes text");
-        Self { config: file }
+        Self { config: file, variables: Vec::new() }
+    }
+
+    /// Sets an environment variable of its runs.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     /// The path of the configuration file.
@@ -34,7 +41,7 @@ impl Program {
     /// The program with `--cfg`, without the environment of this machine.
     pub(crate) fn command(&self) -> Command {
         let mut command = bare_command();
-        command.args(["--cfg", self.config_path()]);
+        command.args(["--cfg", self.config_path()]).envs(self.variables.iter().cloned());
         command
     }
 

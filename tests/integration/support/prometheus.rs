@@ -1,7 +1,7 @@
-//! The real Prometheus, as Debian packages it.
+//! The real Prometheus, as Debian packages it: 2.42 of Debian 12, and 3 of a newer suite.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,27 @@ use tempfile::TempDir;
 /// Time limit of each wait; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(120);
 
+/// A major version of Prometheus.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Release {
+    V2,
+    V3,
+}
+
+impl Release {
+    pub(crate) const ALL: [Self; 2] = [Self::V2, Self::V3];
+
+    fn program(self, name: &str) -> PathBuf {
+        match self {
+            Self::V2 => name.into(),
+            // Where tests/install-prometheus-3 unpacks it.
+            Self::V3 => {
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/prometheus-3/usr/bin").join(name)
+            }
+        }
+    }
+}
+
 /// A running Prometheus. Stopped when dropped.
 pub(crate) struct Prometheus {
     process: Child,
@@ -20,13 +41,18 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts Prometheus with this configuration.
+    /// Starts Prometheus 2 with this configuration.
     pub(crate) fn start(config: &str) -> Self {
         Self::start_beside(config, &[])
     }
 
-    /// Starts Prometheus with this configuration and these files, by their paths relative to it.
+    /// Starts Prometheus 2 with this configuration and these files, by their paths relative to it.
     pub(crate) fn start_beside(config: &str, files: &[(String, String)]) -> Self {
+        Self::start_release(Release::V2, config, files)
+    }
+
+    /// Starts this release with this configuration and these files, by their paths relative to it.
+    pub(crate) fn start_release(release: Release, config: &str, files: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for (path, text) in files {
             let path = directory.path().join(path);
@@ -37,7 +63,7 @@ impl Prometheus {
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, config).expect("a temporary directory takes files");
         let address = free_address();
-        let process = Command::new("prometheus")
+        let process = Command::new(release.program("prometheus"))
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
@@ -146,13 +172,17 @@ impl Series {
     }
 }
 
-/// Runs `promtool`. The error is its output.
+/// Runs `promtool` of every release. The error is the output of the first one that fails.
 pub(crate) fn promtool(arguments: &[&str], input: Option<&Path>) -> Result<(), String> {
+    Release::ALL.into_iter().try_for_each(|release| promtool_of(release, arguments, input))
+}
+
+fn promtool_of(release: Release, arguments: &[&str], input: Option<&Path>) -> Result<(), String> {
     let stdin = match input {
         Some(path) => Stdio::from(std::fs::File::open(path).expect("the input exists")),
         None => Stdio::null(),
     };
-    let output = Command::new("promtool")
+    let output = Command::new(release.program("promtool"))
         .args(arguments)
         .stdin(stdin)
         .output()
@@ -160,7 +190,8 @@ pub(crate) fn promtool(arguments: &[&str], input: Option<&Path>) -> Result<(), S
     if output.status.success() && output.stderr.is_empty() {
         return Ok(());
     }
-    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    Err(format!("promtool {release:?}: {stdout}{stderr}"))
 }
 
 /// A free loopback address.

@@ -1,62 +1,62 @@
-//! The fleet: a table of devices.
+//! The simulated devices of both brokers.
 
-/// What EMQX calls a queue without a limit.
+/// EMQX's `mqueue_max` of an unlimited queue.
 pub(crate) const UNLIMITED: u64 = 0;
 
-/// A device, as its maker built it.
+/// A simulated device.
 pub(crate) struct Device {
-    /// Its name for people.
+    /// The alias in the configuration.
     pub(crate) alias: &'static str,
-    /// Its MQTT client ID.
+    /// The MQTT client ID.
     pub(crate) client_id: &'static str,
-    /// How long it may be away, where the default does not fit.
+    /// `offline_after` in the configuration; `None` for the default.
     pub(crate) offline_after: Option<&'static str>,
     pub(crate) username: Option<&'static str>,
     pub(crate) node: &'static str,
     pub(crate) protocol: Protocol,
-    pub(crate) habit: Habit,
-    /// In seconds; 0 is none.
+    pub(crate) behavior: Behavior,
+    /// Seconds; 0 turns keepalive off.
     pub(crate) keepalive: u64,
-    /// For how many seconds the broker holds its session; 0 is not at all.
+    /// Session expiry interval in seconds; 0 ends the session with the connection.
     pub(crate) expiry: u64,
-    /// The age of its session in hours.
-    pub(crate) hours: u64,
-    /// Messages it sends each second with quality of service 0, 1 and 2.
-    pub(crate) sends: [u64; 3],
-    /// Messages that come for it each second with quality of service 0, 1 and 2. Here only those of 1 are queued.
-    pub(crate) gets: [u64; 3],
+    /// Age of the session in hours when the demo starts.
+    pub(crate) session_hours: u64,
+    /// Messages that it publishes each second with quality of service 0, 1 and 2.
+    pub(crate) publishes: [u64; 3],
+    /// Messages for it each second with quality of service 0, 1 and 2. Only those with 1 are queued.
+    pub(crate) receives: [u64; 3],
     pub(crate) queue_limit: u64,
 }
 
-/// Which MQTT it speaks.
+/// The version of MQTT.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Protocol {
     V311,
     V5,
 }
 
-/// What a device does with its connection.
+/// How a device uses its connection.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Habit {
+pub(crate) enum Behavior {
     /// Stays connected.
-    Stays,
-    /// Is away for a while in each cycle.
-    ComesAndGoes,
-    /// Loses its connection every few seconds, and is back at once.
-    Flaps,
-    /// Comes for what was queued for it, and leaves again.
-    Fetches,
-    /// Stays connected, and is slow to acknowledge what it gets.
-    Dawdles,
-    /// Is away for longer than a gateway should be, every few cycles.
-    Strays,
-    /// Wakes once a day, and not now.
-    Sleeps,
-    /// Was never seen.
-    NeverCame,
+    Stable,
+    /// Is disconnected for a part of each cycle.
+    Intermittent,
+    /// Loses its connection every few seconds and reconnects at once.
+    Flapping,
+    /// Connects only to receive its queued messages.
+    Polling,
+    /// Stays connected and acknowledges messages slowly.
+    SlowConsumer,
+    /// Is disconnected for longer than its `offline_after` every few cycles.
+    LongOutages,
+    /// Connects once a day and is disconnected during the demo.
+    Sleeping,
+    /// Never connects.
+    NeverConnects,
 }
 
-/// What most devices have in common.
+/// Defaults of a device.
 const DEVICE: Device = Device {
     alias: "",
     client_id: "",
@@ -64,12 +64,12 @@ const DEVICE: Device = Device {
     username: None,
     node: "emqx@127.0.0.1",
     protocol: Protocol::V311,
-    habit: Habit::Stays,
+    behavior: Behavior::Stable,
     keepalive: 60,
     expiry: 0,
-    hours: 24,
-    sends: [0, 0, 0],
-    gets: [0, 0, 0],
+    session_hours: 24,
+    publishes: [0, 0, 0],
+    receives: [0, 0, 0],
     queue_limit: 1000,
 };
 
@@ -80,9 +80,9 @@ pub(crate) const LOCAL: &[Device] = &[
         client_id: "humidifier-water-refterm",
         username: Some("humidifier"),
         keepalive: 10,
-        hours: 16,
-        sends: [1, 0, 0],
-        gets: [0, 1, 0],
+        session_hours: 16,
+        publishes: [1, 0, 0],
+        receives: [0, 1, 0],
         ..DEVICE
     },
     Device {
@@ -90,30 +90,42 @@ pub(crate) const LOCAL: &[Device] = &[
         client_id: "qingping-DEADBEEF1234",
         username: Some("qingping"),
         keepalive: 120,
-        hours: 3,
-        sends: [1, 0, 0],
+        session_hours: 3,
+        publishes: [1, 0, 0],
         ..DEVICE
     },
     Device {
         alias: "QingpingCO2_Room2",
         client_id: "qingping-DEADBEEF5678",
         username: Some("qingping"),
-        habit: Habit::ComesAndGoes,
+        behavior: Behavior::Intermittent,
         keepalive: 120,
         expiry: 7200,
-        hours: 30,
-        sends: [1, 0, 0],
+        session_hours: 30,
+        publishes: [1, 0, 0],
         ..DEVICE
     },
-    Device { alias: "RTL433_Room1", client_id: "rtl433/room 1", hours: 24 * 33, sends: [29, 0, 0], ..DEVICE },
-    Device { alias: "RTL433_Room2", client_id: "rtl433/room 2", hours: 24 * 30, sends: [217, 0, 0], ..DEVICE },
+    Device {
+        alias: "RTL433_Room1",
+        client_id: "rtl433/room 1",
+        session_hours: 24 * 33,
+        publishes: [29, 0, 0],
+        ..DEVICE
+    },
+    Device {
+        alias: "RTL433_Room2",
+        client_id: "rtl433/room 2",
+        session_hours: 24 * 30,
+        publishes: [217, 0, 0],
+        ..DEVICE
+    },
     Device {
         alias: "DoorSensor",
         client_id: "door-sensor",
         username: Some("door"),
-        habit: Habit::ComesAndGoes,
+        behavior: Behavior::Intermittent,
         keepalive: 300,
-        hours: 50,
+        session_hours: 50,
         ..DEVICE
     },
     Device {
@@ -122,10 +134,10 @@ pub(crate) const LOCAL: &[Device] = &[
         offline_after: Some("26h"),
         username: Some("leak"),
         protocol: Protocol::V5,
-        habit: Habit::Sleeps,
+        behavior: Behavior::Sleeping,
         keepalive: 900,
         expiry: 7 * 24 * 3600,
-        hours: 24 * 200,
+        session_hours: 24 * 200,
         ..DEVICE
     },
     Device {
@@ -135,23 +147,23 @@ pub(crate) const LOCAL: &[Device] = &[
         username: Some("gateway"),
         protocol: Protocol::V5,
         expiry: 3600,
-        hours: 24 * 12,
-        sends: [3, 2, 0],
-        gets: [1, 4, 0],
+        session_hours: 24 * 12,
+        publishes: [3, 2, 0],
+        receives: [1, 4, 0],
         ..DEVICE
     },
-    Device { alias: "GardenPump", client_id: "garden-pump", habit: Habit::NeverCame, ..DEVICE },
+    Device { alias: "GardenPump", client_id: "garden-pump", behavior: Behavior::NeverConnects, ..DEVICE },
 ];
 
 /// The nodes of `FactoryEMQX`, a cluster.
 const NODES: [&str; 2] = ["emqx@emqx-0.emqx", "emqx@emqx-1.emqx"];
 
-/// The client of `FactoryEMQX` that cannot be looked up now and then.
-pub(crate) const TROUBLED: &str = "press-7";
+/// The client of `FactoryEMQX` whose lookups fail now and then.
+pub(crate) const FAILING: &str = "press-7";
 
 /// The clients of `FactoryEMQX`.
 pub(crate) const FACTORY: &[Device] = &[
-    // The same alias and client ID as on the other broker: they are two devices.
+    // Alias and client ID exist on both brokers, for two devices.
     Device {
         alias: "Gateway",
         client_id: "gateway",
@@ -159,22 +171,22 @@ pub(crate) const FACTORY: &[Device] = &[
         username: Some("gateway"),
         node: NODES[0],
         protocol: Protocol::V5,
-        habit: Habit::Strays,
+        behavior: Behavior::LongOutages,
         expiry: 3600,
-        hours: 24 * 90,
-        sends: [40, 10, 0],
-        gets: [20, 5, 0],
+        session_hours: 24 * 90,
+        publishes: [40, 10, 0],
+        receives: [20, 5, 0],
         ..DEVICE
     },
     Device {
         alias: "Press_7",
-        client_id: TROUBLED,
+        client_id: FAILING,
         username: Some("press"),
         node: NODES[0],
         keepalive: 30,
-        hours: 24 * 7,
-        sends: [0, 5, 0],
-        gets: [0, 1, 0],
+        session_hours: 24 * 7,
+        publishes: [0, 5, 0],
+        receives: [0, 1, 0],
         ..DEVICE
     },
     Device {
@@ -184,11 +196,11 @@ pub(crate) const FACTORY: &[Device] = &[
         username: Some("forklift"),
         node: NODES[1],
         protocol: Protocol::V5,
-        habit: Habit::Fetches,
+        behavior: Behavior::Polling,
         expiry: 24 * 3600,
-        hours: 24 * 5,
-        sends: [0, 1, 0],
-        gets: [0, 40, 0],
+        session_hours: 24 * 5,
+        publishes: [0, 1, 0],
+        receives: [0, 40, 0],
         ..DEVICE
     },
     Device {
@@ -197,10 +209,10 @@ pub(crate) const FACTORY: &[Device] = &[
         username: Some("display"),
         node: NODES[1],
         protocol: Protocol::V5,
-        habit: Habit::Dawdles,
+        behavior: Behavior::SlowConsumer,
         expiry: 600,
-        hours: 9,
-        gets: [2, 12, 0],
+        session_hours: 9,
+        receives: [2, 12, 0],
         queue_limit: 100,
         ..DEVICE
     },
@@ -209,21 +221,21 @@ pub(crate) const FACTORY: &[Device] = &[
         client_id: "welding-robot",
         username: Some("welding"),
         node: NODES[0],
-        habit: Habit::Flaps,
+        behavior: Behavior::Flapping,
         keepalive: 5,
-        hours: 1,
-        sends: [8, 1, 0],
+        session_hours: 1,
+        publishes: [8, 1, 0],
         ..DEVICE
     },
-    // A client chooses its own user name.
+    // Clients choose their user names.
     Device {
         alias: "GuestTablet",
         client_id: "guest-tablet",
         username: Some("<script>alert(1)</script>"),
         node: NODES[1],
-        hours: 2,
-        sends: [1, 0, 0],
-        gets: [3, 0, 1],
+        session_hours: 2,
+        publishes: [1, 0, 0],
+        receives: [3, 0, 1],
         ..DEVICE
     },
     Device {
@@ -231,8 +243,8 @@ pub(crate) const FACTORY: &[Device] = &[
         client_id: "scale-dock3",
         node: NODES[0],
         keepalive: 0,
-        hours: 24 * 400,
-        sends: [0, 0, 2],
+        session_hours: 24 * 400,
+        publishes: [0, 0, 2],
         queue_limit: UNLIMITED,
         ..DEVICE
     },
