@@ -13,11 +13,11 @@ macro_rules! closed_set {
 
         impl $set {
             /// Every variant, in the order of the definition.
-            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+            $vis const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
 
             /// The name of the variant.
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            $vis const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
                 }

@@ -12,7 +12,9 @@ mod gzip;
 mod lifecycle;
 mod limits;
 mod listen;
+mod log_throttle;
 mod pages;
+mod peer;
 mod probe;
 mod probe_limiter;
 pub mod query;
@@ -24,7 +26,7 @@ pub mod web_auth;
 
 use std::future::ready;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,8 +45,9 @@ use active_config::ActiveConfig;
 use failure_log::FailureLog;
 use lifecycle::{Readiness, SignalHandler};
 use limits::Limits;
+use log_throttle::LogThrottle;
 use probe_limiter::ProbeLimiter;
-use refusal::ProbeRefusal;
+use refusal::{ProbeRefusal, RefusalReason};
 use telemetry::Telemetry;
 use web_auth::WebAuth;
 
@@ -87,6 +90,10 @@ struct AppState {
     active_config: ActiveConfig,
     readiness: Readiness,
     failures: FailureLog,
+    /// Which refusals of probes have been logged, by reason and text.
+    refusals: LogThrottle<(RefusalReason, String)>,
+    /// Which wrong logins have been logged, by address and user name.
+    wrong_logins: LogThrottle<(Option<IpAddr>, String)>,
     timeout_offset: Duration,
     telemetry: Telemetry,
     probe_limiter: ProbeLimiter,
@@ -127,6 +134,8 @@ impl Server {
             active_config: ActiveConfig::new(file, config),
             readiness: Readiness::default(),
             failures: FailureLog::default(),
+            refusals: LogThrottle::default(),
+            wrong_logins: LogThrottle::default(),
             timeout_offset: options.timeout_offset,
             telemetry,
             probe_limiter: ProbeLimiter::new(options.max_probes),

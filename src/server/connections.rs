@@ -3,6 +3,7 @@
 //! A connection that waits for its client, be it for a request or for the client to read, may be closed when another
 //! one needs its place. One whose client waits for a response may not.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -19,9 +20,11 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tracing::debug;
 
+use super::peer::Peer;
+
 /// How many clients the responses may hold in memory whose readers have stopped reading. A larger response is allowed on
 /// its own.
-const MAX_HELD_CLIENTS: usize = 100_000;
+const MAX_HELD_CLIENTS: usize = 30_000;
 
 /// A reader that has taken nothing for this time has stopped reading.
 const STOPPED_READING: Duration = Duration::from_secs(1);
@@ -37,6 +40,7 @@ pub(super) struct Connections {
 /// An open connection.
 pub(super) struct Connection {
     id: u64,
+    peer: Peer,
     connections: Arc<Connections>,
     /// Requests that were received and not answered to their end.
     requests: AtomicUsize,
@@ -63,19 +67,18 @@ impl Connections {
         Arc::new(Self { max, began: Instant::now(), open: Mutex::default(), next_id: AtomicU64::new(0) })
     }
 
-    /// Takes a place for a new connection. Where there is none, the connection gives way that has waited longest for its
-    /// client. Returns `None` where no connection waits.
-    pub(super) fn open(self: &Arc<Self>) -> Option<ConnectionSlot> {
+    /// Takes a place for a new connection of `peer`. Where there is none, one of the connections that wait for their
+    /// client gives way. Returns `None` where none waits.
+    pub(super) fn open(self: &Arc<Self>, peer: Peer) -> Option<ConnectionSlot> {
         let mut open = self.lock();
         if open.len() >= self.max {
-            let waiting =
-                open.values().filter_map(|connection| Some((connection.waiting_since()?, connection.id)));
-            let (_, longest) = waiting.min()?;
-            open.remove(&longest)?.evict();
+            let given_up = first_to_give_way(&open)?;
+            open.remove(&given_up)?.evict();
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             id,
+            peer,
             connections: Arc::clone(self),
             requests: AtomicUsize::new(0),
             idle_since: AtomicU64::new(self.now()),
@@ -121,6 +124,21 @@ impl Connections {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the connection that has waited longest for its client, among those of the peer of whom most wait: nobody who
+/// opens many connections closes those of others.
+fn first_to_give_way(open: &HashMap<u64, Arc<Connection>>) -> Option<u64> {
+    let waiting: Vec<_> =
+        open.values().filter_map(|connection| Some((connection, connection.waiting_since()?))).collect();
+    let mut counts: HashMap<Peer, usize> = HashMap::new();
+    for (connection, _) in &waiting {
+        *counts.entry(connection.peer).or_default() += 1;
+    }
+    let first = waiting.iter().max_by_key(|(connection, since)| {
+        (counts.get(&connection.peer), Reverse(*since), Reverse(connection.id))
+    });
+    first.map(|(connection, _)| connection.id)
 }
 
 impl Connection {
@@ -235,38 +253,53 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn is_evicted(slot: &ConnectionSlot) -> bool {
         slot.connection().is_evicted(Waker::noop())
     }
 
+    fn peer(number: u8) -> Peer {
+        Some(SocketAddr::from(([10, 0, 0, number], 1))).into()
+    }
+
+    #[test]
+    fn a_peer_with_many_connections_closes_none_of_others() {
+        let connections = Connections::new(3);
+        let scraper = connections.open(peer(1)).expect("a place");
+        let others: Vec<_> = (0..20).map(|_| connections.open(peer(2)).expect("one gives way")).collect();
+        assert!(!is_evicted(&scraper));
+        assert_eq!(others.iter().filter(|other| !is_evicted(other)).count(), 2);
+    }
+
     #[test]
     fn the_connection_that_has_waited_longest_gives_way() {
         let connections = Connections::new(3);
-        let slots: Vec<_> = (0..3).map(|_| connections.open().expect("a place")).collect();
+        let slots: Vec<_> = (0..3).map(|_| connections.open(peer(1)).expect("a place")).collect();
         for (slot, since) in slots.iter().zip([20, 10, 30]) {
             slot.connection().idle_since.store(since, Ordering::Relaxed);
         }
         let _answering = RequestUnderWay::new(Arc::clone(slots[1].connection()));
-        let fourth = connections.open().expect("one gives way");
+        let fourth = connections.open(peer(1)).expect("one gives way");
         assert_eq!([&slots[0], &slots[1], &slots[2], &fourth].map(is_evicted), [true, false, false, false]);
     }
 
     #[test]
     fn a_connection_whose_client_waits_for_a_response_never_gives_way_unless_that_client_does_not_read() {
         let connections = Connections::new(1);
-        let slot = connections.open().expect("a place");
+        let slot = connections.open(peer(1)).expect("a place");
         let _answering = RequestUnderWay::new(Arc::clone(slot.connection()));
-        assert!(connections.open().is_none());
+        assert!(connections.open(peer(1)).is_none());
         slot.connection().set_blocked();
-        assert!(connections.open().is_some() && is_evicted(&slot));
+        assert!(connections.open(peer(1)).is_some() && is_evicted(&slot));
     }
 
     #[test]
     fn readers_that_stopped_hold_a_bounded_number_of_clients() {
         let connections = Connections::new(10);
-        let slots: Vec<_> = (0..3).map(|_| connections.open().expect("a place")).collect();
+        let slots: Vec<_> = (0..3).map(|_| connections.open(peer(1)).expect("a place")).collect();
         for (number, slot) in slots.iter().enumerate() {
             slot.connection().blocked_since.store(if number == 1 { NEVER } else { 0 }, Ordering::Relaxed);
         }
@@ -287,7 +320,7 @@ mod tests {
     fn a_closed_connection_leaves_its_place() {
         let connections = Connections::new(1);
         for _ in 0..3 {
-            let _slot = connections.open().expect("a place");
+            let _slot = connections.open(peer(1)).expect("a place");
             assert!(connections.is_crowded());
         }
         assert!(!connections.is_crowded());

@@ -6,23 +6,18 @@ mod format;
 mod links;
 mod view;
 
-use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header;
-use actix_web::rt::spawn;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use self::broker_section::BrokerSection;
@@ -30,7 +25,7 @@ use self::format::PageTime;
 use self::links::Links;
 use self::view::{View, ViewError};
 use super::AppState;
-use super::connections::Connection;
+use super::body::{send_head, send_stream};
 use super::query::default_timeout;
 use crate::blocking::run_detached;
 use crate::config::Broker;
@@ -99,37 +94,14 @@ pub(super) async fn get(request: HttpRequest, state: Data<AppState>) -> HttpResp
         })
         .buffered(BROKERS_AT_ONCE);
     let foot = PageFoot { version: version::VERSION }.render();
-    let chunks = stream::iter([head]).chain(sections).chain(stream::iter([foot]));
-    if let Some(connection) = request.conn_data::<Arc<Connection>>() {
-        connection.hold_clients(clients);
-    }
-    html(HttpResponse::Ok()).streaming(produced(chunks.map(bytes)))
-}
-
-/// Returns the chunks of a page, which are produced whether or not its client reads: its probes end in time. The rest is
-/// left out when the client closes the connection.
-fn produced(chunks: impl Stream<Item = Bytes> + 'static) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    // As many chunks as brokers: the queue is bounded by the configuration.
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let producer = spawn(async move {
-        let mut chunks = pin!(chunks);
-        while let Some(chunk) = chunks.next().await {
-            if sender.send(chunk).is_err() {
-                break;
-            }
-        }
-    });
-    let producer = AbortOnDropHandle::new(producer);
-    stream::unfold((receiver, producer), async |(mut receiver, producer)| {
-        Some((Ok(receiver.recv().await?), (receiver, producer)))
-    })
+    let chunks = stream::iter([head]).chain(sections).chain(stream::iter([foot])).map(bytes);
+    send_stream(&request, &mut html(HttpResponse::Ok()), clients, chunks)
 }
 
 /// Returns the headers of the page, without probing a broker.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match View::parse(request.query_string(), &state.active_config.config()) {
-        // Of unknown length, as the page itself.
-        Ok(_) => html(HttpResponse::Ok()).streaming(stream::empty::<Result<Bytes, Infallible>>()),
+        Ok(_) => send_head(&mut html(HttpResponse::Ok())),
         Err(error) => error_page(&error),
     }
 }
@@ -151,9 +123,8 @@ async fn section(
     let probed = state.probe_for_page(spec).await.ok();
     // Rendering thousands of rows would block this worker for too long.
     let rendered = run_detached(move || {
-        let outcome = probed.as_ref();
         let links = Links { broker: &broker, index, is_only_broker, view: &view };
-        BrokerSection::new(links, outcome, Timestamp::now()).render()
+        BrokerSection::new(links, probed.as_ref(), Timestamp::now()).render()
     });
     rendered.await.unwrap_or(Err(askama::Error::Fmt))
 }

@@ -1,17 +1,13 @@
 //! `GET /probe`: asks a broker and answers with its clients' metrics.
 
-use std::convert::Infallible;
-
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
-use futures_util::stream;
 use tracing::warn;
 
-use super::body::send;
+use super::body::{send, send_head};
 use super::debug_view::DebugView;
-use super::query::ProbeQuery;
+use super::query::{ProbeQuery, excerpt};
 use super::refusal::{ProbeRefusal, RefusalReason};
 use super::{AppState, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
@@ -45,11 +41,7 @@ async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpRespo
 /// Answers as a scrape would be, without asking the broker.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match spec(&request, &state) {
-        Ok((query, _)) => {
-            // Of unknown length, as metrics are until they have been written.
-            let body = stream::empty::<Result<Bytes, Infallible>>();
-            HttpResponse::Ok().content_type(content_type(&query)).streaming(body)
-        }
+        Ok((query, _)) => send_head(HttpResponse::Ok().content_type(content_type(&query))),
         Err(refusal) => refuse(&request, &state, &refusal),
     }
 }
@@ -68,7 +60,11 @@ fn content_type(query: &ProbeQuery) -> &'static str {
 /// Refuses a request, and logs and counts the refusal: Prometheus shows nobody the text of a response that is no 200.
 fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> HttpResponse {
     let reason = refusal.reason();
-    warn!(reason = reason.name(), query = request.query_string(), "refused a probe: {refusal}");
+    let refusal_text = refusal.to_string();
+    if let Some(suppressed) = state.refusals.admit((reason, refusal_text.clone())) {
+        let query = excerpt(request.query_string());
+        warn!(reason = reason.name(), query, suppressed, "refused a probe: {refusal_text}");
+    }
     state.telemetry.record_refusal(reason);
     let answer = match reason {
         RefusalReason::Busy => {
@@ -78,5 +74,5 @@ fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> Ht
         }
         _ => HttpResponse::BadRequest(),
     };
-    text(answer, format!("{refusal}\n"))
+    text(answer, refusal_text + "\n")
 }

@@ -1,18 +1,38 @@
 //! Why a request for a probe is refused: the text of the answer, and the label value it is counted under.
 
-use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
-
 use super::query::SCRAPE_TIMEOUT;
 use crate::client::Group;
+use crate::closed_set::closed_set;
+
+closed_set! {
+    /// The kinds of refusals: a closed set, which is the label of a metric and a field of the log.
+    #[derive(Hash)]
+    pub(super) enum RefusalReason {
+        /// No broker is named.
+        NoBroker = "no_broker",
+        /// A broker is named more than once.
+        SeveralBrokers = "several_brokers",
+        /// The broker is not configured.
+        UnknownBroker = "unknown_broker",
+        /// The client is not watched on the broker.
+        UnknownClient = "unknown_client",
+        /// There is no such metric group.
+        UnknownGroup = "unknown_group",
+        /// There is no such parameter.
+        UnknownParameter = "unknown_parameter",
+        /// A flag is neither true nor false, or both.
+        NoFlag = "no_flag",
+        /// Some clients and all of them.
+        ClientAndAll = "client_and_all",
+        /// The scrape timeout is no number of seconds, or leaves no time.
+        BadTimeout = "bad_timeout",
+        /// As many probes are under way as may be.
+        Busy = "busy",
+    }
+}
 
 /// Why a request for a probe is refused before its broker is asked. The texts go to whoever sent the request.
-#[derive(Debug, thiserror::Error, EnumDiscriminants)]
-#[strum_discriminants(
-    name(RefusalReason),
-    derive(Hash, IntoStaticStr, VariantArray),
-    strum(serialize_all = "snake_case"),
-    doc = "The kinds of refusals: a closed set, which is the label of a metric and a field of the log."
-)]
+#[derive(Debug, thiserror::Error)]
 pub enum ProbeRefusal {
     /// No broker is named.
     #[error("missing parameter `broker`; configured brokers: {0}")]
@@ -47,15 +67,19 @@ pub enum ProbeRefusal {
 }
 
 impl ProbeRefusal {
-    /// Its kind.
+    /// Returns its kind.
     pub(super) fn reason(&self) -> RefusalReason {
-        self.into()
-    }
-}
-
-impl RefusalReason {
-    /// Its name as a label value.
-    pub(super) fn name(self) -> &'static str {
-        self.into()
+        match self {
+            Self::NoBroker(_) => RefusalReason::NoBroker,
+            Self::SeveralBrokers => RefusalReason::SeveralBrokers,
+            Self::UnknownBroker(..) => RefusalReason::UnknownBroker,
+            Self::UnknownClient(..) => RefusalReason::UnknownClient,
+            Self::UnknownGroup(_) => RefusalReason::UnknownGroup,
+            Self::UnknownParameter(_) => RefusalReason::UnknownParameter,
+            Self::NoFlag(_) => RefusalReason::NoFlag,
+            Self::ClientAndAll => RefusalReason::ClientAndAll,
+            Self::BadTimeout(_) => RefusalReason::BadTimeout,
+            Self::Busy(_) => RefusalReason::Busy,
+        }
     }
 }

@@ -97,7 +97,8 @@ async fn accept(
 ) -> Result<HttpConnection, DispatchError> {
     let peer = tcp.peer_addr().ok();
     let stream = async {
-        let slot = connections.open().ok_or_else(|| io::Error::other("all connections are in use"))?;
+        let slot =
+            connections.open(peer.into()).ok_or_else(|| io::Error::other("all connections are in use"))?;
         let stream = ClientStream::new(tcp, slot);
         match tls {
             Some(web_auth) => web_auth::accept(&web_auth, stream).await.map(Either::Right),

@@ -11,9 +11,9 @@ use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use strum::{IntoStaticStr, VariantArray};
 
 use super::refusal::RefusalReason;
+use crate::closed_set::closed_set;
 use crate::config::Config;
 use crate::logging;
 use crate::outcome::{FailureReason, Outcome};
@@ -48,16 +48,16 @@ pub(super) struct Telemetry {
     log_lines_dropped: IntCounter,
 }
 
-/// The label by which probes are counted.
-#[derive(Clone, Copy, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-enum ResultLabel {
-    /// Every question was answered.
-    Success,
-    /// Some question was not.
-    Failure,
-    /// The client closed the connection before the end.
-    Abandoned,
+closed_set! {
+    /// The label by which probes are counted.
+    enum ResultLabel {
+        /// Every question was answered.
+        Success = "success",
+        /// Some question was not.
+        Failure = "failure",
+        /// The client closed the connection before the end.
+        Abandoned = "abandoned",
+    }
 }
 
 impl Telemetry {
@@ -132,7 +132,7 @@ impl Telemetry {
             )?,
             registry,
         };
-        for reason in RefusalReason::VARIANTS {
+        for reason in RefusalReason::ALL {
             telemetry.probes_refused.with_label_values(&[reason.name()]);
         }
         telemetry.record_reload(Some(config));
@@ -174,7 +174,7 @@ impl Telemetry {
     }
 
     fn count_probe(&self, broker: &str, result: ResultLabel) {
-        self.probes.with_label_values(&[broker, result.into()]).inc();
+        self.probes.with_label_values(&[broker, result.name()]).inc();
     }
 
     /// Counts something about a broker, unless a reload has removed it.
@@ -220,8 +220,8 @@ impl Telemetry {
 
     /// Creates the series of a broker, where they do not exist.
     fn create_series(&self, broker: &str) {
-        for result in ResultLabel::VARIANTS {
-            self.probes.with_label_values(&[broker, result.into()]);
+        for result in ResultLabel::ALL {
+            self.probes.with_label_values(&[broker, result.name()]);
         }
         for reason in FailureReason::ALL {
             self.probe_failures.with_label_values(&[broker, reason.name()]);

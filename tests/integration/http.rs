@@ -36,6 +36,63 @@ fn gzip_is_sent_to_those_who_ask_for_it() {
 }
 
 #[test]
+fn gzip_holds_the_same_as_the_plain_text_whatever_its_size() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all((0..400).map(|n| Row::like("plain-user-1").client_id(&format!("c-{n}"))));
+    let exporter = watching(&fake, &[]);
+    let path = "/probe?broker=LocalEMQX&all=true&collect[]=traffic&collect[]=session";
+    let answer = exporter.request("GET", path, &[("accept-encoding", "gzip")]);
+    assert_eq!(answer.header("vary"), Some("accept-encoding"));
+    let mut text = String::new();
+    GzDecoder::new(answer.body.as_slice()).read_to_string(&mut text).expect("a gzip body");
+    let clients = |text: &str| {
+        text.lines().filter(|line| line.contains("client_id=")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(clients(&text).len() > 400 * 10);
+    assert_eq!(clients(&text), clients(&exporter.get(path).text()));
+    let own = exporter.request("GET", "/metrics", &[("accept-encoding", "gzip")]);
+    assert_eq!(own.header("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn head_is_answered_without_asking_a_broker() {
+    let (fake, exporter) = one_client();
+    for path in ["/", "/probe?broker=LocalEMQX", "/metrics", "/config", "/sd", "/-/healthy", "/-/ready"] {
+        let (head, get) = (exporter.request("HEAD", path, &[]), exporter.get(path));
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_ne!(head.header("content-length"), Some("0"), "{path}");
+        fake.reset_counters();
+    }
+    let requests = fake.request_count();
+    assert_eq!(exporter.request("HEAD", "/probe?broker=LocalEMQX", &[]).status, 200);
+    assert_eq!(exporter.request("HEAD", "/probe?broker=Nope", &[]).status, 400);
+    assert_eq!(fake.request_count(), requests);
+}
+
+#[test]
+fn counters_exist_from_the_start() {
+    let (_fake, exporter) = one_client();
+    let own = Families::parse(&exporter.get("/metrics").text());
+    for (name, labels) in [
+        ("probes_total", [("broker", "LocalEMQX"), ("result", "success")]),
+        ("probes_total", [("broker", "LocalEMQX"), ("result", "failure")]),
+        ("probes_total", [("broker", "LocalEMQX"), ("result", "abandoned")]),
+        ("probe_failures_total", [("broker", "LocalEMQX"), ("reason", "tls")]),
+        ("api_requests_total", [("broker", "LocalEMQX"), ("code", "200")]),
+    ] {
+        assert_eq!(own.value(&format!("emqx_client_monitor_{name}"), &labels), Some("0"), "{name} {labels:?}");
+    }
+    for reason in ["busy", "no_broker", "bad_timeout"] {
+        let refused = own.value("emqx_client_monitor_probes_refused_total", &[("reason", reason)]);
+        assert_eq!(refused, Some("0"), "{reason}");
+    }
+    let count = "emqx_client_monitor_probe_duration_seconds_count";
+    assert_eq!(own.value(count, &[("broker", "LocalEMQX")]), Some("0"));
+    assert_eq!(own.value("emqx_client_monitor_log_lines_dropped_total", &[]), Some("0"));
+}
+
+#[test]
 fn target_is_a_synonym_of_broker_and_module_is_ignored() {
     let (_fake, exporter) = one_client();
     assert!(exporter.probe("target=LocalEMQX&module=http_2xx").success());

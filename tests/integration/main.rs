@@ -27,6 +27,7 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod name_server;
+mod overload;
 mod pace;
 mod pages;
 mod prometheus;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
-use crate::support::{Families, Program, ServerProcess, config_of};
+use crate::support::{Exporter, Families, Program, ServerProcess, config_of};
 
 fn broker() -> FakeEmqx {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -97,6 +97,45 @@ fn a_probe_under_way_ends_with_what_it_began_with() {
     assert!(
         families.success() && families.series_names("A").len() > 10 && families.series_names("B").is_empty()
     );
+}
+
+#[test]
+fn a_broker_that_is_removed_during_its_probe_leaves_no_series() {
+    let fake = broker();
+    fake.inject(When::Any, Fault::Slow(Duration::from_secs(1)).times(1));
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = Arc::new(ServerProcess::start(&program, &[]));
+    let under_way = {
+        let served = Arc::clone(&served);
+        thread::spawn(move || served.get("/probe?broker=LocalEMQX"))
+    };
+    assert!(fake.wait_for_requests(1, Duration::from_secs(10)));
+    let renamed = config_of(&fake, "", &[("A", "a")]).replace("LocalEMQX", "RemoteEMQX");
+    fs::write(program.config_path(), renamed).expect("a file");
+    assert_eq!(served.request("POST", "/-/reload").0, 200);
+    assert!(Families::parse(&under_way.join().expect("a response")).success());
+    assert!(!served.get("/metrics").contains("LocalEMQX"));
+}
+
+#[test]
+fn other_sites_cannot_make_a_browser_reload() {
+    let fake = broker();
+    let exporter = Exporter::start(&config_of(&fake, "", &[("A", "a")]));
+    let host = exporter.address().to_string();
+    let own_origin = format!("http://{host}");
+    for (name, value, is_refused) in [
+        ("Sec-Fetch-Site", "cross-site", true),
+        ("Sec-Fetch-Site", "same-site", true),
+        ("Sec-Fetch-Site", "same-origin", false),
+        ("Sec-Fetch-Site", "none", false),
+        ("Origin", "https://evil.example", true),
+        ("Origin", "null", true),
+        ("Origin", own_origin.as_str(), false),
+        ("X-Anything", "else", false),
+    ] {
+        let answer = exporter.request("POST", "/-/reload", &[(name, value)]);
+        assert_eq!(answer.status == 403, is_refused, "{name}: {value}: {}", answer.text());
+    }
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn logs_and_responses_never_show_a_secret() {
         let (status, problems) = served.request("POST", "/-/reload");
         assert_eq!(status, 500);
         assert_no_secret(&problems);
-        let log = served.end();
+        let log = served.stop();
         assert!(log.contains("probe failed"), "{log}");
         assert_no_secret(&log);
     }

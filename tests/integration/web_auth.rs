@@ -105,7 +105,7 @@ fn it_speaks_tls_and_never_http_2() {
     assert!(HttpClient::plain(served.address()).get("/metrics").is_err(), "and nothing else");
     let stranger = HttpClient::tls(served.address(), &Authority::new("Another"), None);
     assert!(stranger.get("/metrics").is_err());
-    let log = served.end();
+    let log = served.stop();
     assert!(!log.contains("level=warn") && !log.contains("level=error"), "anybody could fill the log: {log}");
 }
 
@@ -233,7 +233,7 @@ fn users_are_rotated_without_a_restart() {
     site.write("web.yaml", &users(&[("alice", "new")]));
     wait_until("the new password", || new.status("/metrics") == 200);
     assert_eq!(old.status("/metrics"), 401);
-    assert!(served.end().contains("reloaded the web configuration"));
+    assert!(served.stop().contains("reloaded the web configuration"));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn an_invalid_new_file_keeps_the_former_in_force_and_is_logged_once() {
     served.wait_until_logged("the former stays in force", 3);
     assert_eq!(alice.status("/metrics"), 200);
 
-    let log = served.end();
+    let log = served.stop();
     let errors: Vec<_> = log.lines().filter(|line| line.contains("level=error")).collect();
     assert_eq!(errors.len(), 3, "{log}");
     for (line, told) in errors.iter().zip(["web.yaml:4:27", "needs a restart", "cert.pem holds no certificate"])
@@ -419,7 +419,7 @@ fn a_password_is_checked_once_and_never_logged() {
     }
     let stored = fs::read_to_string(site.path("web.yaml")).expect("a file");
     let stored = stored.rsplit('$').next().expect("a hash").trim();
-    let log = served.end();
+    let log = served.stop();
     assert_eq!(log.matches("checked a password").count(), 3, "{log}");
     assert_eq!(log.matches("wrong user name or password").count(), 2, "{log}");
     for secret in ["canary", stored, "YWxpY2U6Y2FuYXJ5", "Y2FuYXJ5"] {
@@ -469,7 +469,7 @@ fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
     assert_eq!(HttpClient::plain(served.address()).status("/metrics"), 200);
     // It may answer at the first address before it has told the last.
     served.wait_until_logged("listening", 3);
-    let log = served.end();
+    let log = served.stop();
     assert_eq!(log.matches("listening").count(), 3, "{log}");
     assert!(log.contains("[::1]:"), "{log}");
 

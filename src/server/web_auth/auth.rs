@@ -33,7 +33,8 @@ pub(in crate::server) async fn authenticate<B: MessageBody + 'static>(
 }
 
 async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
-    let web_auth = request.app_data::<Data<AppState>>()?.web_auth.as_ref()?;
+    let state = request.app_data::<Data<AppState>>()?;
+    let web_auth = state.web_auth.as_ref()?;
     let config = web_auth.current();
     if config.users.is_empty() || PUBLIC_PATHS.contains(&request.path()) {
         return None;
@@ -41,14 +42,16 @@ async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
     let Some(credentials) = credentials(request.headers()) else {
         return Some(unauthorized("missing user name and password (basic authentication)\n"));
     };
+    let user = credentials.user.clone();
     let peer = request.peer_addr().into();
     match web_auth.credential_cache.check(&config.users, credentials, peer).await {
         LoginResult::Right => None,
         LoginResult::Wrong { checked } => {
-            // Once for each wrong login, however often it is tried. Without the name: some type their password there.
-            if checked {
-                let peer = request.peer_addr().map(|address| address.ip().to_string());
-                warn!(peer, "refused a request: wrong user name or password");
+            let peer = request.peer_addr().map(|address| address.ip());
+            // Without the user name: some people type their password there.
+            if checked && let Some(suppressed) = state.wrong_logins.admit((peer, user)) {
+                let peer = peer.map(tracing::field::display);
+                warn!(peer, suppressed, "refused a request: wrong user name or password");
             }
             Some(unauthorized("wrong user name or password\n"))
         }

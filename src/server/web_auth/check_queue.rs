@@ -1,10 +1,11 @@
 //! Decides whose password is checked next, so that nobody who guesses passwords makes others wait for long.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+
+use super::super::peer::Peer;
 
 /// How many passwords are checked at once, which bounds the processors that strangers can take.
 const CHECKS_AT_ONCE: usize = 1;
@@ -14,11 +15,6 @@ pub(super) const MAX_WAITING: usize = 32;
 
 /// Peers whose wrong passwords are remembered. Beyond that, all of them are forgotten.
 const MAX_PEERS: usize = 1024;
-
-/// The network that a request comes from: an IPv4 address, or the first half of an IPv6 address, all of which belongs to
-/// the same host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Peer(Option<IpAddr>);
 
 /// The checks that wait. Peers with the fewest wrong passwords come first, and among equals those who came first.
 #[derive(Default)]
@@ -39,18 +35,6 @@ struct WaitingCheck {
 
 /// Allows one check, until it is dropped.
 pub(super) struct CheckPermit(Option<Arc<CheckQueue>>);
-
-impl From<Option<SocketAddr>> for Peer {
-    fn from(address: Option<SocketAddr>) -> Self {
-        Self(address.map(|address| match address.ip().to_canonical() {
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, ..] = ip.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-            }
-            ip @ IpAddr::V4(_) => ip,
-        }))
-    }
-}
 
 impl CheckQueue {
     /// Waits until a password of this peer may be checked. Returns `None` where too many wait who come before it.
@@ -142,6 +126,8 @@ impl Drop for CheckPermit {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -192,14 +178,5 @@ mod tests {
         drop(given_up);
         assert!(queue.wait(peer(3)).now_or_never().flatten().is_some());
         assert_eq!(queue.lock().running, 0);
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_peer() {
-        let of = |address: &str| Peer::from(Some(address.parse().expect("an address")));
-        assert_eq!(of("[2001:db8:1:2::1]:1"), of("[2001:db8:1:2:ffff::2]:2"));
-        assert_ne!(of("[2001:db8:1:2::1]:1"), of("[2001:db8:1:3::1]:1"));
-        assert_eq!(of("[::ffff:10.0.0.1]:1"), of("10.0.0.1:2"));
-        assert_ne!(of("10.0.0.1:1"), of("10.0.0.2:1"));
     }
 }

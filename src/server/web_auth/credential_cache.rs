@@ -8,7 +8,8 @@ use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret as _, SecretSlice};
 use tracing::debug;
 
-use super::check_queue::{CheckQueue, Peer};
+use super::super::peer::Peer;
+use super::check_queue::CheckQueue;
 use crate::blocking::run_detached;
 use crate::config::web::Users;
 

@@ -1,7 +1,7 @@
 //! An HTTP client with full control of TLS and credentials.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,22 +82,35 @@ impl HttpClient {
 
     /// Sends a GET over a new connection.
     pub(crate) fn get(&self, path: &str) -> io::Result<Reply> {
-        let socket = TcpStream::connect(&self.address)?;
+        match self.send("GET", path)? {
+            Unanswered::Plain(stream) => read_reply(stream).map(|(reply, _)| reply),
+            Unanswered::Tls(stream) => {
+                let (mut reply, stream) = read_reply(*stream)?;
+                let protocol = stream.conn.alpn_protocol();
+                reply.protocol = protocol.map(|protocol| String::from_utf8_lossy(protocol).into_owned());
+                Ok(reply)
+            }
+        }
+    }
+
+    /// Sends a request over a new connection, and leaves the response unread.
+    pub(crate) fn send(&self, method: &str, path: &str) -> io::Result<Unanswered> {
+        let mut socket = TcpStream::connect(&self.address)?;
         socket.set_read_timeout(Some(AT_MOST))?;
-        let mut request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         if let Some(credentials) = &self.credentials {
             let _ = write!(request, "Authorization: {credentials}\r\n");
         }
         request += "\r\n";
         let Some(config) = &self.tls else {
-            return exchange(socket, &request).map(|(reply, _)| reply);
+            socket.write_all(request.as_bytes())?;
+            return Ok(Unanswered::Plain(socket));
         };
         let name = ServerName::try_from("localhost").expect("a name");
         let connection = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
-        let (mut reply, stream) = exchange(StreamOwned::new(connection, socket), &request)?;
-        let protocol = stream.conn.alpn_protocol();
-        reply.protocol = protocol.map(|protocol| String::from_utf8_lossy(protocol).into_owned());
-        Ok(reply)
+        let mut stream = StreamOwned::new(connection, socket);
+        stream.write_all(request.as_bytes())?;
+        Ok(Unanswered::Tls(Box::new(stream)))
     }
 
     /// Sends a GET and returns the status.
@@ -106,8 +119,13 @@ impl HttpClient {
     }
 }
 
-fn exchange<S: Read + Write>(mut stream: S, request: &str) -> io::Result<(Reply, S)> {
-    stream.write_all(request.as_bytes())?;
+/// A connection over which a request was sent.
+pub(crate) enum Unanswered {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+fn read_reply<S: Read>(mut stream: S) -> io::Result<(Reply, S)> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Err(error) if error.kind() != ErrorKind::UnexpectedEof || bytes.is_empty() => return Err(error),

@@ -99,14 +99,13 @@ impl ServerProcess {
         (status.code(), self.whole_log())
     }
 
-    /// Kills the process and returns the complete log.
-    /// Stops it as a service manager does, and gives what it logged to the last line.
+    /// Stops the process as a service manager does, and returns its log to the last line.
     pub(crate) fn stop(self) -> String {
         self.signal(Signal::TERM);
         self.wait().1
     }
 
-    /// Kills it, and gives what it logged so far.
+    /// Kills the process and returns the log so far.
     pub(crate) fn end(mut self) -> String {
         self.process.kill().expect("the process runs");
         self.whole_log()
