@@ -34,10 +34,10 @@ fn scraping(address: &str) -> String {
     )
 }
 
-/// A metric of the replica's own, 0 while it has none.
+/// Sums a metric of the replica itself over all its series.
 fn own(replica: &ServerProcess, name: &str) -> u64 {
     let metrics = Families::parse(&replica.get("/metrics"));
-    metrics.value(name, &[]).map_or(0, |value| value.parse().expect("a count"))
+    metrics.all(name, &[]).iter().map(|sample| sample.value.parse::<u64>().expect("a count")).sum()
 }
 
 /// Waits until the replica is in the middle of a probe.
