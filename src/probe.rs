@@ -130,6 +130,13 @@ impl BrokerRun<'_> {
                     if ended.is_none() && !doubted.is_empty() {
                         self.api.reconnect();
                         ended = self.run(doubted, &mut plan, recorder).await;
+                        if self.api.saw_unsolicited_bytes() {
+                            plan.disbelieve_absences(&RequestError::Protocol {
+                                what: "unsolicited bytes came over new connections too, which makes absences doubtful"
+                                    .to_owned(),
+                                source: None,
+                            });
+                        }
                     }
                 }
                 plan.finish(ended, &mut findings);
