@@ -90,6 +90,8 @@ pub(super) struct Pace {
     pub(super) stalled: usize,
     /// How long the run took.
     pub(super) duration: Duration,
+    /// How long of it nothing was sent, because the broker asked so by `Retry-After`.
+    pub(super) paused: Duration,
 }
 
 /// Sends the `first` requests and all that follow from them, until each has its answer or the bounds are reached.
@@ -172,6 +174,8 @@ struct Scheduler<'a> {
     unreachable_at: Option<Instant>,
     /// Nothing is sent before this time.
     pause_until: Option<Instant>,
+    /// How long the broker asked for pauses, in all.
+    paused: Duration,
     /// Whether any keyed read had a response.
     has_response: bool,
     answered: u32,
@@ -195,6 +199,7 @@ impl<'a> Scheduler<'a> {
             unreachable: 0,
             unreachable_at: None,
             pause_until: None,
+            paused: Duration::ZERO,
             has_response: false,
             answered: 0,
             answered_in: Duration::ZERO,
@@ -335,7 +340,10 @@ impl<'a> Scheduler<'a> {
             return;
         };
         if let Some(retry_after) = retry_after {
-            self.pause_until = self.pause_until.max(Some(now + retry_after));
+            let until = now + retry_after;
+            self.paused +=
+                until.saturating_duration_since(self.pause_until.map_or(now, |before| before.max(now)));
+            self.pause_until = self.pause_until.max(Some(until));
         }
         self.retries += 1;
         job.error = Some(error);
@@ -369,6 +377,7 @@ impl<'a> Scheduler<'a> {
             unsent: self.ready.iter().filter(|job| job.attempts == 0).count(),
             stalled: self.stalled(now),
             duration: now - self.started,
+            paused: self.paused,
         }
     }
 
