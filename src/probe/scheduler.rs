@@ -391,9 +391,9 @@ impl<'a> Scheduler<'a> {
         for one in under_way {
             let (target, waited) = (one.job.request.target(), now - one.started);
             if is_aborted {
-                self.recorder.dropped(target, waited)
+                self.recorder.dropped(target, waited);
             } else {
-                self.recorder.abandoned(target, waited)
+                self.recorder.abandoned(target, waited);
             }
             jobs.push(one.job);
         }

@@ -30,8 +30,11 @@ const ABSENT_AFTER: u8 = 2;
 /// The least time between two such answers.
 const CONFIRM_AFTER: Duration = Duration::from_millis(250);
 
-/// Lookups get the rest of the deadline when the list takes longer than one part in this many.
+/// Lookups get the rest of the deadline when the count or the list takes longer than one part in this many.
 const LIST_SHARE: u32 = 3;
+
+/// How long the broker may take to count its clients at most. One with a hung node takes a minute to list them.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The plan for some clients of the configuration.
 pub(super) struct Watching<'a> {
@@ -106,7 +109,7 @@ impl<'a> Watching<'a> {
             return vec![Request::Health];
         }
         if self.clients.len() > MAX_ALWAYS_LOOKED_UP {
-            return vec![Request::Count];
+            return vec![Request::Count(self.list_share_end().min(self.started + COUNT_TIMEOUT))];
         }
         self.decisions.push(format!("requested clients: {}; looking each up", self.clients.len()));
         self.request_each(0..self.clients.len())
@@ -223,7 +226,7 @@ impl<'a> Watching<'a> {
         let now = Instant::now();
         let until = match scope {
             Scope::All if is_second => now + self.deadline.saturating_duration_since(now) / 2,
-            Scope::All => self.started + (self.deadline - self.started) / LIST_SHARE,
+            Scope::All => self.list_share_end(),
             Scope::ListOnly => self.deadline,
         };
         let indexes =
@@ -232,6 +235,11 @@ impl<'a> Watching<'a> {
         let first = pager.first();
         self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });
         first
+    }
+
+    /// Returns when lookups must begin, whatever has been heard of the list.
+    fn list_share_end(&self) -> Instant {
+        self.started + (self.deadline - self.started) / LIST_SHARE
     }
 
     fn addressing(&self, index: usize) -> Addressing {
@@ -409,7 +417,7 @@ const FILTER_IGNORED: &str = "the broker ignores the filter by client ID (EMQX b
 impl Plan for Watching<'_> {
     fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
         match (request, answer) {
-            (Request::Count, answer) => {
+            (Request::Count(_), answer) => {
                 let count = answer.map(|answer| if let Answer::Count(count) = answer { count } else { None });
                 self.choose(count).into_iter().map(FollowUp::from).collect()
             }

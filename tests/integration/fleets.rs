@@ -432,3 +432,13 @@ fn a_fast_count_says_nothing_about_the_speed_of_lookups() {
     assert_eq!(families.reasons(), ["timeout"]);
     assert!(fake.max_in_flight() <= 8, "{}", fake.max_in_flight());
 }
+
+#[test]
+fn a_slow_count_leaves_time_for_lookups_within_a_short_deadline() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..1001).map(device));
+    fake.inject(When::List, Fault::Silent);
+    let families = watching_devices(&fake, 1001).probe_within("broker=LocalEMQX", "1.5");
+    let connected = clients(&families, "connected").expect("some are reported");
+    assert_ne!(connected, "0");
+}
