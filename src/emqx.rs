@@ -225,13 +225,13 @@ impl EmqxApi {
     }
 
     /// Returns whether any response since the last [`reconnect`](Self::reconnect) may have belonged to another request: one
-    /// did, or data was received that no request asked for, on a connection that serves several.
+    /// did, or data was received that no request asked for.
     #[must_use]
     pub fn saw_unsolicited_bytes(&self) -> bool {
         self.http.saw_unsolicited_bytes()
     }
 
-    /// Sends each further request over a new connection of its own, on which no response can belong to another request.
+    /// Sends each further request over a new connection of its own.
     pub fn reconnect(&self) {
         self.http.reconnect();
     }
@@ -258,8 +258,15 @@ fn filtered(response: &RawResponse, client_id: &str, groups: Groups) -> Result<F
     let rows = wire::page(response.json(), groups, url::FILTER_LIMIT)?.rows;
     let is_empty = rows.is_empty();
     let mut found: Option<ClientRow> = None;
+    let mut bad = None;
     for row in rows.into_iter().filter(|row| row.client_id() == Some(client_id)) {
-        let row = row.into_client()?;
+        let row = match row.into_client() {
+            Ok(row) => row,
+            Err(row) => {
+                bad = Some(row);
+                continue;
+            }
+        };
         found = Some(match found {
             Some(earlier) => ClientRow {
                 client: Client::preferred(earlier.client, row.client),
@@ -268,9 +275,10 @@ fn filtered(response: &RawResponse, client_id: &str, groups: Groups) -> Result<F
             None => row,
         });
     }
-    Ok(match found {
-        Some(row) => Filtered::Found(row),
-        None if is_empty => Filtered::Empty,
-        None => Filtered::OthersOnly,
-    })
+    match (found, bad) {
+        (Some(row), _) => Ok(Filtered::Found(row)),
+        (None, Some(bad)) => Err(bad.into()),
+        (None, None) if is_empty => Ok(Filtered::Empty),
+        (None, None) => Ok(Filtered::OthersOnly),
+    }
 }

@@ -130,6 +130,13 @@ impl BrokerRun<'_> {
                     if ended.is_none() && !doubted.is_empty() {
                         self.api.reconnect();
                         ended = self.run(doubted, &mut plan, recorder).await;
+                        if self.api.saw_unsolicited_bytes() {
+                            plan.disbelieve_absences(&RequestError::Protocol {
+                                what: "unsolicited bytes came over new connections too, which makes absences doubtful"
+                                    .to_owned(),
+                                source: None,
+                            });
+                        }
                     }
                 }
                 plan.finish(ended, &mut findings);
@@ -161,10 +168,19 @@ impl BrokerRun<'_> {
 
     /// Says why the deadline came first. A broker that answers everything, only not fast enough, needs more `concurrency`.
     fn overdue(&self, pace: Pace) -> (FailureReason, String) {
-        let Pace { answered, unsent, stalled, duration } = pace;
+        let Pace { answered, unsent, stalled, duration, paused } = pace;
         if answered == 0 || unsent == 0 || stalled > self.broker.concurrency {
             let error = self.api.timeout_error();
             return (reason(&error), chain(&error));
+        }
+        if paused > duration / 2 {
+            let text = format!(
+                "the broker asked for pauses (`Retry-After`) of {:.1} s: it answered {answered} requests, and {unsent} more \
+                 did not fit into the deadline of {:.1} s",
+                paused.as_secs_f64(),
+                self.timeout.as_secs_f64(),
+            );
+            return (FailureReason::Timeout, text);
         }
         let text = format!(
             "`concurrency: {}` limits this probe: the broker answered {answered} requests in {:.1} s, {:.0} a second, and \

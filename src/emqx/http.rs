@@ -81,10 +81,10 @@ impl Http {
         })
     }
 
-    /// Returns whether any response may have belonged to another request: one did, or data was received that no request
-    /// asked for, on a connection that serves several.
+    /// Returns whether any response since the last [`reconnect`](Self::reconnect) may have belonged to another request: one
+    /// did, or data was received that no request asked for.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
-        self.is_mixed_up.get() || (!self.is_single_use.get() && self.transport.saw_unsolicited_bytes())
+        self.is_mixed_up.get() || self.transport.saw_unsolicited_bytes()
     }
 
     /// Returns whether each request has a connection of its own.
@@ -98,10 +98,11 @@ impl Http {
         self.is_mixed_up.set(true);
     }
 
-    /// Sends each further request over a new connection of its own, on which no response can belong to another request.
-    /// Requests under way are not affected.
+    /// Sends each further request over a new connection of its own, and forgets what was seen on the former ones. Requests
+    /// under way are not affected.
     pub(super) fn reconnect(&self) {
         self.is_mixed_up.set(false);
+        self.transport.forget_unsolicited_bytes();
         self.is_single_use.set(true);
         self.client.replace(client(&self.transport, self.max_connections));
     }

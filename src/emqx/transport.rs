@@ -143,6 +143,11 @@ impl Transport {
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
         self.observations.unsolicited.get()
     }
+
+    /// Forgets such data, because further requests go over other connections.
+    pub(super) fn forget_unsolicited_bytes(&self) {
+        self.observations.unsolicited.set(false);
+    }
 }
 
 fn server_name_of(host: &Host) -> io::Result<ServerName<'static>> {

@@ -180,11 +180,25 @@ impl<'de> DeserializeSeed<'de> for RowSeed {
     }
 }
 
-/// Visits values that are no objects: each spoils its own row, not the page.
+/// Visits values that are no objects, where an object was expected: each spoils itself only, not the page.
 macro_rules! not_an_object {
-    ($($visit:ident: $value:ty),+) => {
-        $(fn $visit<E: Error>(self, _: $value) -> Result<Row, E> {
-            Ok(Row::not_an_object())
+    ($result:expr) => {
+        not_an_object! {
+            $result; visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok($result)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok($result)
+        }
+    };
+    ($result:expr; $($visit:ident: $value:ty),+) => {
+        $(fn $visit<E: Error>(self, _: $value) -> Result<Self::Value, E> {
+            Ok($result)
         })+
     };
 }
@@ -204,16 +218,7 @@ impl<'de> Visitor<'de> for RowSeed {
         Ok(Row(row.finish()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Row::not_an_object())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Row, E> {
-        Ok(Row::not_an_object())
-    }
-
-    not_an_object! { visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str }
+    not_an_object! { Row::not_an_object() }
 }
 
 /// A row as far as it has been read.
@@ -328,7 +333,7 @@ impl<'de> Visitor<'de> for PageSeed {
         while let Some(FieldName(name)) = map.next_key()? {
             match name.as_ref() {
                 "data" => body.rows = Some(map.next_value_seed(RowsSeed(self))?),
-                "meta" => body.count = map.next_value::<Meta>()?.count,
+                "meta" => body.count = map.next_value_seed(MetaSeed)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -338,11 +343,39 @@ impl<'de> Visitor<'de> for PageSeed {
     }
 }
 
-/// What a page says about the list.
-#[derive(Deserialize)]
-struct Meta {
-    /// Missing where EMQX does not count.
-    count: Option<u64>,
+/// Reads the number of clients from what a page says about the list. EMQX does not always count, and a count of another
+/// type is none: it only decides how the clients are requested.
+struct MetaSeed;
+
+impl<'de> DeserializeSeed<'de> for MetaSeed {
+    type Value = Option<u64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<u64>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MetaSeed {
+    type Value = Option<u64>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("facts about a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
+        let mut count = None;
+        while let Some(FieldName(name)) = map.next_key()? {
+            if name == "count" {
+                // Whatever is wrong with it does not matter.
+                let _ = store(&mut count, "count", &mut map)?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(count)
+    }
+
+    not_an_object! { None }
 }
 
 /// Reads the rows of a page.

@@ -50,10 +50,13 @@ pub(super) struct ListPager<'a> {
 }
 
 impl<'a> ListPager<'a> {
-    /// Prepares a walk that must end at `until`.
-    pub(super) fn new(groups: Groups, until: Instant, is_retried: bool, progress: &'a Progress) -> Self {
-        let first = PageRequest { number: 1, dialect: ListDialect::NEWEST, groups, until, is_retried };
-        Self { first, progress, clients: ListedClients::default(), decisions: Vec::new() }
+    /// Prepares a walk that must end at `until`. One for every client is all there is to ask: its failed pages are retried,
+    /// and its rows of client IDs alone are passed over.
+    pub(super) fn new(groups: Groups, until: Instant, is_for_all: bool, progress: &'a Progress) -> Self {
+        let dialect = ListDialect::NEWEST;
+        let first = PageRequest { number: 1, dialect, groups, until, is_retried: is_for_all };
+        let clients = ListedClients { passes_over_bare: is_for_all, ..ListedClients::default() };
+        Self { first, progress, clients, decisions: Vec::new() }
     }
 
     /// Returns the request for the first page.
@@ -122,6 +125,8 @@ pub(super) struct ListedClients {
     pub(super) bad_rows: Vec<BadRow>,
     /// Whether there were more of these than are kept.
     has_too_many_bad_rows: bool,
+    /// Whether rows of client IDs alone are passed over.
+    passes_over_bare: bool,
     /// What is wrong with the fields that could not be read, each once.
     pub(super) odd_fields: HashSet<String>,
 }
@@ -145,7 +150,7 @@ impl ListedClients {
                 self.clients.push(ProbedClient { identity, status: ClientStatus::Known(client) });
             }
             // A durable session whose metadata is being removed.
-            Err(bad) if bad.is_bare => {}
+            Err(bad) if bad.is_bare && self.passes_over_bare => {}
             Err(bad) if self.bad_rows.len() < MAX_BAD_ROWS => self.bad_rows.push(bad),
             Err(_) => self.has_too_many_bad_rows = true,
         }

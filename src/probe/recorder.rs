@@ -43,8 +43,22 @@ impl Recorder {
 
     /// Records a request that nobody waits for any longer.
     pub(super) fn abandoned(&mut self, target: String, waited: Duration) {
-        let error = Some(format!("no response after {:.1} s", waited.as_secs_f64()));
-        self.record(RequestRecord { target, status: None, body_bytes: 0, duration: waited, error });
+        self.unanswered(target, waited, format!("no response after {:.1} s", waited.as_secs_f64()));
+    }
+
+    /// Records a request that was under way when the failure of another ended the probe.
+    pub(super) fn dropped(&mut self, target: String, waited: Duration) {
+        self.unanswered(target, waited, "not waited for: another request ended the probe".to_owned());
+    }
+
+    fn unanswered(&mut self, target: String, waited: Duration, error: String) {
+        self.record(RequestRecord {
+            target,
+            status: None,
+            body_bytes: 0,
+            duration: waited,
+            error: Some(error),
+        });
     }
 
     /// Records how the requests were chosen, and why.

@@ -15,9 +15,6 @@ const MAX_CLIENT_BYTES: usize = 1024 * 1024;
 /// Maximum body of a page, in bytes. 10 000 clients with all their fields are 12 MB.
 const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 
-/// How long the broker may take to count its clients. One with a hung node takes a minute to list them.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A request to the broker.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
@@ -25,8 +22,8 @@ pub(super) enum Request {
     Lookup(usize, Arc<WatchedClient>),
     /// The list filtered by one client's ID.
     Filter(usize, Arc<WatchedClient>),
-    /// The number of clients, to choose between lookups and the list.
-    Count,
+    /// The number of clients, to choose between lookups and the list, if the broker says it until then.
+    Count(Instant),
     /// Any client, to see whether the broker responds at all.
     Health,
     /// A page of the list.
@@ -85,8 +82,9 @@ impl Request {
             Self::Filter(..) | Self::Health => {
                 Policy { limits: client, is_retried: true, retries_timeouts: true, is_keyed: false }
             }
-            Self::Count => {
-                let limits = RequestLimits { time: COUNT_TIMEOUT, ..client };
+            Self::Count(until) => {
+                let time = until.saturating_duration_since(Instant::now());
+                let limits = RequestLimits { time, ..client };
                 Policy { limits, is_retried: false, retries_timeouts: false, is_keyed: false }
             }
             Self::Page(page) => {
@@ -103,7 +101,7 @@ impl Request {
         match self {
             Self::Lookup(_, client) => EmqxApi::lookup_target(&client.client_id),
             Self::Filter(_, client) => EmqxApi::filter_target(&client.client_id),
-            Self::Count | Self::Health => EmqxApi::COUNT_TARGET.to_owned(),
+            Self::Count(_) | Self::Health => EmqxApi::COUNT_TARGET.to_owned(),
             Self::Page(page) => page.dialect.target(page.number, page.groups),
         }
     }
@@ -115,7 +113,7 @@ impl Request {
             Self::Filter(_, client) => {
                 api.filter(&client.client_id, groups, limits).await.map(Answer::Filtered)
             }
-            Self::Count | Self::Health => api.count(limits).await.map(Answer::Count),
+            Self::Count(_) | Self::Health => api.count(limits).await.map(Answer::Count),
             Self::Page(page) => {
                 api.page(page.number, page.dialect, page.groups, limits).await.map(Answer::Page)
             }

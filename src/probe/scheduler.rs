@@ -4,7 +4,7 @@
 //! beside the others, so that a hung node of a cluster affects its own clients only. The plan decides what an answer
 //! means, and which requests follow from it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const STALLED_AT_LEAST: Duration = Duration::from_millis(100);
 /// Maximum number of stalled requests that are waited for; of more, the oldest is given up.
 pub(super) const MAX_STALLED: usize = 64;
 
-/// Until the broker has responded once, at most `concurrency` times this many requests are under way: nothing is known yet
+/// Until the broker has responded to a keyed read, at most `concurrency` times this many requests are under way: nothing is known yet
 /// about what slow means for it.
 const CONCURRENCY_FACTOR_BEFORE_RESPONSE: usize = 2;
 
@@ -90,6 +90,8 @@ pub(super) struct Pace {
     pub(super) stalled: usize,
     /// How long the run took.
     pub(super) duration: Duration,
+    /// How long of it nothing was sent, because the broker asked so by `Retry-After`.
+    pub(super) paused: Duration,
 }
 
 /// Sends the `first` requests and all that follow from them, until each has its answer or the bounds are reached.
@@ -159,8 +161,8 @@ struct Scheduler<'a> {
     plan: &'a mut dyn Plan,
     /// To be sent, in this order.
     ready: VecDeque<Job>,
-    /// To be sent after all that are ready, and not before a time.
-    delayed: VecDeque<(Instant, Job)>,
+    /// To be sent after all that are ready, and not before a time, which comes first in the key.
+    delayed: BTreeMap<(Instant, u64), Job>,
     /// Under way, oldest first.
     under_way: VecDeque<UnderWay>,
     next_id: u64,
@@ -172,6 +174,9 @@ struct Scheduler<'a> {
     unreachable_at: Option<Instant>,
     /// Nothing is sent before this time.
     pause_until: Option<Instant>,
+    /// How long the broker asked for pauses, in all.
+    paused: Duration,
+    /// Whether any keyed read had a response.
     has_response: bool,
     answered: u32,
     answered_in: Duration,
@@ -187,13 +192,14 @@ impl<'a> Scheduler<'a> {
             plan,
             planned: first.len(),
             ready: first.into_iter().map(|request| Job { request, attempts: 0, error: None }).collect(),
-            delayed: VecDeque::new(),
+            delayed: BTreeMap::new(),
             under_way: VecDeque::new(),
             next_id: 0,
             retries: 0,
             unreachable: 0,
             unreachable_at: None,
             pause_until: None,
+            paused: Duration::ZERO,
             has_response: false,
             answered: 0,
             answered_in: Duration::ZERO,
@@ -210,8 +216,13 @@ impl<'a> Scheduler<'a> {
         if let Some(job) = self.ready.pop_front() {
             return Some(job);
         }
-        let due = self.delayed.iter().position(|(not_before, _)| *not_before <= now)?;
-        self.delayed.remove(due).map(|(_, job)| job)
+        let due = self.delayed.first_entry().filter(|entry| entry.key().0 <= now)?;
+        Some(due.remove())
+    }
+
+    fn delay(&mut self, not_before: Instant, job: Job) {
+        self.delayed.insert((not_before, self.next_id), job);
+        self.next_id += 1;
     }
 
     /// Returns whether fewer than `concurrency` requests are under way, stalled ones aside.
@@ -266,7 +277,7 @@ impl<'a> Scheduler<'a> {
         }
         let stalled_after = self.stalled_after();
         let stalls = self.under_way.iter().map(|one| one.started + stalled_after);
-        let delayed = self.delayed.iter().map(|(not_before, _)| *not_before);
+        let delayed = self.delayed.first_key_value().map(|((not_before, _), _)| *not_before);
         stalls.chain(delayed).chain(self.pause_until).chain([self.bounds.deadline]).filter(|at| *at > now).min()
     }
 
@@ -277,7 +288,8 @@ impl<'a> Scheduler<'a> {
         let Response { answer, exchange } = response;
         if exchange.status.is_some() {
             self.unreachable = 0;
-            self.has_response = true;
+            // What another kind of request took says nothing about keyed reads.
+            self.has_response |= is_keyed;
         }
         let duration = exchange.duration;
         self.recorder.ended(exchange, answer.as_ref().err());
@@ -306,7 +318,7 @@ impl<'a> Scheduler<'a> {
             self.planned += 1;
             let job = Job { request, attempts: 0, error: None };
             match not_before {
-                Some(not_before) => self.delayed.push_back((not_before, job)),
+                Some(not_before) => self.delay(not_before, job),
                 None => self.ready.push_back(job),
             }
         }
@@ -328,11 +340,14 @@ impl<'a> Scheduler<'a> {
             return;
         };
         if let Some(retry_after) = retry_after {
-            self.pause_until = self.pause_until.max(Some(now + retry_after));
+            let until = now + retry_after;
+            self.paused +=
+                until.saturating_duration_since(self.pause_until.map_or(now, |before| before.max(now)));
+            self.pause_until = self.pause_until.max(Some(until));
         }
         self.retries += 1;
         job.error = Some(error);
-        self.delayed.push_back((at, job));
+        self.delay(at, job);
     }
 
     /// Handles a connection that could not be made, which concerns every other request too.
@@ -362,17 +377,24 @@ impl<'a> Scheduler<'a> {
             unsent: self.ready.iter().filter(|job| job.attempts == 0).count(),
             stalled: self.stalled(now),
             duration: now - self.started,
+            paused: self.paused,
         }
     }
 
     /// Records the requests still under way, and answers those that waited for a retry with their last error.
     fn finish(mut self) -> Option<Ended> {
         let now = Instant::now();
+        let is_aborted = matches!(self.ended, Some(Ended::Aborted(_)));
         let under_way = std::mem::take(&mut self.under_way);
         let mut jobs: Vec<_> = std::mem::take(&mut self.ready).into();
-        jobs.extend(std::mem::take(&mut self.delayed).into_iter().map(|(_, job)| job));
+        jobs.extend(std::mem::take(&mut self.delayed).into_values());
         for one in under_way {
-            self.recorder.abandoned(one.job.request.target(), now - one.started);
+            let (target, waited) = (one.job.request.target(), now - one.started);
+            if is_aborted {
+                self.recorder.dropped(target, waited);
+            } else {
+                self.recorder.abandoned(target, waited);
+            }
             jobs.push(one.job);
         }
         for job in jobs {

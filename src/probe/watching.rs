@@ -30,8 +30,11 @@ const ABSENT_AFTER: u8 = 2;
 /// The least time between two such answers.
 const CONFIRM_AFTER: Duration = Duration::from_millis(250);
 
-/// Lookups get the rest of the deadline when the list takes longer than one part in this many.
+/// Lookups get the rest of the deadline when the count or the list takes longer than one part in this many.
 const LIST_SHARE: u32 = 3;
+
+/// How long the broker may take to count its clients at most. One with a hung node takes a minute to list them.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The plan for some clients of the configuration.
 pub(super) struct Watching<'a> {
@@ -106,10 +109,10 @@ impl<'a> Watching<'a> {
             return vec![Request::Health];
         }
         if self.clients.len() > MAX_ALWAYS_LOOKED_UP {
-            return vec![Request::Count];
+            return vec![Request::Count(self.list_share_end().min(self.started + COUNT_TIMEOUT))];
         }
         self.decisions.push(format!("requested clients: {}; looking each up", self.clients.len()));
-        self.look_up_all()
+        self.request_each(0..self.clients.len())
     }
 
     /// Resets every absent client to unknown, and returns the requests that ask for them again. Unsolicited bytes came over
@@ -128,7 +131,16 @@ impl<'a> Watching<'a> {
             self.statuses[*index] = ClientStatus::Unknown;
             self.absences[*index] = 0;
         }
-        self.look_up(absent)
+        self.request_each(absent)
+    }
+
+    /// Resets every absent client to unknown for good, because of this error.
+    pub(super) fn disbelieve_absences(&mut self, error: &RequestError) {
+        let absent = self.statuses.iter_mut().filter(|status| **status == ClientStatus::Absent);
+        let count = absent.map(|status| *status = ClientStatus::Unknown).count();
+        if count > 0 {
+            self.fail(error, count);
+        }
     }
 
     /// Returns what was found, `ended` being why the run ended early, if it did.
@@ -159,13 +171,17 @@ impl<'a> Watching<'a> {
         };
         let how = if is_list_cheaper { "reading the list" } else { "looking each up" };
         self.decisions.push(format!("requested clients: {requested}; {why}: {how}"));
-        if is_list_cheaper { vec![self.start_walk(Scope::All, false)] } else { self.look_up_all() }
+        if is_list_cheaper {
+            vec![self.start_walk(Scope::All, false)]
+        } else {
+            self.request_each(0..self.clients.len())
+        }
     }
 
-    /// Requests every client by itself, and the list for those that can be found in no other way.
-    fn look_up_all(&mut self) -> Vec<Request> {
+    /// Requests each of these clients by itself, and the list for those that can be found in no other way.
+    fn request_each(&mut self, indexes: impl IntoIterator<Item = usize>) -> Vec<Request> {
         let (listed, named): (Vec<_>, Vec<_>) =
-            (0..self.clients.len()).partition(|index| self.is_list_only(*index));
+            indexes.into_iter().partition(|index| self.is_list_only(*index));
         let mut requests = self.look_up(named);
         if !listed.is_empty() {
             self.decisions.push(format!(
@@ -210,7 +226,7 @@ impl<'a> Watching<'a> {
         let now = Instant::now();
         let until = match scope {
             Scope::All if is_second => now + self.deadline.saturating_duration_since(now) / 2,
-            Scope::All => self.started + (self.deadline - self.started) / LIST_SHARE,
+            Scope::All => self.list_share_end(),
             Scope::ListOnly => self.deadline,
         };
         let indexes =
@@ -219,6 +235,11 @@ impl<'a> Watching<'a> {
         let first = pager.first();
         self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });
         first
+    }
+
+    /// Returns when lookups must begin, whatever has been heard of the list.
+    fn list_share_end(&self) -> Instant {
+        self.started + (self.deadline - self.started) / LIST_SHARE
     }
 
     fn addressing(&self, index: usize) -> Addressing {
@@ -250,6 +271,7 @@ impl<'a> Watching<'a> {
         let (listed, decisions) = pager.finish();
         self.decisions.extend(decisions);
         let mut to_look_up = Vec::new();
+        let mut failed = HashSet::new();
         for client in listed.clients {
             let Some(index) = indexes.get(client.client_id()).copied() else { continue };
             if has_all_groups {
@@ -262,7 +284,19 @@ impl<'a> Watching<'a> {
         for odd_field in listed.odd_fields {
             self.fail(&RequestError::decode(odd_field), 0);
         }
-        let appeared: HashSet<_> = to_look_up.iter().copied().collect();
+        for bad in listed.bad_rows {
+            let index = bad.client_id.as_ref().and_then(|client_id| indexes.get(&**client_id).copied());
+            let Some(index) = index.filter(|index| self.is_unknown(*index)) else { continue };
+            // The broker names the client, so it is not absent.
+            self.absences[index] = 0;
+            if is_second && result.is_ok() && self.is_list_only(index) {
+                self.fail(&bad.into(), 1);
+                failed.insert(index);
+            } else {
+                to_look_up.push(index);
+            }
+        }
+        let appeared: HashSet<_> = to_look_up.iter().copied().chain(failed).collect();
         let is_missing = |index: &usize| self.is_unknown(*index) && !appeared.contains(index);
         let mut missing: Vec<_> = indexes.into_values().filter(is_missing).collect();
         if let Err(error) = result {
@@ -383,7 +417,7 @@ const FILTER_IGNORED: &str = "the broker ignores the filter by client ID (EMQX b
 impl Plan for Watching<'_> {
     fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
         match (request, answer) {
-            (Request::Count, answer) => {
+            (Request::Count(_), answer) => {
                 let count = answer.map(|answer| if let Answer::Count(count) = answer { count } else { None });
                 self.choose(count).into_iter().map(FollowUp::from).collect()
             }

@@ -31,6 +31,11 @@ fn watching_all(fake: &FakeEmqx, ids: &[String]) -> Exporter {
     watching(fake, &ids.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// The first page of a walk; the count asks for a page too.
+fn first_page() -> When {
+    When::matching(|request| request.target.contains("page=1&"))
+}
+
 fn count<'a>(families: &'a Families, state: &str) -> Option<&'a str> {
     families.value("emqx_mqtt_clients", &[("state", state)])
 }
@@ -89,11 +94,11 @@ fn a_client_that_only_the_second_list_has_is_looked_up() {
     let rows: Vec<_> =
         devices(150).iter().skip(1).map(|id| format!("{{\"clientid\":{id:?},\"connected\":true}}")).collect();
     let list = format!("{{\"data\":[{}],\"meta\":{{\"count\":149}}}}", rows.join(","));
-    fake.inject(When::Page(1), Fault::body(list).times(1));
-    // The count asks for a page of one row.
+    fake.inject(first_page(), Fault::body(list).times(1));
     let families = watching_all(&fake, &devices(3000)).probe("broker=LocalEMQX&collect[]=session");
     assert!(families.success(), "{:?}", families.reasons());
     assert_eq!((count(&families, "connected"), count(&families, "absent")), (Some("150"), Some("2850")));
+    assert!(fake.request_count() < 10, "{} requests", fake.request_count());
     let moved = device(0);
     assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", &moved)]), Some("1"));
     assert!(families.value("emqx_mqtt_client_keepalive_seconds", &[("alias", &moved)]).is_some());
@@ -103,8 +108,7 @@ fn a_client_that_only_the_second_list_has_is_looked_up() {
 fn a_list_that_takes_longer_than_its_share_leaves_time_for_lookups() {
     let ids = devices(1100);
     let fake = broker_of(&ids);
-    let is_page = |request: &Request| request.target.contains("page=1&");
-    fake.inject(When::matching(is_page), Fault::Silent);
+    fake.inject(first_page(), Fault::Silent);
     let exporter = Exporter::start(&config_of(
         &fake,
         "concurrency: 16",
@@ -147,4 +151,70 @@ fn behind_a_proxy_that_decodes_slashes_the_filter_finds_the_client() {
     assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", "site/1")]), Some("1"));
     assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", "site/2")]), Some("0"));
     assert!(families.success(), "{:?}", families.reasons());
+}
+
+#[test]
+fn a_client_whose_row_in_the_list_is_unusable_is_not_absent() {
+    for row in [r#"{"clientid":"device-000000"}"#, r#"{"clientid":"device-000000","connected":"yes"}"#] {
+        let fake = broker_of(&devices(2));
+        let list = format!(r#"{{"data":[{row},{{"clientid":"device-000001","connected":true}}]}}"#);
+        fake.inject(first_page(), Fault::body(list));
+        let families = watching_all(&fake, &devices(1100)).probe("broker=LocalEMQX&collect[]=state");
+        assert!(families.success(), "{row}: {:?}", families.reasons());
+        assert_eq!(
+            (count(&families, "connected"), count(&families, "absent")),
+            (Some("2"), Some("1098")),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_only_the_list_can_have_is_unknown_when_its_row_is_unusable() {
+    let fake = broker_of(&devices(1));
+    fake.inject(first_page(), Fault::body(r#"{"data":[{"clientid":"tab\t","connected":"yes"}]}"#));
+    let config = config_of(&fake, "", &[("plain", &device(0)), ("tab", "tab\t")]);
+    let families = Exporter::start(&config).probe("broker=LocalEMQX");
+    assert_eq!(families.reasons(), ["decode"]);
+    let [connected, absent, unknown] = ["connected", "absent", "unknown"].map(|state| count(&families, state));
+    assert_eq!((connected, absent, unknown), (Some("1"), Some("0"), Some("1")));
+}
+
+#[test]
+fn a_doubtful_absence_in_the_list_is_confirmed_by_the_list() {
+    // The list does not have the last client, and no lookup may name it.
+    let server = RawServer::start(|request| {
+        if request.client_id.starts_with("clients?") {
+            return vec![Step::response("200 OK", r#"{"data":[{"clientid":"a","connected":true}]}"#)];
+        }
+        if request.client_id.contains('%') {
+            return vec![Step::response("400 Bad Request", r#"{"code":"BAD_REQUEST"}"#)];
+        }
+        let row = format!("{{\"clientid\":\"{}\",\"connected\":true}}", request.client_id);
+        let mut steps = vec![Step::response("200 OK", &row)];
+        if request.number == 1 {
+            steps.push(Step::response("404 Not Found", NOT_FOUND));
+        }
+        steps
+    });
+    let config = server.config(", concurrency: 1", &["a", "b", "\"tab\\t\""]);
+    let config = config.replace("alias: \"tab\\t\"", "alias: tab");
+    let families = Exporter::start(&config).probe_within("broker=LocalEMQX", "10");
+    assert_eq!((count(&families, "connected"), count(&families, "absent")), (Some("2"), Some("1")));
+    assert!(families.success(), "{:?}", families.reasons());
+}
+
+#[test]
+fn a_404_before_each_response_makes_nobody_absent() {
+    let server = RawServer::start(|request| {
+        let row = format!("{{\"clientid\":\"{}\",\"connected\":true}}", request.client_id);
+        let response = |status: &str, body: &str| {
+            format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        };
+        vec![Step::send(response("404 Not Found", NOT_FOUND) + &response("200 OK", &row))]
+    });
+    let config = server.config("", &["a", "b", "c"]);
+    let families = Exporter::start(&config).probe_within("broker=LocalEMQX", "10");
+    assert_eq!(families.reasons(), ["protocol"]);
+    families.assert_nothing_known(&["protocol"]);
 }

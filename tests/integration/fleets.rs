@@ -406,3 +406,39 @@ fn a_large_exposition_has_unsplit_families() {
         assert!(samples == 3000 * by_reason || name.contains("disconnected"), "{name}: {samples}");
     }
 }
+
+#[test]
+fn an_odd_count_spoils_no_list() {
+    for meta in
+        ["null", "17", "[]", r#"{"count":-1}"#, r#"{"count":"many"}"#, r#"{"count":1e300}"#, r#"{"count":{}}"#]
+    {
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        let list = format!(r#"{{"meta":{meta},"data":[{{"clientid":"a","connected":true}}]}}"#);
+        fake.inject(When::List, Fault::body(list));
+        for query in [EVERYONE, "broker=LocalEMQX"] {
+            let families = watching(&fake, &[]).probe(query);
+            assert!(families.success(), "{meta}: {:?}", families.reasons());
+        }
+    }
+}
+
+#[test]
+fn a_fast_count_says_nothing_about_the_speed_of_lookups() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..1100).map(device));
+    fake.inject(When::List, Fault::status(500, "text/plain", ""));
+    fake.inject(When::Lookups, Fault::Slow(Duration::from_secs(1)));
+    let families = watching_devices(&fake, 1100).probe_within("broker=LocalEMQX", "2");
+    assert_eq!(families.reasons(), ["timeout"]);
+    assert!(fake.max_in_flight() <= 8, "{}", fake.max_in_flight());
+}
+
+#[test]
+fn a_slow_count_leaves_time_for_lookups_within_a_short_deadline() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fleet(&fake, (0..1001).map(device));
+    fake.inject(When::List, Fault::Silent);
+    let families = watching_devices(&fake, 1001).probe_within("broker=LocalEMQX", "1.5");
+    let connected = clients(&families, "connected").expect("some are reported");
+    assert_ne!(connected, "0");
+}

@@ -289,3 +289,17 @@ fn unexpected_responses_are_distinguished_from_truncated_ones() {
     fake.inject(When::Any, Fault::encoded("gzip", b"\x1f\x8b"));
     assert_eq!(watching(&fake, &["any"]).probe("broker=LocalEMQX").reasons(), ["decode"]);
 }
+
+#[test]
+fn a_good_and_a_bad_row_of_a_filtered_client_are_one_client() {
+    let bad = r#"{"clientid":"..","connected":"yes"}"#;
+    for rows in [format!(r#"{bad},{{"clientid":"..","connected":true}}"#), bad.to_owned()] {
+        let is_good = rows.len() > bad.len();
+        let fake = FakeEmqx::start(Version::V5_8_9);
+        fake.inject(When::List, Fault::body(format!(r#"{{"data":[{rows}],"meta":{{"count":2}}}}"#)));
+        let families = watching(&fake, &[".."]).probe("broker=LocalEMQX");
+        assert_eq!(families.success(), is_good, "{rows}: {:?}", families.reasons());
+        let connected = families.value("emqx_mqtt_client_connected", &[("alias", "..")]);
+        assert_eq!(connected, is_good.then_some("1"), "{rows}");
+    }
+}

@@ -71,3 +71,15 @@ fn a_hung_broker_is_not_blamed_on_concurrency() {
     let counted = "emqx_client_monitor_api_requests_total{broker=\"LocalEMQX\",code=\"none\"} 8";
     assert!(metrics.contains(counted), "{metrics}");
 }
+
+#[test]
+fn a_probe_that_the_broker_held_up_is_not_blamed_on_concurrency() {
+    let (fake, ids) = slow_broker(600, Duration::from_millis(10));
+    fake.clear_faults();
+    fake.inject(When::Lookups, Fault::retry_after(429, "1").times(1));
+    fake.inject(When::Lookups, Fault::Slow(Duration::from_millis(10)));
+    let exporter = exporter(&fake, "concurrency: 2", &ids);
+    let debug_view = exporter.request("GET", "/probe?broker=LocalEMQX&debug=true", &SCRAPE_TIMEOUT).text();
+    assert!(!debug_view.contains("limits this probe"), "{debug_view:.2000}");
+    assert!(debug_view.contains("the broker asked for pauses (`Retry-After`) of 1.0 s"), "{debug_view:.2000}");
+}

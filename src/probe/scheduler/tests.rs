@@ -242,6 +242,8 @@ async fn refused_credentials_end_the_run_at_once() {
     for code in [401, 403] {
         let over = ask(10, 4, 3, |_, _| after(5, status(code))).await;
         assert_eq!((over.requests.sent, over.duration), (4, milliseconds(5)));
+        let dropped = &over.requests.records[1];
+        assert_eq!(dropped.error.as_deref(), Some("not waited for: another request ended the probe"));
         assert!(
             matches!(over.ended, Some(Ended::Aborted(RequestError::Status { status, .. })) if status == code)
         );
