@@ -83,7 +83,7 @@ struct Loaded {
 /// The result of reading the files, shared by everybody who waits for it.
 type ReadResult = Result<Arc<ClientConfig>, Arc<TlsError>>;
 
-/// Reads of TLS files that are under way, one for each combination of files.
+/// Reads of TLS files that are in progress, one for each combination of files.
 static READS: LazyLock<Blocking<TlsSettings, ReadResult>> = LazyLock::new(Blocking::new);
 
 /// How long loading the configuration waits for the files of a broker.

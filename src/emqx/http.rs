@@ -81,8 +81,8 @@ impl Http {
         })
     }
 
-    /// Returns whether any response may have belonged to another request: one did, or data was received that no request
-    /// asked for, on a connection that serves several.
+    /// Returns whether any response may have belonged to another request: one did, or unrequested
+    /// data was received on a connection that serves several.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
         self.is_mixed_up.get() || (!self.is_single_use.get() && self.transport.saw_unsolicited_bytes())
     }
@@ -99,7 +99,7 @@ impl Http {
     }
 
     /// Sends each further request over a new connection of its own, on which no response can belong to another request.
-    /// Requests under way are not affected.
+    /// Requests in progress are not affected.
     pub(super) fn reconnect(&self) {
         self.is_mixed_up.set(false);
         self.is_single_use.set(true);

@@ -41,7 +41,7 @@ impl Recorder {
         self.record(RequestRecord { target, status, body_bytes, duration, error: error_text });
     }
 
-    /// Records a request that nobody waits for any longer.
+    /// Records a request that was abandoned.
     pub(super) fn abandoned(&mut self, target: String, waited: Duration) {
         let error = Some(format!("no response after {:.1} s", waited.as_secs_f64()));
         self.record(RequestRecord { target, status: None, body_bytes: 0, duration: waited, error });

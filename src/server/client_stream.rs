@@ -55,7 +55,7 @@ impl ClientStream {
     }
 }
 
-/// Lets the kernel end the connection of a client that has vanished, also when nobody waits for it any more.
+/// Lets the kernel end the connection of a client that has vanished, even if no task reads from it any more.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_user_timeout(tcp: &TcpStream) -> io::Result<()> {
     SockRef::from(tcp).set_tcp_user_timeout(Some(STALL_TIMEOUT))
