@@ -88,13 +88,12 @@ impl Connections {
         Some(ConnectionSlot(connection))
     }
 
-    /// Whether more than half of the places are taken: connections are then closed after their responses.
+    /// Returns whether more than half of the places are taken: connections are then closed after their responses.
     fn is_crowded(&self) -> bool {
         self.lock().len() > self.max / 2
     }
 
-    /// Makes room in memory: while the responses hold too many clients, the connection gives way whose reader stopped
-    /// longest ago.
+    /// Frees memory: while the responses hold too many clients, closes the connection whose reader stopped longest ago.
     fn bound_held_clients(&self) {
         let stopped_before = self.now().saturating_sub(millis(STOPPED_READING));
         let mut open = self.lock();
@@ -113,7 +112,7 @@ impl Connections {
         }
     }
 
-    /// Milliseconds since the server began.
+    /// Returns the milliseconds since the server started.
     fn now(&self) -> u64 {
         millis(self.began.elapsed())
     }

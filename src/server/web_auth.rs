@@ -89,7 +89,7 @@ impl WebAuth {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the web configuration again. An invalid one leaves the former in force.
+    /// Reads the web configuration again. An invalid one leaves the previous one active.
     fn reload(&self, files: &mut WatchedFiles) -> Result<(), String> {
         let config = WebConfig::load_watched(&self.path, files)
             // All problems in one line of the log.

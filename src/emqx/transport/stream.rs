@@ -72,8 +72,8 @@ impl BrokerStream {
 
     /// Fails when the connection cannot take a request: it has ended, or sent unrequested data.
     ///
-    /// The operating system is queried directly, because the runtime does not know yet what arrived since its last turn. What TLS has
-    /// received cannot be judged without decrypting it, which the next read does.
+    /// This queries the operating system directly, because the runtime does not know yet what arrived since its last
+    /// turn. Data received over TLS is only examined by the next read, which decrypts it.
     fn check_idle(&self) -> io::Result<()> {
         if self.framing.has_unsolicited() {
             return Err(unsolicited());
