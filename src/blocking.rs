@@ -1,7 +1,7 @@
 //! Work that may block for long, such as resolving a name or reading a file, on detached threads.
 //!
-//! A hung disk or a silent name server must delay nobody but those who need its answer: each key has at most one thread,
-//! whose result is shared by everyone who asks while it runs. The threads are detached, because dropping a runtime waits
+//! A hung disk or a silent name server must delay only those who need its result: each key has at most one thread,
+//! whose result is shared by all callers while it runs. The threads are detached, because dropping a runtime waits
 //! for the tasks of its own blocking pool, and neither a scrape nor the end of the process may wait for them.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use tokio::sync::oneshot;
 
-/// Blocking work under way, at most one piece for each key.
+/// Blocking work in progress, at most one task per key.
 pub(crate) struct Blocking<K, T: Clone>(Arc<Mutex<Running<K, T>>>);
 
 type Running<K, T> = HashMap<K, Shared<oneshot::Receiver<T>>>;
@@ -26,12 +26,12 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// Returns a set with no work under way.
+    /// Returns a set with no work in progress.
     pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
-    /// Returns the result of the work that is under way for `key`, which is `work` unless there was some already.
+    /// Returns the result of the work that is in progress for `key`, which is `work` unless there was some already.
     ///
     /// Dropping the future abandons the result, not the work.
     ///
@@ -77,7 +77,7 @@ where
         }
         let (entries, entry_key) = (Arc::clone(&self.0), key.clone());
         let result = detach(move || {
-            // Removed before the result is sent, so that whoever has it and asks again starts anew.
+            // Removed before the result is sent, so that a caller that has it and calls again starts a new read.
             let _entry = Entry { running: entries, key: entry_key };
             work()
         })?;
@@ -126,7 +126,7 @@ impl<T: Clone + Send + Sync + 'static> Coalesced<T> {
             let end = EndOfRuns(Arc::clone(&self.0));
             let started = detach(move || {
                 while let Some((sender, _)) = end.take_next() {
-                    // Nobody may be left who wants it.
+                    // The receiver may be gone.
                     let _ = sender.send(work());
                 }
             });
@@ -162,7 +162,7 @@ impl<T: Clone> Drop for EndOfRuns<T> {
     }
 }
 
-/// Runs `work` on a thread of its own, which nobody waits for when the process ends.
+/// Runs `work` on a thread of its own, which does not delay the end of the process.
 ///
 /// # Errors
 /// A thread that cannot be started.
@@ -175,7 +175,7 @@ pub(crate) async fn run_detached<T: Send + 'static>(
 fn detach<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<oneshot::Receiver<T>> {
     let (sender, receiver) = oneshot::channel();
     thread::Builder::new().name("blocking".to_owned()).spawn(move || {
-        // Nobody may be left who wants the result.
+        // The receiver may be gone.
         let _ = sender.send(work());
     })?;
     Ok(receiver)
@@ -185,7 +185,7 @@ fn panicked(_: oneshot::error::RecvError) -> io::Error {
     io::Error::other("the thread that did the work panicked")
 }
 
-/// An entry of the work under way, removed when the work ends, by a panic too.
+/// An entry of the work in progress, removed when the work ends, even by a panic.
 struct Entry<K: Eq + Hash, T: Clone> {
     running: Arc<Mutex<Running<K, T>>>,
     key: K,
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_run_is_under_way_and_one_waits_whatever_the_number_of_requests() {
+    async fn one_run_is_in_flight_and_one_waits_whatever_the_number_of_requests() {
         let coalesced = Coalesced::new();
         let runs = Arc::new(AtomicUsize::new(0));
         let (release, released) = mpsc::channel::<()>();
@@ -279,7 +279,7 @@ mod tests {
         for other in others {
             assert_eq!(other.await, Ok(1));
         }
-        release.send(()).expect("somebody waits");
+        release.send(()).expect("a receiver waits");
         assert_eq!(start().await, Ok(2), "work that has ended is not shared");
     }
 

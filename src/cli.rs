@@ -180,5 +180,5 @@ fn conflict(message: &str) -> clap::Error {
 
 fn default_config_file() -> Result<PathBuf, clap::Error> {
     config::default_path()
-        .map_err(|error| Arguments::command().error(ErrorKind::MissingRequiredArgument, error))
+        .map_err(|error| clap::Error::raw(ErrorKind::MissingRequiredArgument, format!("{error}\n")))
 }

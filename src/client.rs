@@ -270,7 +270,7 @@ closed_set! {
 
 /// Not the name of a [`Group`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown metric group; groups: {}", Group::ALL.map(Group::name).join(", "))]
+#[error("unknown metric group; known groups: {}", Group::ALL.map(Group::name).join(", "))]
 pub struct UnknownGroup;
 
 impl FromStr for Group {

@@ -39,7 +39,7 @@ use self::mapping::Mapping;
 use self::node_ref::NodeRef;
 use self::redacted::RedactedConfig;
 
-/// Returns the path of the configuration file when none is named: the first default place where there is a file.
+/// Returns the path of the configuration file when none is given: the first default path at which a file exists.
 ///
 /// The places are `~/.config/emqx-client-monitor/config.yaml`, the same below `$XDG_CONFIG_HOME`, and
 /// `/etc/emqx-client-monitor/config.yaml`.

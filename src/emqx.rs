@@ -1,7 +1,6 @@
-//! One EMQX broker's REST API: one request at a time, each bounded in time and size, none repeated.
+//! Client of one EMQX broker's REST API. Each request is bounded in time and size, and none is repeated.
 //!
-//! It gets what it needs of a broker as a value and knows neither the configuration nor deadlines: which requests are sent
-//! when, and again, is decided in `probe`.
+//! This module knows neither the configuration nor deadlines: `probe` decides which requests are sent, when, and how often.
 
 mod error;
 mod http;
@@ -19,7 +18,7 @@ use tokio::task::spawn_blocking;
 
 use crate::client::{Client, Groups};
 use http::{Http, RawResponse};
-use wire::{ClientRow, Level, Page};
+use wire::{ClientRow, ListApiLevel, Page};
 
 pub use error::{RequestError, Retry};
 pub use http::Exchange;
@@ -38,7 +37,7 @@ pub struct Access {
     pub tls: Option<(Arc<ClientConfig>, Option<String>)>,
     /// How long connecting may take, and any request whose own limit is not shorter.
     pub request_timeout: Duration,
-    /// Maximum number of connections, and so of requests under way.
+    /// Maximum number of connections, and so of requests in progress.
     pub max_connections: usize,
 }
 
@@ -82,19 +81,19 @@ pub enum Filtered {
 /// How the list of clients is requested from a version of EMQX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListDialect {
-    level: Level,
+    level: ListApiLevel,
 }
 
 impl ListDialect {
     /// The dialect of the newest versions.
-    pub const NEWEST: Self = Self { level: Level::V5_7 };
+    pub const NEWEST: Self = Self { level: ListApiLevel::V5_7 };
 
     /// Returns the maximum number of rows on a page.
     #[must_use]
     pub fn limit(self) -> usize {
         match self.level {
-            Level::V5_0 => 1_000,
-            Level::V5_6 | Level::V5_7 => 10_000,
+            ListApiLevel::V5_0 => 1_000,
+            ListApiLevel::V5_6 | ListApiLevel::V5_7 => 10_000,
         }
     }
 
@@ -103,9 +102,9 @@ impl ListDialect {
     #[must_use]
     pub fn older(self, groups: Groups) -> Option<Self> {
         let older = match self.level {
-            Level::V5_7 => Self { level: Level::V5_6 },
-            Level::V5_6 => Self { level: Level::V5_0 },
-            Level::V5_0 => return None,
+            ListApiLevel::V5_7 => Self { level: ListApiLevel::V5_6 },
+            ListApiLevel::V5_6 => Self { level: ListApiLevel::V5_0 },
+            ListApiLevel::V5_0 => return None,
         };
         if older.target(1, groups) == self.target(1, groups) { older.older(groups) } else { Some(older) }
     }
@@ -212,7 +211,7 @@ impl EmqxApi {
         let target = dialect.target(number, groups);
         let (exchange, response) = self.http.get(target, limits.body, limits.time).await;
         let answer = match response {
-            // Reading thousands of clients takes a while, in which nobody else of this thread should have to wait.
+            // Reading thousands of clients takes a while, and other tasks of this thread must not wait that long.
             Ok(response) => spawn_blocking(move || {
                 response.expect_ok()?;
                 wire::page(response.json(), groups, dialect.limit())
@@ -225,7 +224,7 @@ impl EmqxApi {
     }
 
     /// Returns whether any response since the last [`reconnect`](Self::reconnect) may have belonged to another request: one
-    /// did, or data was received that no request asked for.
+    /// did, or unrequested data was received.
     #[must_use]
     pub fn saw_unsolicited_bytes(&self) -> bool {
         self.http.saw_unsolicited_bytes()

@@ -71,7 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let invocation = match cli::parse(arguments) {
         Ok(invocation) => invocation,
         Err(answer) => {
-            // clap returns help and version as errors too. Printing fails only where nobody reads.
+            // clap returns help and version as errors too. Printing fails only if stderr is closed.
             let _ = answer.print();
             return if answer.use_stderr() { FAILED.into() } else { ExitCode::SUCCESS };
         }
@@ -79,7 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Kept to the end of this function, where the last lines are written.
     let _log = start_logging(&invocation);
     perform(invocation).unwrap_or_else(|error| {
-        // Printing fails only where nobody reads.
+        // Printing fails only if stderr is closed.
         let _ = writeln!(anstream::stderr(), "{}", chain(error.as_ref()));
         FAILED.into()
     })

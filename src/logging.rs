@@ -74,7 +74,7 @@ pub fn init(level: Level, format: Format) {
     start(level, format, io::stderr);
 }
 
-/// Starts logging for a server, which never waits for whoever reads stderr: lines that cannot be written in time are
+/// Starts logging for a server, which never waits for the reader of stderr: lines that cannot be written in time are
 /// dropped and counted. A second call changes nothing.
 #[must_use]
 pub fn init_for_server(level: Level, format: Format) -> LogGuard {
@@ -131,7 +131,7 @@ where
     let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
 }
 
-/// Makes writers of lines of bounded length and without characters that could deceive whoever reads them in a terminal.
+/// Makes writers of lines of bounded length and without characters that could manipulate a terminal.
 struct BoundedLines<W> {
     writer: W,
     format: Format,

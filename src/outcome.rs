@@ -112,7 +112,7 @@ pub enum ClientStatus {
     Known(Client),
     /// The broker does not know it.
     Absent,
-    /// The broker could not be asked about it, so nothing is claimed.
+    /// The query failed, so its state is unknown.
     Unknown,
 }
 
@@ -147,7 +147,7 @@ closed_set! {
         Disconnected = "disconnected",
         /// The broker does not know the client.
         Absent = "absent",
-        /// The broker could not be asked about the client.
+        /// The query for the client failed.
         Unknown = "unknown",
     }
 }

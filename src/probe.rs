@@ -33,7 +33,7 @@ use watching::{Watching, probed};
 /// Maximum duration of a probe, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Maximum number of brokers probed at once by whoever probes several.
+/// Maximum number of brokers probed at once by a caller that probes several.
 pub const BROKERS_AT_ONCE: usize = 8;
 
 /// The broker, the clients and the groups of a probe.

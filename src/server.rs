@@ -58,7 +58,7 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
-    /// How many probes may be under way at once.
+    /// Maximum number of concurrent probes.
     pub max_probes: usize,
     /// How long the server keeps serving after a stop signal, while it reports that it is not ready.
     pub shutdown_delay: Duration,

@@ -1,7 +1,7 @@
 //! TLS towards a broker, loaded from the files of the configuration and loaded again when they change.
 
 mod error;
-mod failure;
+mod handshake_failure;
 mod pem;
 mod system;
 mod verifier;
@@ -23,8 +23,8 @@ use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;
 
 pub use self::error::TlsError;
-use self::failure::explain;
-pub(crate) use self::failure::explain_io;
+use self::handshake_failure::explain;
+pub(crate) use self::handshake_failure::explain_io;
 pub(crate) use self::pem::{read_certificates, read_private_key, read_trusted};
 pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
@@ -83,7 +83,7 @@ struct Loaded {
 /// The result of reading the files, shared by everybody who waits for it.
 type ReadResult = Result<Arc<ClientConfig>, Arc<TlsError>>;
 
-/// Reads of TLS files that are under way, one for each combination of files.
+/// Reads of TLS files that are in progress, one for each combination of files.
 static READS: LazyLock<Blocking<TlsSettings, ReadResult>> = LazyLock::new(Blocking::new);
 
 /// How long loading the configuration waits for the files of a broker.

@@ -27,7 +27,7 @@ const HEADER_LINES: TableStyle = VERTICAL_LINES
 /// Minimum width to which a longer name is wrapped.
 const MIN_NAME_WIDTH: usize = 12;
 
-/// Width at which a name is wrapped even where there is room: a client ID may have 65 535 bytes.
+/// Width at which a name is wrapped even if there is space: a client ID may have 65 535 bytes.
 const MAX_NAME_WIDTH: usize = 100;
 
 /// Returns the clients of all brokers in this order.

@@ -45,7 +45,7 @@ pub struct Broker {
     pub timeout: Duration,
     /// Maximum number of attempts of one API request.
     pub attempts: u32,
-    /// Maximum number of API requests that one probe has under way at once.
+    /// Maximum number of API requests that one probe has in progress at once.
     pub concurrency: usize,
     /// The number of each EMQX node, by its name.
     pub nodes: BTreeMap<String, u64>,

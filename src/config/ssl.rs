@@ -1,4 +1,4 @@
-//! The `ssl` setting of a broker: whom to trust, and which certificate to present.
+//! The `ssl` setting of a broker: which authorities to trust, and which certificate to present.
 
 use rustls::pki_types::ServerName;
 use serde::ser::SerializeMap as _;

@@ -82,7 +82,7 @@ impl Http {
     }
 
     /// Returns whether any response since the last [`reconnect`](Self::reconnect) may have belonged to another request: one
-    /// did, or data was received that no request asked for.
+    /// did, or unrequested data was received.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
         self.is_mixed_up.get() || self.transport.saw_unsolicited_bytes()
     }
@@ -98,8 +98,8 @@ impl Http {
         self.is_mixed_up.set(true);
     }
 
-    /// Sends each further request over a new connection of its own, and forgets what was seen on the former ones. Requests
-    /// under way are not affected.
+    /// Sends each further request over a new connection of its own, and forgets what was seen on the previous ones. Requests
+    /// in progress are not affected.
     pub(super) fn reconnect(&self) {
         self.is_mixed_up.set(false);
         self.transport.forget_unsolicited_bytes();

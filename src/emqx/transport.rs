@@ -78,7 +78,7 @@ struct Endpoint {
 struct Observations {
     /// Whether anything that begins as HTTP does was received.
     spoke_http: Cell<bool>,
-    /// Whether data was received that no request asked for.
+    /// Whether unrequested data was received.
     unsolicited: Cell<bool>,
 }
 
@@ -139,7 +139,7 @@ impl Transport {
         self.observations.spoke_http.get()
     }
 
-    /// Returns whether data was received that no request asked for.
+    /// Returns whether unrequested data was received.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
         self.observations.unsolicited.get()
     }
@@ -219,7 +219,7 @@ fn with_descriptor_hint(error: io::Error) -> io::Error {
 /// Addresses of a name, or the error of its resolution.
 type Addresses = Result<Vec<IpAddr>, Arc<io::Error>>;
 
-/// Name resolutions under way, shared by all probes of the process.
+/// Name resolutions in progress, shared by all probes of the process.
 static NAMES: LazyLock<Blocking<String, Addresses>> = LazyLock::new(Blocking::new);
 
 /// Resolves a name with the system resolver, which includes the hosts file and mDNS.

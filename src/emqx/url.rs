@@ -13,7 +13,7 @@ pub(super) const ONE_CLIENT: &str = "/v5/clients?limit=1";
 /// Rows of a filtered list: enough for the few that a moving session may have.
 pub(super) const FILTER_LIMIT: usize = 10;
 
-/// How a client ID can be asked about.
+/// How a client ID can be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressing {
     /// By a keyed lookup.
@@ -25,7 +25,7 @@ pub enum Addressing {
 }
 
 impl Addressing {
-    /// Returns how this client ID can be asked about at the least cost.
+    /// Returns the cheapest way to look this client ID up.
     #[must_use]
     pub fn of(client_id: &str) -> Self {
         if client_id.chars().any(char::is_control) {
@@ -53,7 +53,7 @@ pub(super) fn page_path(page: u64, limit: usize, fields: &str) -> String {
     format!("/v5/clients?page={page}&limit={limit}&fields={fields}")
 }
 
-/// Returns the length of the request line that asks about a client, in bytes. EMQX's HTTP server refuses more than 8 000
+/// Returns the length of the request line that looks up a client, in bytes. EMQX's HTTP server refuses more than 8 000
 /// with a 414.
 #[must_use]
 pub fn request_line_bytes(api_url: &Url, client_id: &str) -> usize {
@@ -120,10 +120,10 @@ mod tests {
             prop_assert_eq!((url.query(), url.fragment()), (None, None));
             prop_assert_eq!(url.path(), format!("/api{path}"), "parsing it changes nothing");
             let steps: Vec<_> = url.path().split('/').collect();
-            let ["", "api", "v5", "clients", asked] = steps.as_slice() else {
+            let ["", "api", "v5", "clients", encoded] = steps.as_slice() else {
                 panic!("other steps: {steps:?}");
             };
-            let decoded = percent_decode_str(asked).decode_utf8().expect("a client ID is UTF-8");
+            let decoded = percent_decode_str(encoded).decode_utf8().expect("a client ID is UTF-8");
             prop_assert_eq!(decoded, client_id);
         }
 
@@ -132,8 +132,8 @@ mod tests {
             let path = filter_path(&client_id);
             let url = Url::parse(&format!("http://emqx:18083/api{path}")).expect("it is a URL");
             prop_assert_eq!(url.path(), "/api/v5/clients");
-            let asked: Vec<_> = form_urlencoded::parse(url.query().unwrap_or_default().as_bytes()).collect();
-            prop_assert_eq!(asked, [("limit".into(), "10".into()), ("clientid".into(), client_id.into())]);
+            let pairs: Vec<_> = form_urlencoded::parse(url.query().unwrap_or_default().as_bytes()).collect();
+            prop_assert_eq!(pairs, [("limit".into(), "10".into()), ("clientid".into(), client_id.into())]);
         }
     }
 }

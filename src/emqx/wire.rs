@@ -19,7 +19,7 @@ use crate::client::{Client, Groups, Limit};
 use fact::store;
 use fields::{prepared, store_field, wants_node};
 
-pub(super) use fields::{Level, names as field_names};
+pub(super) use fields::{ListApiLevel, names as field_names};
 
 /// The JSON of a response body.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub fn row(json: Json<'_>, groups: Groups) -> Result<ClientRow, RequestError> {
     Ok(read(json, RowSeed(groups))?.into_client()?)
 }
 
-/// Reads the response to a list request that asked for at most `limit` rows.
+/// Reads the response to a list request for at most `limit` rows.
 ///
 /// # Errors
 /// [`RequestError::Protocol`] for a truncated body, [`RequestError::TooManyRows`] for more rows than requested,

@@ -62,7 +62,7 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Outcome) -> Sa
 }
 
 /// Returns the number of clients in each state. If no state is known, only `unknown` is reported: 0 connected clients
-/// would be a claim. Of an incomplete list nothing is reported, because nobody knows how many clients are missing.
+/// would be a claim. Nothing is reported for an incomplete list, because the number of missing clients is unknown.
 fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, SampleValue)> {
     let by_state = outcome.by_state();
     let is_answered = by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);

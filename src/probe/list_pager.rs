@@ -1,7 +1,7 @@
 //! Reads the list of a broker's clients, page by page.
 //!
-//! The list moves while it is read: some clients come twice, and some that are there do not come at all. What the list holds
-//! is true; what it does not hold is unknown.
+//! The list changes while it is read: some clients appear twice, and some present ones are missed. A client in the list is
+//! known; a client that is missing from it is unknown.
 
 use std::collections::HashSet;
 use std::mem;
@@ -16,16 +16,16 @@ use crate::emqx::wire::{BadRow, ClientRow, Page, Row};
 use crate::emqx::{ListDialect, RequestError};
 use crate::outcome::{ClientIdentity, ClientStatus, ProbedClient};
 
-/// Maximum number of pages: more clients than any broker holds, and an end to a list that never ends.
+/// Maximum number of pages: enough for any broker, and a bound for a list that never ends.
 const MAX_PAGES: u64 = 10_000;
 
-/// Maximum number of clients for which memory is reserved before they come.
+/// Maximum number of clients for which memory is reserved in advance.
 const MAX_RESERVED: usize = 200_000;
 
 /// Number of clients after which duplicates are first removed.
 const DEDUPLICATE_AFTER: usize = 20_000;
 
-/// Maximum number of rows kept that are no clients. EMQX never sends so many; a hostile server would.
+/// Maximum number of invalid rows kept. EMQX never sends as many; a hostile server could.
 const MAX_BAD_ROWS: usize = 10_000;
 
 /// What follows from a page.
@@ -39,7 +39,7 @@ pub(super) enum Next {
     Failed(RequestError),
 }
 
-/// One walk over the list.
+/// Reads the list once.
 #[derive(Debug)]
 pub(super) struct ListPager<'a> {
     first: PageRequest,

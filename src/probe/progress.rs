@@ -1,4 +1,4 @@
-//! Progress of a probe under way.
+//! Progress of a probe in progress.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

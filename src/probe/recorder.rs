@@ -41,7 +41,7 @@ impl Recorder {
         self.record(RequestRecord { target, status, body_bytes, duration, error: error_text });
     }
 
-    /// Records a request that nobody waits for any longer.
+    /// Records a request that was abandoned.
     pub(super) fn abandoned(&mut self, target: String, waited: Duration) {
         self.unanswered(target, waited, format!("no response after {:.1} s", waited.as_secs_f64()));
     }

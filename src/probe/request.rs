@@ -35,7 +35,7 @@ pub(super) enum Request {
 pub(super) struct PageRequest {
     /// The number of the page, the first being 1.
     pub(super) number: u64,
-    /// How this version of EMQX is asked.
+    /// How this version of EMQX expects the request.
     pub(super) dialect: ListDialect,
     /// The groups to read of each row.
     pub(super) groups: Groups,

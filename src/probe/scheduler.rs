@@ -1,8 +1,8 @@
 //! Schedules the requests of a probe, and their retries.
 //!
-//! Every request is sent once before any is retried. A keyed read that stalls gives its place to the next and is waited for
-//! beside the others, so that a hung node of a cluster affects its own clients only. The plan decides what an answer
-//! means, and which requests follow from it.
+//! Every request is sent once before any is retried. A keyed read that stalls no longer counts towards
+//! `concurrency`, so a hung node of a cluster affects only its own clients. The plan interprets each answer and returns
+//! the requests that follow from it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -17,17 +17,17 @@ use super::recorder::Recorder;
 use super::request::{Answer, Request};
 use crate::emqx::{RequestError, RequestLimits, Response, Retry};
 
-/// A keyed read has stalled when it takes this many times longer than those answered so far took on average...
+/// A keyed read has stalled when it takes this many times longer than the average of those answered so far...
 const STALLED_FACTOR: u32 = 4;
 
 /// ... but never before this time.
 const STALLED_AT_LEAST: Duration = Duration::from_millis(100);
 
-/// Maximum number of stalled requests that are waited for; of more, the oldest is given up.
+/// Maximum number of stalled requests; the oldest is abandoned if there are more.
 pub(super) const MAX_STALLED: usize = 64;
 
-/// Until the broker has responded to a keyed read, at most `concurrency` times this many requests are under way: nothing is known yet
-/// about what slow means for it.
+/// Until the broker has answered a keyed read, at most `concurrency` times this many requests are in progress: its normal
+/// response time is not known yet.
 const CONCURRENCY_FACTOR_BEFORE_RESPONSE: usize = 2;
 
 /// Minimum retry budget of a probe; a large one may spend a tenth of its requests.
@@ -36,16 +36,16 @@ const MIN_RETRY_BUDGET: usize = 16;
 /// The pause before the first retry of a request; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What bounds a run.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Requests under way at once, stalled ones aside.
+    /// Concurrent requests, without stalled ones.
     pub(super) concurrency: usize,
-    /// Attempts at one request, in all.
+    /// Maximum number of attempts of one request.
     pub(super) attempts: u32,
-    /// How long one attempt may take, where its kind has no other limit.
+    /// Timeout of one attempt, unless its kind has another limit.
     pub(super) request_timeout: Duration,
-    /// When everything must be over.
+    /// When the run must end.
     pub(super) deadline: Instant,
 }
 
@@ -106,7 +106,7 @@ where
     F: Future<Output = Response<Answer>>,
 {
     let mut scheduler = Scheduler::new(first, bounds, recorder, plan);
-    let mut under_way = FuturesUnordered::new();
+    let mut in_flight = FuturesUnordered::new();
     loop {
         let now = Instant::now();
         if now >= bounds.deadline && scheduler.ended.is_none() {
@@ -120,12 +120,12 @@ where
             let (abort, registration) = AbortHandle::new_pair();
             let response = Abortable::new(send(job.request.clone(), limits), registration);
             let id = scheduler.start(job, now, abort);
-            under_way.push(async move { (id, response.await) });
+            in_flight.push(async move { (id, response.await) });
         }
         let Some(wake) = scheduler.wake(now) else { break };
         tokio::select! {
             biased;
-            Some((id, response)) = under_way.next(), if !under_way.is_empty() => {
+            Some((id, response)) = in_flight.next(), if !in_flight.is_empty() => {
                 // One that was given up has its answer already.
                 if let Ok(response) = response {
                     scheduler.on_response(id, response);
@@ -146,7 +146,7 @@ struct Job {
     error: Option<RequestError>,
 }
 
-struct UnderWay {
+struct InFlightRequest {
     id: u64,
     job: Job,
     started: Instant,
@@ -163,8 +163,8 @@ struct Scheduler<'a> {
     ready: VecDeque<Job>,
     /// To be sent after all that are ready, and not before a time, which comes first in the key.
     delayed: BTreeMap<(Instant, u64), Job>,
-    /// Under way, oldest first.
-    under_way: VecDeque<UnderWay>,
+    /// In progress, oldest first.
+    in_flight: VecDeque<InFlightRequest>,
     next_id: u64,
     /// Requests planned so far, retries aside.
     planned: usize,
@@ -193,7 +193,7 @@ impl<'a> Scheduler<'a> {
             planned: first.len(),
             ready: first.into_iter().map(|request| Job { request, attempts: 0, error: None }).collect(),
             delayed: BTreeMap::new(),
-            under_way: VecDeque::new(),
+            in_flight: VecDeque::new(),
             next_id: 0,
             retries: 0,
             unreachable: 0,
@@ -225,18 +225,18 @@ impl<'a> Scheduler<'a> {
         self.next_id += 1;
     }
 
-    /// Returns whether fewer than `concurrency` requests are under way, stalled ones aside.
+    /// Returns whether fewer than `concurrency` requests are in progress, stalled ones aside.
     fn has_place(&self, now: Instant) -> bool {
         let concurrency = self.bounds.concurrency;
-        if !self.has_response && self.under_way.len() >= concurrency * CONCURRENCY_FACTOR_BEFORE_RESPONSE {
+        if !self.has_response && self.in_flight.len() >= concurrency * CONCURRENCY_FACTOR_BEFORE_RESPONSE {
             return false;
         }
-        self.under_way.len() - self.stalled(now) < concurrency
+        self.in_flight.len() - self.stalled(now) < concurrency
     }
 
     fn stalled(&self, now: Instant) -> usize {
         let stalled_after = self.stalled_after();
-        self.under_way.iter().filter(|one| one.is_keyed && one.started + stalled_after <= now).count()
+        self.in_flight.iter().filter(|one| one.is_keyed && one.started + stalled_after <= now).count()
     }
 
     /// Returns how long a keyed read may take before it has stalled.
@@ -247,17 +247,17 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Registers a request under way, and gives up the oldest where too many have stalled.
+    /// Registers a request in progress, and abandons the oldest if too many have stalled.
     fn start(&mut self, mut job: Job, now: Instant, abort: AbortHandle) -> u64 {
         self.recorder.sent(job.attempts > 0);
         job.attempts += 1;
         let is_keyed = job.request.policy(self.bounds.request_timeout).is_keyed;
         let id = self.next_id;
         self.next_id += 1;
-        self.under_way.push_back(UnderWay { id, job, started: now, is_keyed, abort });
-        if self.under_way.len() > self.bounds.concurrency + MAX_STALLED {
-            let oldest = self.under_way.iter().position(|one| one.is_keyed);
-            if let Some(one) = oldest.and_then(|index| self.under_way.remove(index)) {
+        self.in_flight.push_back(InFlightRequest { id, job, started: now, is_keyed, abort });
+        if self.in_flight.len() > self.bounds.concurrency + MAX_STALLED {
+            let oldest = self.in_flight.iter().position(|one| one.is_keyed);
+            if let Some(one) = oldest.and_then(|index| self.in_flight.remove(index)) {
                 one.abort.abort();
                 self.recorder.abandoned(one.job.request.target(), now - one.started);
                 self.retry(one.job, RequestError::Timeout);
@@ -269,22 +269,22 @@ impl<'a> Scheduler<'a> {
     /// Returns when to act even without a response; `None` when nothing is left to do.
     fn wake(&self, now: Instant) -> Option<Instant> {
         let is_waiting = !self.ready.is_empty() || !self.delayed.is_empty();
-        if !is_waiting && self.under_way.is_empty() {
+        if !is_waiting && self.in_flight.is_empty() {
             return None;
         }
         if !is_waiting {
             return Some(self.bounds.deadline);
         }
         let stalled_after = self.stalled_after();
-        let stalls = self.under_way.iter().map(|one| one.started + stalled_after);
+        let stalls = self.in_flight.iter().map(|one| one.started + stalled_after);
         let delayed = self.delayed.first_key_value().map(|((not_before, _), _)| *not_before);
         stalls.chain(delayed).chain(self.pause_until).chain([self.bounds.deadline]).filter(|at| *at > now).min()
     }
 
     /// Takes the response to a request.
     fn on_response(&mut self, id: u64, response: Response<Answer>) {
-        let Some(index) = self.under_way.iter().position(|one| one.id == id) else { return };
-        let Some(UnderWay { job, started, is_keyed, .. }) = self.under_way.remove(index) else { return };
+        let Some(index) = self.in_flight.iter().position(|one| one.id == id) else { return };
+        let Some(InFlightRequest { job, started, is_keyed, .. }) = self.in_flight.remove(index) else { return };
         let Response { answer, exchange } = response;
         if exchange.status.is_some() {
             self.unreachable = 0;
@@ -352,7 +352,7 @@ impl<'a> Scheduler<'a> {
 
     /// Handles a connection that could not be made, which concerns every other request too.
     ///
-    /// Requests that were under way at the same time fail together; that counts once.
+    /// Requests that were in progress at the same time fail together; that counts once.
     fn unreachable(&mut self, job: Job, started: Instant, error: RequestError) {
         if self.unreachable_at.is_none_or(|at| started > at) {
             self.unreachable += 1;
@@ -381,14 +381,14 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Records the requests still under way, and answers those that waited for a retry with their last error.
+    /// Records the requests still in progress, and answers those that waited for a retry with their last error.
     fn finish(mut self) -> Option<Ended> {
         let now = Instant::now();
         let is_aborted = matches!(self.ended, Some(Ended::Aborted(_)));
-        let under_way = std::mem::take(&mut self.under_way);
+        let in_flight = std::mem::take(&mut self.in_flight);
         let mut jobs: Vec<_> = std::mem::take(&mut self.ready).into();
         jobs.extend(std::mem::take(&mut self.delayed).into_values());
-        for one in under_way {
+        for one in in_flight {
             let (target, waited) = (one.job.request.target(), now - one.started);
             if is_aborted {
                 self.recorder.dropped(target, waited);

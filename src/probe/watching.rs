@@ -1,5 +1,5 @@
-//! The plan of a probe for clients of the configuration: keyed lookups, the list where that costs the broker less, and a
-//! second answer before any client is called absent.
+//! The plan of a probe for clients of the configuration: keyed lookups, or the list if that costs the broker less, and a
+//! second lookup before a client is reported as absent.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use crate::emqx::{Addressing, Filtered, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient};
 
-/// Maximum number of clients that are looked up without asking for the broker's size.
+/// Maximum number of clients that are looked up without a request for the broker's number of clients.
 const MAX_ALWAYS_LOOKED_UP: usize = 1_000;
 
 /// How many clients a broker lists for the cost of one lookup (measured on EMQX 5.8.9).
 const LISTED_FOR_ONE_LOOKUP: u64 = 3;
 
-/// How many times the broker must say that it does not know a client. While another connection takes a client over, EMQX
-/// says so for moments (measured on 6.2.2: 0.26 % of the lookups under steady takeovers).
+/// How many lookups must find a client absent. While another connection takes a client over, EMQX briefly does not know it
+/// (measured on 6.2.2: 0.26 % of the lookups under steady takeovers).
 const ABSENT_AFTER: u8 = 2;
 
-/// The least time between two such answers.
+/// Minimum time between two such answers.
 const CONFIRM_AFTER: Duration = Duration::from_millis(250);
 
-/// Lookups get the rest of the deadline when the count or the list takes longer than one part in this many.
+/// The count and the list may take this fraction (1/n) of the deadline; lookups get the rest.
 const LIST_SHARE: u32 = 3;
 
 /// How long the broker may take to count its clients at most. One with a hung node takes a minute to list them.
@@ -115,8 +115,8 @@ impl<'a> Watching<'a> {
         self.request_each(0..self.clients.len())
     }
 
-    /// Resets every absent client to unknown, and returns the requests that ask for them again. Unsolicited bytes came over
-    /// a connection, so the response to another request may have been taken for theirs.
+    /// Resets every absent client to unknown, and returns the requests that repeat their lookups. A connection received
+    /// unrequested data, so the response to another request may have been taken for theirs.
     pub(super) fn doubt_absences(&mut self) -> Vec<Request> {
         let is_absent = |index: &usize| self.statuses[*index] == ClientStatus::Absent;
         let absent: Vec<_> = (0..self.clients.len()).filter(is_absent).collect();
@@ -124,7 +124,8 @@ impl<'a> Watching<'a> {
             return Vec::new();
         }
         self.decisions.push(format!(
-            "unsolicited bytes came over a connection, which makes absences doubtful: {}; asking again over new connections",
+            "a connection received unrequested data, which makes absences doubtful: {}; repeating their lookups over \
+             new connections",
             absent.len()
         ));
         for index in &absent {

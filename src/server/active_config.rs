@@ -13,7 +13,7 @@ use crate::blocking::Coalesced;
 use crate::config::Config;
 use crate::version;
 
-/// The running configuration. A probe under way keeps the one it began with.
+/// The running configuration. A probe in progress keeps the one it began with.
 pub(super) struct ActiveConfig {
     file: PathBuf,
     config: ArcSwap<Config>,
@@ -56,7 +56,7 @@ fn reload_now(state: &AppState) -> Result<(), String> {
         Ok(config) => config,
         Err(problems) => {
             state.telemetry.record_reload(None);
-            error!("the configuration was not reloaded, the former stays in force: {problems}");
+            error!("the configuration was not reloaded, the previous one stays active: {problems}");
             return Err(problems.to_string());
         }
     };

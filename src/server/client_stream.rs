@@ -17,15 +17,15 @@ use super::limits::STALL_TIMEOUT;
 pub(super) struct ClientStream {
     tcp: TcpStream,
     slot: ConnectionSlot,
-    /// Runs while the client does not take what was written. The server writes about 100 kB at a time, which is the least
-    /// that a client has to read before the time limit.
+    /// Runs while the client does not read what was written. The server writes about 100 kB at a time; a client must read
+    /// at least that much before the time limit.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl ClientStream {
     /// Wraps the stream of an accepted connection.
     pub(super) fn new(tcp: TcpStream, slot: ConnectionSlot) -> Self {
-        // Without these the connection only costs more.
+        // These are optimizations; the connection works without them.
         let _ = tcp.set_nodelay(true);
         let _ = set_user_timeout(&tcp);
         Self { tcp, slot, stall: None }
@@ -55,7 +55,7 @@ impl ClientStream {
     }
 }
 
-/// Lets the kernel end the connection of a client that has vanished, also when nobody waits for it any more.
+/// Lets the kernel end the connection of a client that has vanished, even if no task reads from it any more.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_user_timeout(tcp: &TcpStream) -> io::Result<()> {
     SockRef::from(tcp).set_tcp_user_timeout(Some(STALL_TIMEOUT))

@@ -1,7 +1,7 @@
-//! The open connections of all workers: how many there may be, and which of them give way.
+//! Limits the open connections of all workers, and chooses which to close for a new one.
 //!
-//! A connection that waits for its client, be it for a request or for the client to read, may be closed when another
-//! one needs its place. One whose client waits for a response may not.
+//! A connection that waits for its client (for a request, or for the client to read) may be closed when a new one needs
+//! its place. A connection whose client waits for a response is never closed.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -22,8 +22,8 @@ use tracing::debug;
 
 use super::peer::Peer;
 
-/// How many clients the responses may hold in memory whose readers have stopped reading. A larger response is allowed on
-/// its own.
+/// Maximum number of MQTT clients in responses whose readers have stopped reading. A larger response is allowed if it is
+/// the only one.
 const MAX_HELD_CLIENTS: usize = 30_000;
 
 /// A reader that has taken nothing for this time has stopped reading.
@@ -67,8 +67,8 @@ impl Connections {
         Arc::new(Self { max, began: Instant::now(), open: Mutex::default(), next_id: AtomicU64::new(0) })
     }
 
-    /// Takes a place for a new connection of `peer`. Where there is none, one of the connections that wait for their
-    /// client gives way. Returns `None` where none waits.
+    /// Reserves a place for a new connection of `peer`. If there is none, closes one of the connections that wait for their
+    /// client. Returns `None` if no connection waits.
     pub(super) fn open(self: &Arc<Self>, peer: Peer) -> Option<ConnectionSlot> {
         let mut open = self.lock();
         if open.len() >= self.max {
@@ -91,13 +91,12 @@ impl Connections {
         Some(ConnectionSlot(connection))
     }
 
-    /// Whether more than half of the places are taken: connections are then closed after their responses.
+    /// Returns whether more than half of the places are taken: connections are then closed after their responses.
     fn is_crowded(&self) -> bool {
         self.lock().len() > self.max / 2
     }
 
-    /// Makes room in memory: while the responses hold too many clients, the connection gives way whose reader stopped
-    /// longest ago.
+    /// Frees memory: while the responses hold too many clients, closes the connection whose reader stopped longest ago.
     fn bound_held_clients(&self) {
         let stopped_before = self.now().saturating_sub(millis(STOPPED_READING));
         let mut open = self.lock();
@@ -116,7 +115,7 @@ impl Connections {
         }
     }
 
-    /// Milliseconds since the server began.
+    /// Returns the milliseconds since the server started.
     fn now(&self) -> u64 {
         millis(self.began.elapsed())
     }
@@ -151,7 +150,7 @@ impl Connection {
 
     /// Closes it: its next read or write fails.
     fn evict(&self) {
-        debug!(id = self.id, "a connection gave way to another one");
+        debug!(id = self.id, "closed a waiting connection in favour of a new one");
         self.is_evicted.store(true, Ordering::Release);
         self.waker.wake();
     }
@@ -192,32 +191,32 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// Records the request as under way on its connection until its response has been written, and closes the connection
+/// Records the request as in progress on its connection until its response has been written, and closes the connection
 /// after it where more than half of the places are taken.
 pub(super) async fn track<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let connection = request.request().conn_data::<Arc<Connection>>().cloned();
-    let under_way = connection.map(RequestUnderWay::new);
+    let in_flight = connection.map(RequestInFlight::new);
     let mut response = next.call(request).await?.map_into_boxed_body();
-    if under_way.as_ref().is_some_and(|under_way| under_way.0.connections.is_crowded()) {
+    if in_flight.as_ref().is_some_and(|in_flight| in_flight.0.connections.is_crowded()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    Ok(response.map_body(|_, body| BoxBody::new(TrackedBody { body, _under_way: under_way })))
+    Ok(response.map_body(|_, body| BoxBody::new(TrackedBody { body, _in_flight: in_flight })))
 }
 
 /// A request that was received and not answered to its end.
-struct RequestUnderWay(Arc<Connection>);
+struct RequestInFlight(Arc<Connection>);
 
-impl RequestUnderWay {
+impl RequestInFlight {
     fn new(connection: Arc<Connection>) -> Self {
         connection.requests.fetch_add(1, Ordering::Relaxed);
         Self(connection)
     }
 }
 
-impl Drop for RequestUnderWay {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let connection = &self.0;
         connection.idle_since.store(connection.connections.now(), Ordering::Relaxed);
@@ -226,10 +225,10 @@ impl Drop for RequestUnderWay {
     }
 }
 
-/// A body whose request is under way until it is dropped.
+/// A body whose request is in progress until it is dropped.
 struct TrackedBody {
     body: BoxBody,
-    _under_way: Option<RequestUnderWay>,
+    _in_flight: Option<RequestInFlight>,
 }
 
 impl MessageBody for TrackedBody {
@@ -281,7 +280,7 @@ mod tests {
         for (slot, since) in slots.iter().zip([20, 10, 30]) {
             slot.connection().idle_since.store(since, Ordering::Relaxed);
         }
-        let _answering = RequestUnderWay::new(Arc::clone(slots[1].connection()));
+        let _answering = RequestInFlight::new(Arc::clone(slots[1].connection()));
         let fourth = connections.open(peer(1)).expect("one gives way");
         assert_eq!([&slots[0], &slots[1], &slots[2], &fourth].map(is_evicted), [true, false, false, false]);
     }
@@ -290,7 +289,7 @@ mod tests {
     fn a_connection_whose_client_waits_for_a_response_never_gives_way_unless_that_client_does_not_read() {
         let connections = Connections::new(1);
         let slot = connections.open(peer(1)).expect("a place");
-        let _answering = RequestUnderWay::new(Arc::clone(slot.connection()));
+        let _answering = RequestInFlight::new(Arc::clone(slot.connection()));
         assert!(connections.open(peer(1)).is_none());
         slot.connection().set_blocked();
         assert!(connections.open(peer(1)).is_some() && is_evicted(&slot));

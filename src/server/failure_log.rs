@@ -14,15 +14,15 @@ use crate::probe::{ProbeSpec, Targets};
 /// A failure that stays the same is logged again after this time.
 const LOG_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
-/// Failing kinds of probes that are remembered. A set-up has a few for each broker; only somebody who makes them up
-/// reaches this number.
+/// Maximum number of failing kinds of probes that are remembered. A normal set-up has a few per broker; only invented
+/// requests reach this number.
 const MAX_FAILING: usize = 1_024;
 
 /// Remembers which kinds of probes fail, so that a failure is logged when it begins, changes or ends.
 #[derive(Default)]
 pub(super) struct FailureLog(Mutex<HashMap<ProbeKey, FailureStreak>>);
 
-/// A kind of probe: what is asked of which broker. Each kind fails and recovers on its own.
+/// A kind of probe: broker, targets and groups. Each kind fails and recovers on its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ProbeKey {
     broker: String,
@@ -30,7 +30,7 @@ pub(super) struct ProbeKey {
     groups: Groups,
 }
 
-/// Whom a kind of probe asks for.
+/// The targets of a kind of probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum TargetsKey {
     /// Every client of the broker.
@@ -114,7 +114,7 @@ impl FailureLog {
         let broker = outcome.broker.as_str();
         let reason: Vec<_> = outcome.failures.reasons().iter().map(|reason| reason.name()).collect();
         let reason = reason.join(",");
-        // Without the whole list, nobody knows how many clients it leaves out.
+        // The number of clients missing from an incomplete list is unknown.
         let clients_unknown = outcome
             .is_complete
             .then(|| outcome.failures.listed().iter().map(|failure| failure.clients).sum::<usize>());
@@ -194,7 +194,7 @@ impl FailureLog {
     }
 }
 
-/// Drops the streak that was logged longest ago where there is room for no more.
+/// Drops the streak that was logged longest ago if the map is full.
 fn make_room(streaks: &mut HashMap<ProbeKey, FailureStreak>) {
     if streaks.len() < MAX_FAILING {
         return;

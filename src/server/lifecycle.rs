@@ -15,7 +15,7 @@ use super::AppState;
 use super::active_config::reload;
 use crate::signals::StopSignals;
 
-/// Whether the exporter is ready, which ends when it has been asked to stop.
+/// Whether the exporter is ready, which ends when a signal stops it.
 #[derive(Default)]
 pub(super) struct Readiness {
     stopping: AtomicBool,

@@ -7,10 +7,10 @@ use std::time::Duration;
 /// Most worker threads. More of them only take memory, since a scrape costs milliseconds.
 const MAX_WORKERS: usize = 4;
 
-/// Connections of each worker beside those whose probes are under way.
+/// Connections of each worker in addition to those whose probes are in progress.
 const SPARE_CONNECTIONS: usize = 128;
 
-/// How long probes under way may go on after a stop signal, in seconds.
+/// How long probes in progress may continue after a stop signal, in seconds.
 pub(super) const SHUTDOWN_SECONDS: u64 = 10;
 
 /// Time limit of a TLS handshake.
@@ -30,7 +30,7 @@ pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Limits {
     /// Worker threads.
     pub(super) workers: usize,
-    /// Probes under way at once for pages, beside those of scrapes.
+    /// Concurrent probes for pages, in addition to those of scrapes.
     pub(super) page_probes: usize,
     /// Connections of all workers together.
     pub(super) connections: usize,

@@ -57,7 +57,7 @@ fn content_type(query: &ProbeQuery) -> &'static str {
     if query.debug() { "text/plain; charset=utf-8" } else { CONTENT_TYPE }
 }
 
-/// Refuses a request, and logs and counts the refusal: Prometheus shows nobody the text of a response that is no 200.
+/// Refuses a request, and logs and counts the refusal: Prometheus does not show the body of an error response.
 fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> HttpResponse {
     let reason = refusal.reason();
     let refusal_text = refusal.to_string();

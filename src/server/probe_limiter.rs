@@ -1,4 +1,4 @@
-//! Limits how many probes may be under way at once, and counts and logs each of them.
+//! Limits the number of concurrent probes, and counts and logs each of them.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::telemetry::Telemetry;
 use crate::outcome::Outcome;
 use crate::probe::{ProbeSpec, probe};
 
-/// Limits how many probes may be under way at once.
+/// Limits the number of concurrent probes.
 pub(super) struct ProbeLimiter {
     max_probes: usize,
     permits: Semaphore,
@@ -22,11 +22,11 @@ impl ProbeLimiter {
         Self { max_probes, permits: Semaphore::new(max_probes) }
     }
 
-    /// Runs a probe, counts it and logs it if it is worth a line. Its permit ends when the broker has been asked, so
+    /// Runs a probe, counts it and logs it if it is worth a line. Its permit ends when its queries have ended, so
     /// that a client that is slow to read takes no place of another one's probe.
     ///
     /// # Errors
-    /// Too many probes under way: the broker was not asked.
+    /// Too many probes are in progress: the broker was not queried.
     pub(super) async fn probe(
         &self,
         spec: ProbeSpec,
@@ -34,15 +34,15 @@ impl ProbeLimiter {
         failures: &FailureLog,
     ) -> Result<Outcome, ProbeRefusal> {
         let _permit = self.permits.try_acquire().map_err(|_| ProbeRefusal::Busy(self.max_probes))?;
-        let under_way = ProbeUnderWay::start(&spec, telemetry, failures);
+        let in_flight = ProbeInFlight::start(&spec, telemetry, failures);
         let outcome = probe(spec).await;
-        under_way.end(&outcome);
+        in_flight.end(&outcome);
         Ok(outcome)
     }
 }
 
-/// A probe under way. Dropped before its end it is an abandoned one: its client has closed the connection.
-struct ProbeUnderWay<'a> {
+/// A probe in progress. It is abandoned if dropped before its end: its client has closed the connection.
+struct ProbeInFlight<'a> {
     /// Nothing once it has ended.
     key: Option<ProbeKey>,
     started: Instant,
@@ -50,7 +50,7 @@ struct ProbeUnderWay<'a> {
     failures: &'a FailureLog,
 }
 
-impl<'a> ProbeUnderWay<'a> {
+impl<'a> ProbeInFlight<'a> {
     fn start(spec: &ProbeSpec, telemetry: &'a Telemetry, failures: &'a FailureLog) -> Self {
         telemetry.start_probe();
         Self { key: Some(ProbeKey::new(spec)), started: Instant::now(), telemetry, failures }
@@ -64,7 +64,7 @@ impl<'a> ProbeUnderWay<'a> {
     }
 }
 
-impl Drop for ProbeUnderWay<'_> {
+impl Drop for ProbeInFlight<'_> {
     fn drop(&mut self) {
         self.telemetry.end_probe();
         if let Some(key) = self.key.take() {

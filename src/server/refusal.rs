@@ -31,7 +31,7 @@ closed_set! {
     }
 }
 
-/// Why a request for a probe is refused before its broker is asked. The texts go to whoever sent the request.
+/// Why a request for a probe is refused before its broker is queried. The texts are sent to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeRefusal {
     /// No broker is named.
@@ -55,14 +55,14 @@ pub enum ProbeRefusal {
     /// A flag is neither true nor false, or both.
     #[error("parameter `{0}` must be true or false, not both")]
     NoFlag(&'static str),
-    /// Some clients and all of them.
+    /// Both `client` and `all=true` are given.
     #[error("`client` and `all=true` exclude each other")]
     ClientAndAll,
-    /// The scrape timeout is no number of seconds, or leaves no time.
+    /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
     #[error("header {SCRAPE_TIMEOUT} must be a number of seconds greater than the timeout offset of {0} s")]
     BadTimeout(f64),
-    /// As many probes are under way as may be.
-    #[error("too many probes are under way; --web.max-probes is {0}")]
+    /// The maximum number of probes is in progress.
+    #[error("too many probes are in progress; --web.max-probes is {0}")]
     Busy(usize),
 }
 

@@ -34,7 +34,7 @@ const INITIAL_CODES: [&str; 2] = ["200", NO_CODE];
 /// The exporter's own metrics.
 pub(super) struct Telemetry {
     registry: Registry,
-    /// The brokers that have series. A probe of a broker that was removed while it was under way brings none back.
+    /// The brokers that have series. A probe of a broker that was removed while it was in progress brings none back.
     brokers: RwLock<BTreeSet<String>>,
     probes: IntCounterVec,
     probe_failures: IntCounterVec,
@@ -82,29 +82,29 @@ impl Telemetry {
             brokers: RwLock::default(),
             probes: counters(
                 "probes_total",
-                "Probes by broker and result: success when every question was answered, failure when some was not, \
-                 abandoned when the client closed the connection before the end.",
+                "Probes by broker and result: success if every query succeeded, failure if any failed, abandoned if \
+                 the client closed the connection before the end.",
                 &["broker", "result"],
             )?,
             probe_failures: counters(
                 "probe_failures_total",
-                "Probes that failed, by broker and reason; one may have several.",
+                "Failed probes, by broker and reason; a probe can have several reasons.",
                 &["broker", "reason"],
             )?,
             probe_duration: histograms(
                 "probe_duration_seconds",
-                "How long probes took, in seconds.",
+                "Duration of probes, in seconds.",
                 &PROBE_BUCKETS,
             )?,
-            probes_in_flight: gauge("probes_in_flight", "Probes under way.")?,
+            probes_in_flight: gauge("probes_in_flight", "Probes in progress.")?,
             probes_refused: counters(
                 "probes_refused_total",
-                "Requests for a probe that were refused, by reason.",
+                "Refused probe requests, by reason.",
                 &["reason"],
             )?,
             api_requests: counters(
                 "api_requests_total",
-                "Requests to brokers, by HTTP status; none where no response began.",
+                "Requests to brokers, by HTTP status; \"none\" if there was no response.",
                 &["broker", "code"],
             )?,
             api_request_duration: histograms(
@@ -114,13 +114,13 @@ impl Telemetry {
             )?,
             last_reload_successful: gauge(
                 "config_last_reload_successful",
-                "Whether the configuration was read without problems when that was last tried (1) or not (0).",
+                "Whether the last attempt to load the configuration succeeded (1) or not (0).",
             )?,
             last_reload_success: register(
                 &registry,
                 Gauge::with_opts(opts(
                     "config_last_reload_success_timestamp_seconds",
-                    "When the configuration that runs was read, in seconds since 1970.",
+                    "When the running configuration was loaded, as a Unix timestamp in seconds.",
                 ))?,
             )?,
             log_lines_dropped: register(
@@ -139,12 +139,12 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// Counts a probe as under way.
+    /// Counts a probe as in progress.
     pub(super) fn start_probe(&self) {
         self.probes_in_flight.inc();
     }
 
-    /// Counts a probe as no longer under way.
+    /// Counts a probe as no longer in progress.
     pub(super) fn end_probe(&self) {
         self.probes_in_flight.dec();
     }

@@ -32,7 +32,7 @@ pub enum WebAuthError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// There is no random key for the cached logins.
-    #[error("the operating system gives no random numbers")]
+    #[error("the operating system provides no random numbers")]
     Random,
     /// The thread that checks the files for changes could not be started.
     #[error("cannot start a thread that watches the web configuration")]
@@ -67,7 +67,7 @@ impl WebAuth {
             credential_cache: Arc::new(CredentialCache::new().ok_or(WebAuthError::Random)?),
         });
         let mut reloader = Reloader { web_auth: Arc::downgrade(&web_auth), files, unreported: None };
-        // A thread of its own, so that files on a hung disk hold up nobody else.
+        // A thread of its own, so that files on a hung disk delay no other task.
         thread::Builder::new()
             .name("web-config".to_owned())
             .spawn(move || {
@@ -89,7 +89,7 @@ impl WebAuth {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the web configuration again. An invalid one leaves the former in force.
+    /// Reads the web configuration again. An invalid one leaves the previous one active.
     fn reload(&self, files: &mut WatchedFiles) -> Result<(), String> {
         let config = WebConfig::load_watched(&self.path, files)
             // All problems in one line of the log.
@@ -131,7 +131,7 @@ impl Reloader {
         if !self.files.have_changed() {
             // Logged only by the check after the failed reload: a certificate may be replaced a moment before its key.
             if let Some(reason) = self.unreported.take() {
-                error!("the web configuration was not reloaded, the former stays in force: {reason}");
+                error!("the web configuration was not reloaded, the previous one stays active: {reason}");
             }
             return true;
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::CertFiles;
-use super::failure::explain;
+use super::handshake_failure::explain;
 use super::pem::Block;
 
 /// Why TLS could not be set up. One sentence, which names the file.

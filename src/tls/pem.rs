@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::failure::explain;
+use super::handshake_failure::explain;
 use super::{TlsError, TrustedCertificates};
 use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;

@@ -146,8 +146,8 @@ impl ServerCertVerifier for ServerVerifier {
     }
 }
 
-/// Verifies the name of a certificate that is itself trusted. Its common name counts if it has no other: whoever named it as
-/// trusted chose it, while an authority may not be allowed to issue for that name.
+/// Verifies the name of a certificate that is itself trusted. Its common name counts if it has no other name: the
+/// user chose this certificate, while an authority might not be allowed to issue for that name.
 fn verify_name_of_trusted(
     certificate: &Certificate<'_>,
     der: &CertificateDer<'_>,
@@ -229,7 +229,7 @@ impl ClientCertVerifier for ClientVerifier {
 /// Accepts every certificate without verifying anything.
 ///
 /// The signature of the handshake is not verified either: it shows that the peer owns the key of its certificate, which
-/// protects nobody where anybody's certificate is accepted, and the library cannot read it of an X.509 v1 certificate.
+/// protects nothing if every certificate is accepted, and the library cannot read it of an X.509 v1 certificate.
 #[derive(Debug)]
 pub(crate) struct AnyCertificate {
     is_required: bool,

@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// Names the commit where there is no repository, as in the build of a container.
+/// Names the commit if there is no repository, as in the build of a container.
 const COMMIT: &str = "EMQX_CLIENT_MONITOR_COMMIT";
 
 /// Number of digits of the commit that are recorded.
@@ -36,7 +36,7 @@ fn checked_out_commit() -> Option<String> {
     git(&["--verify", "HEAD"])
 }
 
-/// What `git rev-parse` says; `None` also where there is no git.
+/// Returns the output of `git rev-parse`, or `None` without git.
 fn git(arguments: &[&str]) -> Option<String> {
     first_line(Command::new("git").args(["--git-dir=.git", "rev-parse"]).args(arguments))
 }

@@ -41,7 +41,7 @@ fn count<'a>(families: &'a Families, state: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_client_that_is_being_taken_over_is_not_called_absent() {
+fn a_client_that_is_being_taken_over_is_not_absent() {
     let ids = devices(20);
     let fake = broker_of(&ids);
     fake.inject(When::Lookups, not_found().times_each(1));
@@ -53,7 +53,7 @@ fn a_client_that_is_being_taken_over_is_not_called_absent() {
 }
 
 #[test]
-fn an_absent_client_is_asked_about_twice_and_the_second_time_later() {
+fn an_absent_client_is_looked_up_twice_with_a_pause_between() {
     let fake = broker_of(&devices(1));
     let families = watching(&fake, &[&device(0), "gone"]).probe("broker=LocalEMQX");
     assert!(families.success());
@@ -80,7 +80,7 @@ fn an_absence_that_cannot_be_confirmed_is_unknown() {
 }
 
 #[test]
-fn a_fleet_of_sleepers_costs_two_lists_and_no_lookups() {
+fn a_fleet_of_absent_clients_costs_two_lists_and_no_lookups() {
     let fake = broker_of(&devices(150));
     let families = watching_all(&fake, &devices(3000)).probe("broker=LocalEMQX");
     assert!(families.success(), "{:?}", families.reasons());
@@ -89,7 +89,7 @@ fn a_fleet_of_sleepers_costs_two_lists_and_no_lookups() {
 }
 
 #[test]
-fn a_client_that_only_the_second_list_has_is_looked_up() {
+fn a_client_found_only_in_the_second_list_is_looked_up() {
     let fake = broker_of(&devices(150));
     let rows: Vec<_> =
         devices(150).iter().skip(1).map(|id| format!("{{\"clientid\":{id:?},\"connected\":true}}")).collect();
@@ -120,9 +120,9 @@ fn a_list_that_takes_longer_than_its_share_leaves_time_for_lookups() {
 }
 
 #[test]
-fn a_stray_404_makes_nobody_absent() {
+fn a_stray_404_makes_no_client_absent() {
     let ids = ["a", "b", "c", "d", "e", "f"];
-    // After the third response comes another that nobody asked for: what follows on that connection is shifted by one.
+    // After the third response comes an unrequested one: what follows on that connection is shifted by one.
     let server = RawServer::start(|request| {
         let row = format!("{{\"clientid\":\"{}\",\"connected\":true}}", request.client_id);
         let mut steps = vec![Step::response("200 OK", &row)];

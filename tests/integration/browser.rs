@@ -38,7 +38,7 @@ fn exporter() -> ([FakeEmqx; 2], Exporter) {
 }
 
 #[test]
-fn the_page_serves_whoever_reads_it_however_they_read_it() {
+fn the_page_works_in_a_browser() {
     let (_brokers, exporter) = exporter();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let run = Command::new("node")

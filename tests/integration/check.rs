@@ -53,7 +53,7 @@ const SENSORS: [(&str, &str); 4] = [
 
 /// Where no broker listens. The port of a fake that was stopped may be given to the fake of another test; this one is
 /// not among those the system gives away.
-const NOBODY: &str = "http://127.0.0.1:1/api/";
+const REFUSED_URL: &str = "http://127.0.0.1:1/api/";
 
 /// A row whose times are so many seconds ago.
 fn row(id: &str, created: u64, keepalive: u64, connected: u64, received: u64) -> Row {
@@ -114,7 +114,7 @@ fn one_of_two() -> (FakeEmqx, Program) {
     let program = Program::with_config(&format!(
         "emqx:\n{}{}monitored_clients:\n  - {{alias: Sensor, client_id: sensor, brokers: \"*\"}}\n",
         broker("Zeta", &fake.url()),
-        broker("Alpha", NOBODY),
+        broker("Alpha", REFUSED_URL),
     ));
     (fake, program)
 }
@@ -124,7 +124,7 @@ fn answers(run: &Run) -> Vec<Value> {
 }
 
 #[test]
-fn the_table_has_its_usual_form() {
+fn the_table_has_the_documented_layout() {
     let (_fake, program) = sensors();
     for arguments in [&["--check"][..], &["check"], &["check", "--check", "--output", "table"]] {
         let run = program.run(arguments);
@@ -134,7 +134,7 @@ fn the_table_has_its_usual_form() {
 }
 
 #[test]
-fn a_wide_terminal_shows_what_a_pipe_gets() {
+fn a_wide_terminal_and_a_pipe_get_the_same_table() {
     let (_fake, program) = sensors();
     for columns in [104, 300, 0] {
         let mut command = program.command();
@@ -155,7 +155,7 @@ fn a_terminal_of_80_columns_is_enough() {
 }
 
 #[test]
-fn every_state_has_its_word() {
+fn every_state_is_named_in_the_table() {
     let (_fake, program) = every_state();
     let run = program.run(&["--check"]);
     let cells = |alias: &str| -> Vec<String> {
@@ -174,7 +174,7 @@ fn every_state_has_its_word() {
 }
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
+fn colours_are_used_only_in_terminals_that_support_them() {
     let (_fake, program) = every_state();
     let shown = |variable: Option<(&str, &str)>| {
         let mut command = program.command();
@@ -213,7 +213,7 @@ fn no_control_character_from_a_broker_reaches_the_terminal() {
 }
 
 #[test]
-fn what_is_known_is_printed_when_a_broker_is_dead() {
+fn partial_results_are_printed_when_a_broker_is_down() {
     let (_fake, program) = one_of_two();
     let run = program.run(&["--check"]);
     assert_eq!(run.status, 2);
@@ -243,7 +243,7 @@ fn only_the_named_brokers_are_probed() {
 }
 
 #[test]
-fn with_strict_everyone_must_be_connected() {
+fn strict_requires_all_clients_to_be_connected() {
     let (fake, program) = sensors();
     assert_eq!(program.run(&["--check", "--strict"]).status, 0);
     fake.disconnect("rtl433-1");
@@ -268,14 +268,14 @@ fn a_broker_without_clients_is_still_probed() {
     let run = program.run(&["--check", "--output", "json"]);
     let empty = json!({"alias": "LocalEMQX", "success": true, "failures": [], "clients": []});
     assert_eq!((answers(&run), run.status), (vec![empty], 0));
-    let run = Program::with_config(&config.replace(&fake.url(), NOBODY)).run(&["--check"]);
+    let run = Program::with_config(&config.replace(&fake.url(), REFUSED_URL)).run(&["--check"]);
     assert_eq!((run.status, run.stdout.as_str()), (2, ""));
     assert!(run.stderr.starts_with("LocalEMQX: connect: "), "{}", run.stderr);
     assert!(!run.stderr.contains("unknown"), "{}", run.stderr);
 }
 
 #[test]
-fn json_is_made_for_scripts() {
+fn json_has_the_documented_values() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "persist-v5"));
     let never =
@@ -317,7 +317,7 @@ fn json_is_made_for_scripts() {
 }
 
 #[test]
-fn json_is_one_object_a_line_sorted_by_alias() {
+fn json_has_one_object_per_line_sorted_by_alias() {
     let (_fake, program) = one_of_two();
     let run = program.run(&["check", "--output", "json"]);
     let answers = answers(&run);
@@ -342,7 +342,7 @@ fn the_timeout_bounds_the_whole_query() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let (_fake, program) = sensors();
     for arguments in [&["--check"][..], &["--check", "--output", "json"], &["--config.check"], &["--help"]] {
         let mut command = program.command();
@@ -402,7 +402,7 @@ fn all_shows_every_client_of_the_broker_by_its_id() {
 }
 
 #[test]
-fn a_very_long_client_id_is_wrapped_in_a_pipe_as_in_a_terminal() {
+fn a_very_long_client_id_is_wrapped_in_pipes_and_terminals() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let long = format!("begin{}end", "x".repeat(2_992));
     fake.add(row(&long, HOUR, 60, HOUR, 7));

@@ -28,7 +28,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn help_and_version_are_answers() {
+fn help_and_version_exit_with_status_0() {
     for arguments in [["--help"], ["-h"]] {
         let run = bare(&arguments);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));
@@ -49,7 +49,7 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
-fn an_exporter_can_be_asked_whether_it_is_up() {
+fn healthcheck_reports_whether_the_exporter_is_up() {
     let (_fake, program) = healthy();
     let served = ServerProcess::start(&program, &[]);
     let ask = |address: &str| bare(&["--healthcheck", address]);
@@ -60,7 +60,7 @@ fn an_exporter_can_be_asked_whether_it_is_up() {
     assert_eq!((run.status, run.stdout.as_str()), (1, ""));
     assert!(run.stderr.starts_with(&format!("{address} does not answer: ")), "{}", run.stderr);
 
-    // Over TLS it cannot be asked, only seen to be there.
+    // Over TLS, only the connection can be checked.
     let tls = Tls::presenting(&Authority::new("Anyone").server(&["localhost"]));
     let secured = FakeEmqx::start_tls(Version::V5_8_9, tls.config());
     assert_eq!(ask(&secured.address().to_string()).status, 0);
@@ -148,7 +148,7 @@ fn invalid_arguments_are_refused_with_status_1() {
 }
 
 #[test]
-fn the_help_is_grouped_and_lists_what_may_be_sorted_by() {
+fn the_help_is_grouped_and_lists_the_sort_columns() {
     let help = bare(&["--help"]).stdout;
     let headings: Vec<_> = help.lines().filter(|line| line.ends_with(':') && !line.starts_with(' ')).collect();
     assert_eq!(
@@ -173,7 +173,7 @@ fn the_help_is_grouped_and_lists_what_may_be_sorted_by() {
 }
 
 #[test]
-fn options_stand_before_or_after_the_word() {
+fn options_may_precede_or_follow_the_subcommand() {
     let (_fake, program) = healthy();
     let path = program.config_path();
     for arguments in [
@@ -191,7 +191,7 @@ fn options_stand_before_or_after_the_word() {
 }
 
 #[test]
-fn the_configuration_is_found_by_option_then_environment_then_default_places() {
+fn the_configuration_file_comes_from_option_environment_or_default_path() {
     let (_fake, program) = healthy();
     let home = tempfile::tempdir().expect("a temporary directory");
     let xdg_config_home = home.path().join("xdg");
@@ -232,7 +232,7 @@ fn the_configuration_is_found_by_option_then_environment_then_default_places() {
 }
 
 #[test]
-fn a_valid_configuration_is_said_to_be_valid() {
+fn config_check_confirms_a_valid_configuration() {
     let (fake, program) = healthy();
     let run = program.run(&["--config.check"]);
     assert_eq!(run.stdout, format!("{}: the configuration is valid\n", program.config_path()));
@@ -258,7 +258,7 @@ fn every_problem_of_a_configuration_is_printed_on_its_own_line() {
 }
 
 #[test]
-fn warnings_are_logged_to_stderr_as_the_options_say() {
+fn warnings_are_logged_to_stderr_in_the_chosen_format() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::recorded(Version::V5_8_9, "plain-user-1"));
     let odd = Program::with_config(&config_of(

@@ -65,7 +65,7 @@ fn every_shell_completes_every_option_and_column() {
 }
 
 #[test]
-fn bash_takes_its_script_and_completes_with_it() {
+fn bash_loads_its_script_and_completes_with_it() {
     let script = generated("bash");
     let run = fed("bash", &["-n"], &script);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
@@ -114,7 +114,7 @@ fn the_manual_page_is_valid_and_has_every_option() {
 }
 
 #[test]
-fn a_reader_of_the_manual_may_leave_early_and_a_full_disk_is_an_error() {
+fn generate_accepts_a_closed_pipe_but_not_a_full_disk() {
     let mut child = bare_command()
         .args(["--generate", "man"])
         .stdout(Stdio::piped())

@@ -32,7 +32,7 @@ fn a_byte_order_mark_and_json_escapes_are_read() {
 }
 
 #[test]
-fn settings_are_merged_from_extensions() {
+fn merge_keys_copy_settings_from_extensions() {
     let fake = broker();
     let run = check(
         &fake,
@@ -48,7 +48,7 @@ monitored_clients: [{alias: a, client_id: a, brokers: '*'}]
 }
 
 #[test]
-fn final_line_ends_are_no_part_of_a_secret_wherever_it_comes_from() {
+fn trailing_line_ends_are_removed_from_secrets() {
     let fake = broker();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("secret");
@@ -71,7 +71,7 @@ fn final_line_ends_are_no_part_of_a_secret_wherever_it_comes_from() {
 }
 
 #[test]
-fn warnings_are_shown_beside_problems_and_without_them() {
+fn warnings_are_shown_with_and_without_errors() {
     let config = "emqx: {alias: A, api_url: http://a/api, api_key: k, api_secret: '${EMQX_SECRET}', attempts: ATTEMPTS}\n\
                   monitored_clients: [{alias: a, client_id: \"a\\tb\"}]\n";
     let warnings = [
@@ -89,7 +89,7 @@ fn warnings_are_shown_beside_problems_and_without_them() {
 }
 
 #[test]
-fn what_people_mean_otherwise_is_explained() {
+fn common_yaml_mistakes_are_explained() {
     for (config, explanation) in [
         ("emqx:\n\talias: A\n", ":2:1: tab character where YAML allows only spaces; indent with spaces\n"),
         ("emqx: {ssl: yes}\n", "emqx.ssl: must be true, false, the path of a CA file, or a mapping of "),

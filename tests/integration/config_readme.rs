@@ -54,7 +54,7 @@ fn documented() -> BTreeMap<&'static str, BTreeSet<String>> {
 }
 
 #[test]
-fn the_readme_of_the_configuration_names_every_key_and_no_other() {
+fn the_configuration_readme_lists_exactly_the_known_keys() {
     assert_eq!(documented(), accepted());
 }
 

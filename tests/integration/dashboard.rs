@@ -1,5 +1,5 @@
 //! The Grafana dashboard, held to what the exporter tells and the rules record. Grafana itself is not at hand, but each
-//! of its questions is asked.
+//! of its queries runs.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -42,7 +42,7 @@ enum Question {
 }
 
 #[test]
-fn every_panel_says_what_it_shows_and_asks_the_chosen_data_source() {
+fn every_panel_has_a_description_and_uses_the_chosen_data_source() {
     let dashboard = dashboard();
     let panels = panels(&dashboard);
     let ids: BTreeSet<_> =
@@ -70,7 +70,7 @@ fn every_panel_says_what_it_shows_and_asks_the_chosen_data_source() {
 }
 
 #[test]
-fn every_question_of_the_dashboard_is_answered_for_the_demo() {
+fn every_query_of_the_dashboard_returns_data_for_the_demo() {
     let began = Timestamp::now();
     let demo = Demo::start();
     let prometheus = Prometheus::start_beside(&example_at(demo.address()), &hurried_rules());
@@ -92,7 +92,7 @@ fn every_question_of_the_dashboard_is_answered_for_the_demo() {
     every_metric_exists(&dashboard, demo.address());
 }
 
-/// What the table of clients says at a moment when nobody of one broker could be asked.
+/// The table of clients while one broker cannot be queried.
 fn clients_that_cannot_be_asked_are_unknown_and_nothing_else(dashboard: &Value, prometheus: &Prometheus) {
     let panels = panels(dashboard);
     let clients = panels.iter().find(|panel| title(panel) == "Clients").expect("the table is there");
@@ -113,11 +113,11 @@ fn clients_that_cannot_be_asked_are_unknown_and_nothing_else(dashboard: &Value, 
         if of("FactoryEMQX", "State").count() != 7 || !of("FactoryEMQX", "State").all(is_unknown) {
             return None;
         }
-        // Whom we watch, and what was before, is known all the same.
+        // The watched clients and their history are known all the same.
         let known = ["State", "offline_after", "Available, 30 days", "Reconnects in the past hour"];
         for (column, _) in &columns {
             let is_said = of("FactoryEMQX", column).next().is_some();
-            assert!(!is_said || known.contains(column), "{column} says what nobody knows: {series:?}");
+            assert!(!is_said || known.contains(column), "{column} reports an unknown value: {series:?}");
         }
         assert_eq!(of("LocalEMQX", "State").count(), 9);
         assert!(!of("LocalEMQX", "State").any(is_unknown), "{series:?}");
@@ -236,7 +236,7 @@ fn is_answered(question: &Question, prometheus: &Prometheus, since: Timestamp) -
     values.is_some_and(|values| values.iter().any(|value| value != "NaN"))
 }
 
-/// A refused probe is told of as soon as there was one.
+/// A refused probe appears as soon as there was one.
 fn mistype_a_probe(exporter: &str) {
     let refused = ureq::get(format!("http://{exporter}/probe?broker=Misspelt")).call();
     assert!(matches!(refused, Err(ureq::Error::StatusCode(400))), "{refused:?}");

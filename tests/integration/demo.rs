@@ -36,7 +36,7 @@ fn the_hints_of_the_demo_work() {
 
 /// The second broker fails in a part of each minute, so no state of its clients is asserted.
 #[test]
-fn the_second_broker_of_the_demo_has_the_same_alias() {
+fn the_second_demo_broker_has_its_documented_alias() {
     let demo = Demo::start();
     let url = demo.url("Prometheus scrapes:").replace("LocalEMQX", "FactoryEMQX");
     let families = Families::parse(&body_of(&url));

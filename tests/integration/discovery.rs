@@ -33,13 +33,13 @@ fn each_broker_is_a_target_that_needs_no_relabelling() {
             "labels": {"__metrics_path__": "/probe", "__param_broker": alias, "instance": alias},
         })
     };
-    let told: serde_json::Value = serde_json::from_str(&answer.text()).expect("JSON");
-    assert_eq!(told, serde_json::json!([target("One"), target("Two & \"2\"")]));
-    assert_eq!(one.connections() + two.connections(), 0, "nobody is asked for it");
+    let targets: serde_json::Value = serde_json::from_str(&answer.text()).expect("JSON");
+    assert_eq!(targets, serde_json::json!([target("One"), target("Two & \"2\"")]));
+    assert_eq!(one.connections() + two.connections(), 0, "no broker is queried for it");
 }
 
 #[test]
-fn the_target_is_the_name_it_was_asked_under() {
+fn the_discovered_target_is_the_host_of_the_request() {
     let fake = broker();
     let exporter = Exporter::start(&config_of(&fake, "", &[]));
     let answer = exporter.request("GET", "/sd", &[("host", "monitor.example:9671")]).text();
@@ -47,7 +47,7 @@ fn the_target_is_the_name_it_was_asked_under() {
 }
 
 #[test]
-fn a_broker_added_to_the_configuration_is_scraped_and_one_taken_away_is_no_more() {
+fn added_brokers_are_scraped_and_removed_ones_are_not() {
     let [one, two] = [broker(), broker()];
     let program = Program::with_config(&watching_on(&[("One", &one)]));
     let served = ServerProcess::start(&program, &[]);

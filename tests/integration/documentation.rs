@@ -26,7 +26,7 @@ fn listed<'a>(from: &str, to: &str) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn the_readme_lists_every_metric_and_no_other() {
+fn the_readme_lists_exactly_the_exposed_metrics() {
     let families: BTreeSet<_> = metrics::families().map(|family| family.name).collect();
     assert_eq!(listed("<!-- metrics:", "<!-- end of metrics -->"), families);
 }
@@ -52,7 +52,7 @@ fn the_readme_is_short_enough_for_a_first_visit() {
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_a_section_that_exist() {
+fn every_link_leads_to_an_existing_file_and_section() {
     let pages = pages();
     let links: usize = pages.iter().map(|page| page.links.len()).sum();
     assert!(pages.len() > 10 && links > 80, "{links} links on {} pages", pages.len());

@@ -59,7 +59,7 @@ fn config_at(api_url: &str) -> String {
 }
 
 #[test]
-fn nobody_listens() {
+fn a_refused_connection_is_reported() {
     let fake = broker_of(&ids(3));
     let exporter = Exporter::start(&config_watching(&fake, "", &ids(3)));
     fake.stop();
@@ -201,7 +201,7 @@ fn a_broker_that_stops_during_a_probe() {
         probing.join().expect("a finished probe")
     });
     assert!(!families.success());
-    // On a slow machine another lookup may be under way over a new connection, which is reset.
+    // On a slow machine another lookup may be in progress over a new connection, which is reset.
     let reasons = families.reasons();
     assert!(reasons == ["connect"] || reasons == ["connect", "protocol"], "{reasons:?}");
     families.assert_in_time();
@@ -279,7 +279,7 @@ fn check_explains_each_fault() {
 }
 
 #[test]
-fn a_name_with_a_swallowed_and_a_working_address_is_probed() {
+fn a_name_with_one_silent_address_is_probed_at_the_other() {
     // `localhost` is ::1 and 127.0.0.1.
     let fake = broker_of(&ids(3));
     let _blackhole = Blackhole::start_at((Ipv6Addr::LOCALHOST, fake.address().port()).into());

@@ -150,7 +150,7 @@ fn an_incomplete_list_reports_no_counts() {
     assert_eq!(families.reasons(), ["http_status"]);
     assert_eq!(families.all("emqx_mqtt_client_connected", &[]).len(), 10_000, "what was read is true");
     assert!(families.all("emqx_mqtt_clients", &[]).is_empty(), "how many there are is not known");
-    assert_eq!(lists(&fake).len(), 4, "the second page was asked for three times");
+    assert_eq!(lists(&fake).len(), 4, "the second page was requested three times");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_probe_above_the_limit_gets_503() {
             std::thread::spawn(move || exporter.probe_within("broker=LocalEMQX", "3"))
         })
         .collect();
-    assert!(fake.wait_for_requests(2, Duration::from_secs(10)), "both probes are under way");
+    assert!(fake.wait_for_requests(2, Duration::from_secs(10)), "both probes are in progress");
     let answer = exporter.get("/probe?broker=LocalEMQX");
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert_eq!(exporter.get("/-/healthy").status, 200);
@@ -293,7 +293,7 @@ fn an_abandoned_probe_sends_no_more_requests() {
     let exporter = watching_devices(&fake, 900);
     let mut scraper = TcpStream::connect(exporter.address()).expect("it listens");
     scraper.write_all(b"GET /probe?broker=LocalEMQX HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
-    assert!(fake.wait_for_requests(8, Duration::from_secs(10)), "the probe is under way");
+    assert!(fake.wait_for_requests(8, Duration::from_secs(10)), "the probe is in progress");
     drop(scraper);
     // All 900 lookups would take 4.5 s. The exporter logs when it notices the end of the connection.
     let in_flight = || {

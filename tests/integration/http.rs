@@ -26,7 +26,7 @@ fn the_content_type_is_that_of_the_text_format() {
 }
 
 #[test]
-fn gzip_is_sent_to_those_who_ask_for_it() {
+fn gzip_is_sent_to_clients_that_accept_it() {
     let (_fake, exporter) = one_client();
     let answer = exporter.request("GET", "/probe?broker=LocalEMQX", &[("accept-encoding", "gzip")]);
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
@@ -99,7 +99,7 @@ fn target_is_a_synonym_of_broker_and_module_is_ignored() {
 }
 
 #[test]
-fn a_probe_can_be_narrowed_to_some_clients() {
+fn a_probe_can_be_limited_to_some_clients() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_clients();
     let config =
@@ -107,13 +107,13 @@ fn a_probe_can_be_narrowed_to_some_clients() {
     let exporter = Exporter::start(&config);
     let families = exporter.probe("broker=LocalEMQX&client=Room+1&client=Room%203&client=Room+1");
     assert!(families.success());
-    let told = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
-    assert_eq!([told("Room 1"), told("Room 2"), told("Room 3")], [Some("1"), None, Some("1")]);
+    let connected = |alias| families.value("emqx_mqtt_client_connected", &[("alias", alias)]);
+    assert_eq!([connected("Room 1"), connected("Room 2"), connected("Room 3")], [Some("1"), None, Some("1")]);
     assert_eq!(fake.request_count(), 2);
 }
 
 #[test]
-fn bad_requests_are_refused_with_what_would_be_right() {
+fn invalid_requests_get_400_with_the_expected_values() {
     let (fake, exporter) = one_client();
     for (query, says) in [
         ("", "missing parameter `broker`; configured brokers: LocalEMQX"),
@@ -137,18 +137,18 @@ fn bad_requests_are_refused_with_what_would_be_right() {
         assert!(answer.text().contains(says), "{query}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"), "{query}");
     }
-    assert_eq!(fake.connections(), 0, "a broker is never asked for a bad request");
+    assert_eq!(fake.connections(), 0, "no broker is queried for an invalid request");
     let own = Families::parse(&exporter.get("/metrics").text());
     let refused = |reason| own.value("emqx_client_monitor_probes_refused_total", &[("reason", reason)]);
     assert_eq!([refused("no_broker"), refused("several_brokers")], [Some("2"), Some("2")]);
 }
 
 #[test]
-fn the_deadline_is_prometheus_timeout_less_the_offset() {
+fn the_deadline_is_the_scrape_timeout_minus_the_offset() {
     let (_fake, exporter) = one_client();
     let timeout = |header| {
         let families = exporter.probe_within("broker=LocalEMQX", header);
-        families.value("probe_timeout_seconds", &[]).expect("always told").to_owned()
+        families.value("probe_timeout_seconds", &[]).expect("always reported").to_owned()
     };
     assert_eq!(timeout("10.000000"), "9.5");
     assert_eq!(timeout("0.6"), "0.1");
@@ -159,7 +159,7 @@ fn the_deadline_is_prometheus_timeout_less_the_offset() {
 }
 
 #[test]
-fn a_timeout_that_leaves_nothing_is_refused() {
+fn a_scrape_timeout_not_above_the_offset_is_refused() {
     let (_fake, exporter) = one_client();
     for header in ["0.5", "0", "-1", "NaN", "ten", "", "inf", "-inf"] {
         let headers = [("X-Prometheus-Scrape-Timeout-Seconds", header)];
@@ -181,7 +181,7 @@ fn other_methods_are_not_allowed() {
 }
 
 #[test]
-fn it_is_healthy_whatever_becomes_of_the_broker() {
+fn health_does_not_depend_on_the_broker() {
     let (fake, exporter) = one_client();
     fake.stop();
     assert_eq!(exporter.get("/-/healthy").status, 200);
@@ -190,7 +190,7 @@ fn it_is_healthy_whatever_becomes_of_the_broker() {
 }
 
 #[test]
-fn its_own_metrics_tell_of_itself_and_never_of_a_client() {
+fn the_exporters_own_metrics_contain_no_client() {
     let (fake, exporter) = one_client();
     exporter.probe("broker=LocalEMQX");
     fake.inject(When::Any, Fault::status(400, "text/plain", ""));
@@ -213,7 +213,7 @@ fn its_own_metrics_tell_of_itself_and_never_of_a_client() {
 }
 
 #[test]
-fn hostile_names_survive_the_exposition() {
+fn hostile_names_are_escaped_in_the_exposition() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let hostile = "\"},x{y=\"\\\n# HELP";
     fake.add(Row::like("plain-user-1").client_id(hostile).username(Some(hostile)).set("node", hostile));
@@ -224,7 +224,7 @@ fn hostile_names_survive_the_exposition() {
 }
 
 #[test]
-fn a_large_answer_comes_whole_and_in_one_block_for_each_family() {
+fn a_large_response_is_complete_with_one_block_per_family() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.record_requests(false);
     let ids: Vec<_> = (0..300).map(|n| format!("device-{n}")).collect();

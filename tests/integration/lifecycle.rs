@@ -21,18 +21,18 @@ fn broker() -> (FakeEmqx, Program) {
 }
 
 #[test]
-fn a_probe_under_way_is_answered_before_the_exporter_stops() {
+fn a_probe_in_progress_finishes_before_the_exporter_stops() {
     let (fake, program) = broker();
     fake.inject(When::Any, Fault::Slow(Duration::from_secs(1)).times(1));
     let served = Arc::new(ServerProcess::start(&program, &[]));
-    let under_way = {
+    let in_flight = {
         let served = Arc::clone(&served);
         thread::spawn(move || served.get("/probe?broker=LocalEMQX"))
     };
     assert!(fake.wait_for_requests(1, Duration::from_secs(10)));
     served.signal(Signal::TERM);
-    assert!(Families::parse(&under_way.join().expect("it is answered")).success());
-    let (status, log) = Arc::into_inner(served).expect("nobody else asks").wait();
+    assert!(Families::parse(&in_flight.join().expect("it is answered")).success());
+    let (status, log) = Arc::into_inner(served).expect("no other reference").wait();
     assert_eq!(status, Some(0), "{log}");
     assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
 }

@@ -60,7 +60,7 @@ fn each_kind_of_probe_fails_and_recovers_on_its_own() {
 }
 
 #[test]
-fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
+fn a_refused_probe_is_logged_with_its_reason() {
     let (_fake, program) = broker();
     let served = ServerProcess::start(&program, &["--log.format", "json"]);
     served.get("/probe?broker=Nope");
@@ -73,27 +73,27 @@ fn a_refused_probe_has_a_line_because_prometheus_shows_nobody_its_text() {
 }
 
 #[test]
-fn a_probe_that_succeeds_is_told_at_debug_level_only() {
+fn a_successful_probe_is_logged_only_at_debug_level() {
     let (_fake, program) = broker();
-    for (level, told) in [("info", 0), ("debug", 1)] {
+    for (level, count) in [("info", 0), ("debug", 1)] {
         let served = ServerProcess::start(&program, &["--log.level", level]);
         served.get("/probe?broker=LocalEMQX");
         let log = served.stop();
-        assert_eq!(lines(&log, "requests=3").len(), told, "{level}: {log}");
+        assert_eq!(lines(&log, "requests=3").len(), count, "{level}: {log}");
     }
 }
 
 #[test]
-fn requests_are_told_at_debug_level_only() {
+fn requests_are_logged_only_at_debug_level() {
     let (_fake, program) = broker();
-    for (level, told) in [("info", 0), ("debug", 1)] {
+    for (level, count) in [("info", 0), ("debug", 1)] {
         let served = ServerProcess::start(&program, &["--log.level", level]);
         served.get("/metrics");
         served.get("/probe?broker=LocalEMQX");
         served.get("/-/healthy");
         let log = served.stop();
         for words in ["path=/metrics status=200", "path=/v5/clients/a status=200"] {
-            assert_eq!(lines(&log, words).len(), told, "{words} at {level}: {log}");
+            assert_eq!(lines(&log, words).len(), count, "{words} at {level}: {log}");
         }
     }
 }

@@ -283,7 +283,7 @@ fn unexpected_responses_are_distinguished_from_truncated_ones() {
             "{:?}",
             String::from_utf8_lossy(&body[..body.len().min(60)])
         );
-        assert_eq!(fake.request_count(), 1, "asking again would bring the same");
+        assert_eq!(fake.request_count(), 1, "a retry would give the same result");
     }
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.inject(When::Any, Fault::encoded("gzip", b"\x1f\x8b"));

@@ -1,4 +1,4 @@
-//! Brokers behind names: a name server that never answers delays nobody beyond a deadline, and the addresses of a name
+//! Brokers behind names: a name server that never responds delays no probe beyond its deadline, and the addresses of a name
 //! are raced.
 
 use std::fmt::Write as _;
@@ -113,7 +113,7 @@ impl BlackHole {
 }
 
 #[test]
-fn an_address_that_never_answers_does_not_hide_the_next() {
+fn a_silent_address_does_not_hide_the_next() {
     let fake = broker();
     let _first = BlackHole::at(SocketAddr::from(([127, 0, 0, 2], fake.address().port())));
     let config =
@@ -133,7 +133,7 @@ fn a_signal_ends_the_exporter() {
 }
 
 #[test]
-fn silent_names_touch_no_other_broker() {
+fn unresolvable_names_do_not_delay_other_brokers() {
     let fake = broker();
     let mut config = "emqx:\n".to_owned();
     for number in 0..10 {

@@ -1,4 +1,4 @@
-//! `concurrency` is a promise to the broker, and a broker that is only slow is told apart from one that hangs.
+//! `concurrency` is a promise to the broker, and a broker that is only slow is distinguished from one that hangs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn a_slow_broker_gets_at_most_twice_its_concurrency() {
 }
 
 #[test]
-fn what_limits_a_probe_of_a_slow_broker_is_said_with_numbers() {
+fn the_error_of_a_slow_broker_names_its_limit_in_numbers() {
     let (fake, ids) = slow_broker(400, Duration::from_millis(20));
     let exporter = exporter(&fake, "concurrency: 2", &ids);
     let query = "broker=LocalEMQX&collect[]=state";

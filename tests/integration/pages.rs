@@ -73,10 +73,10 @@ fn each_state_has_its_label_and_its_symbol() {
 }
 
 #[test]
-fn each_page_has_its_time_and_probes_anew() {
+fn each_page_shows_its_time_and_starts_new_probes() {
     let (fake, exporter) = four_states();
     let first = page(&exporter, "");
-    assert_eq!(fake.request_count(), 5, "four lookups, and the absence is asked twice");
+    assert_eq!(fake.request_count(), 5, "four lookups, and a second one for the absent client");
     assert!(first.contains("Live query at <time datetime=\""), "{first}");
     fake.remove("c-1");
     let second = page(&exporter, "");
@@ -117,7 +117,7 @@ fn clients_are_found_by_any_of_their_names_and_by_their_state() {
 }
 
 #[test]
-fn every_column_sorts_both_ways_and_says_so() {
+fn every_column_sorts_in_both_directions_with_aria_sort() {
     let fake = broker(&["c-1", "c-2", "c-3"]);
     for (id, number) in [("c-1", 5), ("c-2", 40), ("c-3", 0)] {
         fake.change(id, |row| row.set("mqueue_len", number).set("send_msg.dropped", number));
@@ -150,7 +150,7 @@ fn every_column_sorts_both_ways_and_says_so() {
 }
 
 #[test]
-fn queues_and_drops_stand_out_and_so_do_overdue_clients() {
+fn queues_drops_and_overdue_clients_are_highlighted() {
     let fake = broker(&["well", "burdened", "asleep", "lost"]);
     fake.change("burdened", |row| {
         row.set("mqueue_len", 7).set("send_msg.dropped", 3).set("recv_msg.dropped", 2)
@@ -208,7 +208,7 @@ fn a_very_long_name_does_not_fill_the_page() {
 #[test]
 fn each_failure_is_explained() {
     type Brew = fn() -> Fault;
-    let troubles: [(FailureReason, Brew); 6] = [
+    let faults: [(FailureReason, Brew); 6] = [
         (FailureReason::Unauthorized, || Fault::status(401, "application/json", "{}")),
         (FailureReason::Forbidden, || Fault::status(403, "application/json", "{}")),
         (FailureReason::HttpStatus, || Fault::status(503, "text/html", "down")),
@@ -216,9 +216,9 @@ fn each_failure_is_explained() {
         (FailureReason::Decode, || Fault::body("<html>a login page</html>")),
         (FailureReason::Timeout, || Fault::Silent),
     ];
-    for (reason, trouble) in troubles {
+    for (reason, fault) in faults {
         let fake = broker(&["c-1"]);
-        fake.inject(When::Any, trouble());
+        fake.inject(When::Any, fault());
         let exporter =
             Exporter::start(&config_of(&fake, "attempts: 1\ntimeout_seconds: 0.3", &[("Well", "c-1")]));
         let page = page(&exporter, "").replace("&#39;", "'").replace("&#62;", ">");
@@ -255,7 +255,7 @@ fn two_brokers() -> ([FakeEmqx; 2], String) {
 }
 
 #[test]
-fn several_brokers_are_shown_and_each_alone() {
+fn several_brokers_are_shown_together_or_one_at_a_time() {
     let (fakes, config) = two_brokers();
     let exporter = Exporter::start(&config);
     let both = page(&exporter, "");
@@ -278,7 +278,7 @@ fn several_brokers_are_shown_and_each_alone() {
 }
 
 #[test]
-fn a_broker_is_shown_before_others_have_answered() {
+fn a_broker_is_shown_before_others_have_responded() {
     let (fakes, config) = two_brokers();
     fakes[1].inject(When::Any, Fault::Silent);
     let exporter = Exporter::start(&config);
@@ -309,7 +309,7 @@ fn a_broker_beyond_the_limit_of_probes_is_not_probed() {
 }
 
 #[test]
-fn long_lists_are_cut_and_say_so() {
+fn long_lists_are_truncated_with_a_note() {
     let ids: Vec<_> = (0..120).map(|number| format!("c-{number:03}")).collect();
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     let fakes = [broker(&ids), broker(&[])];
@@ -331,7 +331,11 @@ fn an_invalid_query_is_explained_and_no_broker_is_probed() {
     let long = format!("?filter={}", "x".repeat(201));
     for (query, status, says) in [
         ("?broker=%3Cb%3E", 404, "unknown broker &#34;&#60;b&#62;&#34;; configured brokers: LocalEMQX"),
-        ("?state=gone", 400, "unknown state &#34;gone&#34;; states: connected, disconnected, absent, unknown"),
+        (
+            "?state=gone",
+            400,
+            "unknown state &#34;gone&#34;; known states: connected, disconnected, absent, unknown",
+        ),
         ("?sort=size", 400, "unknown column &#34;size&#34;; available columns: alias, state, since"),
         ("?sort=broker", 400, "unknown column"),
         ("?colour=red", 400, "unknown parameter &#34;colour&#34;"),
@@ -349,7 +353,7 @@ fn an_invalid_query_is_explained_and_no_broker_is_probed() {
 }
 
 #[test]
-fn the_page_lets_in_its_own_style_and_nothing_else() {
+fn the_content_security_policy_allows_only_the_pages_own_style() {
     let (_fake, exporter) = four_states();
     let answer = exporter.get("/");
     let policy = answer.header("content-security-policy").expect("a policy").to_owned();

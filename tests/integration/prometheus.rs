@@ -38,12 +38,12 @@ fn all_are(value: &str, count: usize) -> impl Fn(&[Series]) -> Option<()> {
 }
 
 #[test]
-fn prometheus_2_scrapes_two_brokers_and_sees_one_of_them_die() {
+fn prometheus_2_scrapes_two_brokers_and_notices_a_failure() {
     scrapes_two_brokers_and_sees_one_of_them_die(Release::V2);
 }
 
 #[test]
-fn prometheus_3_scrapes_two_brokers_and_sees_one_of_them_die() {
+fn prometheus_3_scrapes_two_brokers_and_notices_a_failure() {
     scrapes_two_brokers_and_sees_one_of_them_die(Release::V3);
 }
 
@@ -69,7 +69,7 @@ fn scrapes_two_brokers_and_sees_one_of_them_die(release: Release) {
     prometheus.wait_for("emqx_mqtt_client_keepalive_seconds{alias=\"Room 2\"}", |series| {
         let [one] = series else { return None };
         let labels = ["job", "instance", "broker", "alias", "client_id", "username", "exported_broker"];
-        let told: Vec<_> = labels.iter().map(|name| one.label(name)).collect();
+        let values: Vec<_> = labels.iter().map(|name| one.label(name)).collect();
         let expected = [
             Some("emqx-clients"),
             Some("FactoryEMQX"),
@@ -79,7 +79,7 @@ fn scrapes_two_brokers_and_sees_one_of_them_die(release: Release) {
             Some("pat"),
             None,
         ];
-        (told == expected && one.value == "60").then_some(())
+        (values == expected && one.value == "60").then_some(())
     });
     prometheus.wait_for("emqx_client_monitor_build_info{job=\"emqx-client-monitor\"}", all_are("1", 1));
 
@@ -98,7 +98,7 @@ fn scrapes_two_brokers_and_sees_one_of_them_die(release: Release) {
 }
 
 #[test]
-fn promtool_finds_nothing_to_mend_in_what_is_exposed() {
+fn promtool_finds_no_problems_in_the_exposition() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_clients();
     let config = config_of(
@@ -121,7 +121,7 @@ fn promtool_accepts_the_example() {
 }
 
 #[test]
-fn a_broker_nobody_watches_clients_of_is_scraped_too() {
+fn a_broker_without_watched_clients_is_scraped() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let exporter = watching(&fake, &[]);
     let prometheus = Prometheus::start(&example_for(&exporter));

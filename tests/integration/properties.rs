@@ -138,7 +138,7 @@ proptest! {
     #![proptest_config(unwritten())]
 
     #[test]
-    fn whatever_the_labels_are_they_come_back(
+    fn any_label_value_survives_the_round_trip(
         broker in any_text(),
         alias in any_text(),
         client_id in any_text(),
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_values_are_they_come_back_to_the_last_digit(client in any_client()) {
+    fn any_number_survives_the_round_trip_exactly(client in any_client()) {
         let families = exposed(outcome_of("A", vec![watched("Room 1", "room-1", ClientStatus::Known(client.clone()))]));
 
         let value = |name: &str| families.value(&format!("emqx_mqtt_client_{name}"), &[]).map(str::to_owned);
@@ -207,7 +207,7 @@ proptest! {
 
     /// Large enough for many chunks, whose borders fall into any place of any family.
     #[test]
-    fn wherever_the_chunks_end_each_family_comes_once_and_whole(
+    fn families_are_never_split_by_chunks(
         statuses in vec(any_status(), 1..40),
         clients in 0..2_000_usize,
         broker in any_text(),
@@ -235,7 +235,7 @@ proptest! {
 
     /// A reader that is none of ours, all the way from the broker's JSON.
     #[test]
-    fn whatever_clients_are_called_prometheus_reads_it(
+    fn any_client_name_is_valid_in_the_exposition(
         names in btree_set(any_text(), 200..300),
         usernames in vec(any_text(), 300),
     ) {
@@ -268,7 +268,7 @@ proptest! {
 
     /// Names change neither how many tags a page has nor where its attributes end.
     #[test]
-    fn whatever_clients_are_called_the_page_has_the_same_marks(
+    fn no_client_name_changes_the_markup_of_the_page(
         client_id in any_markup(),
         username in any_markup(),
         node in any_markup(),

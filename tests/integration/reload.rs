@@ -30,7 +30,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_changed_file_is_taken_up_by_a_post_and_by_sighup() {
+fn a_changed_file_is_reloaded_by_post_and_by_sighup() {
     let fake = broker();
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
     let served = ServerProcess::start(&program, &[]);
@@ -38,7 +38,7 @@ fn a_changed_file_is_taken_up_by_a_post_and_by_sighup() {
     assert_eq!(watched(), 0);
 
     fs::write(program.config_path(), config_of(&fake, "", &[("A", "a"), ("B", "b")])).expect("a file");
-    assert_eq!(watched(), 0, "not before it is told to");
+    assert_eq!(watched(), 0, "not before the reload");
     assert_eq!(served.request("POST", "/-/reload"), (200, "reloaded\n".to_owned()));
     assert!(watched() > 10);
 
@@ -49,7 +49,7 @@ fn a_changed_file_is_taken_up_by_a_post_and_by_sighup() {
 }
 
 #[test]
-fn a_bad_file_changes_nothing_and_is_told() {
+fn an_invalid_file_changes_nothing_and_is_reported() {
     let fake = broker();
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
     let served = ServerProcess::start(&program, &[]);
@@ -76,24 +76,24 @@ fn a_bad_file_changes_nothing_and_is_told() {
     assert_eq!(served.request("POST", "/-/reload").0, 200);
     assert_eq!(reloaded().as_deref(), Some("1"));
     let log = served.stop();
-    assert!(log.contains("the configuration was not reloaded, the former stays in force"), "{log}");
+    assert!(log.contains("the configuration was not reloaded, the previous one stays active"), "{log}");
     assert!(!log.contains("canary"), "{log}");
 }
 
 #[test]
-fn a_probe_under_way_ends_with_what_it_began_with() {
+fn a_probe_in_progress_keeps_its_configuration() {
     let fake = broker();
     fake.inject(When::Any, Fault::Slow(Duration::from_millis(1500)).times(1));
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
     let served = Arc::new(ServerProcess::start(&program, &[]));
-    let under_way = {
+    let in_flight = {
         let served = Arc::clone(&served);
         thread::spawn(move || served.get("/probe?broker=LocalEMQX"))
     };
     assert!(fake.wait_for_requests(1, Duration::from_secs(10)));
     fs::write(program.config_path(), config_of(&fake, "", &[("B", "b")])).expect("a file");
     assert_eq!(served.request("POST", "/-/reload").0, 200);
-    let families = Families::parse(&under_way.join().expect("it is answered"));
+    let families = Families::parse(&in_flight.join().expect("it is answered"));
     assert!(
         families.success() && families.series_names("A").len() > 10 && families.series_names("B").is_empty()
     );
@@ -139,7 +139,7 @@ fn other_sites_cannot_make_a_browser_reload() {
 }
 
 #[test]
-fn the_series_of_brokers_that_are_gone_end() {
+fn the_series_of_removed_brokers_end() {
     let fake = broker();
     let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
     let served = ServerProcess::start(&program, &[]);
@@ -156,7 +156,7 @@ fn the_series_of_brokers_that_are_gone_end() {
 }
 
 #[test]
-fn the_configuration_that_runs_is_shown_without_its_secrets() {
+fn the_running_configuration_is_shown_without_secrets() {
     let fake = broker();
     let more = "timeout_seconds: 2.5\nnodes: {\"emqx@127.0.0.1\": 3}";
     let config = config_of(&fake, more, &[("A", "a")]).replace(

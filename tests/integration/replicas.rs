@@ -22,7 +22,7 @@ fn balancing(address: &str, [a, b]: [&ServerProcess; 2]) -> String {
     })
 }
 
-/// One target: the broker, asked through this address every second.
+/// One target: the broker, probed through this address every second.
 fn scraping(address: &str) -> String {
     format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
@@ -44,7 +44,7 @@ fn own(replica: &ServerProcess, name: &str) -> u64 {
 fn wait_for_a_probe(replica: &ServerProcess) {
     let since = Instant::now();
     while own(replica, "emqx_client_monitor_probes_in_flight") == 0 {
-        assert!(since.elapsed() < Duration::from_secs(60), "it is never asked");
+        assert!(since.elapsed() < Duration::from_secs(60), "it is never probed");
     }
 }
 
@@ -68,7 +68,7 @@ fn for_each_client(prometheus: &Prometheus, expression: &str) -> Vec<f64> {
 }
 
 #[test]
-fn a_replica_that_dies_in_the_middle_of_a_scrape_is_not_noticed() {
+fn a_replica_that_dies_during_a_scrape_causes_no_gap() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all(CLIENTS.map(|(_, client_id)| Row::like("plain-user-1").client_id(client_id)));
     fake.set_latency(Duration::from_millis(150)); // time to be killed in
@@ -79,7 +79,7 @@ fn a_replica_that_dies_in_the_middle_of_a_scrape_is_not_noticed() {
 
     wait_for_scrapes(&prometheus, 4.0);
     for replica in [&dies, &lives] {
-        assert_ne!(own(replica, "emqx_client_monitor_probes_total"), 0, "both are asked");
+        assert_ne!(own(replica, "emqx_client_monitor_probes_total"), 0, "both are probed");
     }
     wait_for_a_probe(&dies);
     dies.end(); // SIGKILL: it has no time for anything
@@ -93,11 +93,11 @@ fn a_replica_that_dies_in_the_middle_of_a_scrape_is_not_noticed() {
         assert!(number(failed) <= 1.0, "{} scrapes failed", failed.value);
         Some(())
     });
-    for told in ["emqx_mqtt_client_connected", "emqx_mqtt_client_session_present"] {
-        let least = for_each_client(&prometheus, &format!("min_over_time({told}[5m])"));
-        assert_eq!(least, [1.0; 3], "{told}");
-        let missing = format!("sum_over_time(up[5m]) - on() group_right() count_over_time({told}[5m])");
-        assert_eq!(for_each_client(&prometheus, &missing), [0.0; 3], "{told}");
-        assert_eq!(for_each_client(&prometheus, told), [1.0; 3], "{told}");
+    for metric in ["emqx_mqtt_client_connected", "emqx_mqtt_client_session_present"] {
+        let least = for_each_client(&prometheus, &format!("min_over_time({metric}[5m])"));
+        assert_eq!(least, [1.0; 3], "{metric}");
+        let missing = format!("sum_over_time(up[5m]) - on() group_right() count_over_time({metric}[5m])");
+        assert_eq!(for_each_client(&prometheus, &missing), [0.0; 3], "{metric}");
+        assert_eq!(for_each_client(&prometheus, metric), [1.0; 3], "{metric}");
     }
 }

@@ -169,7 +169,7 @@ fn every_alert_has_a_severity_a_summary_a_description_and_a_runbook_url() {
 }
 
 #[test]
-fn the_runbook_explains_every_alert_and_no_other() {
+fn the_runbook_explains_exactly_the_existing_alerts() {
     let explained: Vec<_> = RUNBOOK.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let listed: Vec<_> =
         RUNBOOK.lines().filter_map(|line| line.strip_prefix("| [")?.split(']').next()).collect();
@@ -197,7 +197,7 @@ fn the_rules_use_only_metrics_that_exist() {
 
 /// Label sets that do not match are an error only where there are series.
 #[test]
-fn prometheus_evaluates_the_rules_on_answers_of_the_exporter() {
+fn prometheus_evaluates_the_rules_on_the_exporters_metrics() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_recorded_clients();
     let clients = [("Room 1", "plain-user-1"), ("Room 2", "persist-v5"), ("Room 3", "nope")];

@@ -11,8 +11,8 @@ use crate::support::{Program, config_of};
 
 const SCHEMA: &str = include_str!("../../examples/check.schema.json");
 
-/// Nobody listens there.
-const NOBODY: &str = "http://127.0.0.1:1/api/";
+/// No server listens there.
+const REFUSED_URL: &str = "http://127.0.0.1:1/api/";
 
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).expect("the schema is JSON")
@@ -50,7 +50,7 @@ fn answers() -> Vec<Value> {
         config + "prometheus: {collect: [session, queue, traffic, process, address]}\n"
     };
     let healthy = Program::with_config(&everything("", &watched));
-    let dead = Program::with_config(&everything("", &watched).replace(&fake.url(), NOBODY));
+    let dead = Program::with_config(&everything("", &watched).replace(&fake.url(), REFUSED_URL));
     let empty = Program::with_config(&everything("", &[]));
     let mut answers = Vec::new();
     let mut take = |program: &Program, more: &[&str]| {
@@ -69,7 +69,7 @@ fn answers() -> Vec<Value> {
 }
 
 #[test]
-fn whatever_is_printed_is_as_the_schema_says() {
+fn all_json_output_matches_the_schema() {
     let validator = validator();
     for answer in answers() {
         let errors: Vec<_> =
@@ -79,7 +79,7 @@ fn whatever_is_printed_is_as_the_schema_says() {
 }
 
 #[test]
-fn the_schema_has_every_key_that_is_printed_and_no_other() {
+fn the_schema_has_exactly_the_printed_keys() {
     let (schema, mut printed, mut described) = (schema(), BTreeSet::new(), BTreeSet::new());
     for answer in answers() {
         keys(&answer, "", &mut printed);
@@ -89,7 +89,7 @@ fn the_schema_has_every_key_that_is_printed_and_no_other() {
 }
 
 #[test]
-fn a_key_that_is_new_or_called_otherwise_is_noticed() {
+fn new_and_renamed_keys_violate_the_schema() {
     let validator = validator();
     let answer = answers().swap_remove(0);
     assert!(validator.is_valid(&answer));
@@ -117,7 +117,7 @@ fn a_key_that_is_new_or_called_otherwise_is_noticed() {
 }
 
 #[test]
-fn every_key_is_described_and_every_word_is_listed() {
+fn every_key_has_a_description_and_every_enum_its_values() {
     fn undescribed(part: &Value, path: &str, found: &mut Vec<String>) {
         if let Some(properties) = part["properties"].as_object() {
             assert_eq!(part["additionalProperties"], false, "{path}");

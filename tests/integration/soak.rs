@@ -150,7 +150,7 @@ impl Process {
         count.store(until, Ordering::Relaxed);
     }
 
-    /// Waits until no probe is under way.
+    /// Waits until no probe is in progress.
     fn rests(&self) {
         let since = Instant::now();
         let resting = "\nemqx_client_monitor_probes_in_flight 0\n";
@@ -160,7 +160,7 @@ impl Process {
             if text.contains(resting) {
                 break;
             }
-            assert!(since.elapsed() < AT_MOST, "there are probes under way: {text}");
+            assert!(since.elapsed() < AT_MOST, "there are probes in progress: {text}");
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -190,7 +190,7 @@ fn config(brokers: &[(&str, &FakeEmqx, &str)]) -> String {
 }
 
 #[test]
-fn twenty_thousand_probes_leave_nothing_behind() {
+fn twenty_thousand_probes_leak_nothing() {
     let [healthy, down, locked, cutting, silent] = std::array::from_fn(|_| {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fake.record_requests(false);

@@ -204,7 +204,7 @@ fn missing_null_and_new_fields_do_not_affect_others() {
 }
 
 #[test]
-fn a_field_of_an_unexpected_type_costs_only_itself() {
+fn a_field_of_an_unexpected_type_does_not_affect_others() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let row = |id: &str, field: &str, raw: &str| {
         fake.add(Row::like("plain-user-1").client_id(id).set_raw(field, raw));
@@ -328,7 +328,7 @@ fn the_odd_field_is_named() {
 }
 
 #[test]
-fn a_user_name_of_another_type_is_no_user_name() {
+fn a_user_name_that_is_not_a_string_is_ignored() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("plain-user-1").client_id("odd").set_raw("username", "17"));
     let families = watching(&fake, &["odd"]).probe("broker=LocalEMQX");
@@ -339,7 +339,7 @@ fn a_user_name_of_another_type_is_no_user_name() {
 
 /// EMQX sends it for a durable session whose metadata is being removed.
 #[test]
-fn a_row_that_is_only_a_client_id_is_unknown_in_a_lookup_and_passed_over_in_a_list() {
+fn a_row_with_only_a_client_id_is_unknown_in_a_lookup_and_skipped_in_a_list() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add(Row::like("plain-user-1").client_id("whole"));
     fake.inject(When::Lookup("bare".to_owned()), Fault::body(r#"{"clientid":"bare"}"#));

@@ -90,7 +90,7 @@ fn probe(exporter: &Exporter) -> Families {
 }
 
 #[test]
-fn a_private_authority_is_trusted_where_it_is_named() {
+fn a_private_authority_is_trusted_if_ca_file_names_it() {
     let broker = TlsBroker::new();
     for ssl in ["DIR/ca.pem", "{ca_file: DIR/ca.pem}", "{ca_file: DIR/ca.pem, insecure_skip_verify: false}"] {
         assert_probed(&broker.probe("localhost", ssl));
@@ -133,8 +133,8 @@ fn a_certificate_for_another_name_is_refused() {
     broker.probe("localhost", "DIR/ca.pem").assert_nothing_known(&["tls"]);
     for (host, name) in [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1")] {
         let refusal = broker.refusal(host, "DIR/ca.pem");
-        let told = format!("the certificate is not valid for {name}, only for emqx.example, 10.0.0.7");
-        assert!(refusal.contains(&told), "{refusal}");
+        let message = format!("the certificate is not valid for {name}, only for emqx.example, 10.0.0.7");
+        assert!(refusal.contains(&message), "{refusal}");
     }
     assert_eq!(broker.fake.request_count(), 0);
 }
@@ -235,7 +235,7 @@ fn the_systems_authorities_are_trusted_by_default() {
 }
 
 #[test]
-fn renewed_authorities_of_the_system_are_taken_up_without_a_restart() {
+fn renewed_system_authorities_are_reloaded_without_a_restart() {
     let broker = TlsBroker::new();
     let system = Authority::new("Another").write(broker.directory.path(), "system.pem");
     let program = Program::with_config(&broker.config("localhost", "true"))
@@ -295,9 +295,9 @@ fn certificates_are_accepted_or_refused_as_their_makers_expect() {
         let broker = TlsBroker::with(|_| Tls::presenting(&Leaf::fixture(name)));
         match refusal {
             None => assert_probed(&broker.probe(host, ssl)),
-            Some(told) => {
+            Some(message) => {
                 let refusal = broker.refusal(host, ssl);
-                assert!(refusal.contains(told), "{name}, {ssl}: {refusal}");
+                assert!(refusal.contains(message), "{name}, {ssl}: {refusal}");
                 assert_eq!(broker.fake.request_count(), 0, "{name}, {ssl}");
             }
         }
@@ -331,7 +331,7 @@ fn a_trusted_certificate_of_the_broker_itself_expires_too() {
 }
 
 #[test]
-fn an_unreadable_certificate_in_a_bundle_is_warned_of_with_its_line() {
+fn an_unreadable_certificate_in_a_bundle_is_logged_with_its_line() {
     let broker = TlsBroker::new();
     let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let bundle = |first: &str| format!("\u{feff}{first}{bad}\u{feff}{}", broker.authority.pem());
@@ -393,7 +393,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
         let run = check(cert, key);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{cert} {key}");
     }
-    for (cert, key, told) in [
+    for (cert, key, message) in [
         ("FIX/rsa.pem", "FIX/ec.key", "the key does not belong to the first certificate in the file"),
         ("FIX/v1.pem", "FIX/ec.key", "the key does not belong to the first certificate in the file"),
         ("DIR/reversed.pem", "FIX/rsa.key", "the key does not belong to the first certificate in the file"),
@@ -404,7 +404,7 @@ fn keys_and_client_certificates_are_read_in_every_common_form() {
     ] {
         let run = check(cert, key);
         assert_eq!(run.status, 1, "{cert} {key}");
-        assert!(run.stderr.contains(told), "{cert} {key}: {}", run.stderr);
+        assert!(run.stderr.contains(message), "{cert} {key}: {}", run.stderr);
     }
 }
 
@@ -543,15 +543,15 @@ fn kept_tls_connections_can_close_at_any_time() {
 
 #[test]
 fn a_body_without_a_length_may_end_without_the_end_of_tls() {
-    for (body, told) in
+    for (body, succeeds) in
         [("{\"clientid\":\"device\",\"connected\":true}", true), ("{\"clientid\":\"device\"", false)]
     {
         let broker = TlsBroker::new();
         let response = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}");
         broker.fake.inject(When::Any, Fault::raw(response));
         let families = broker.exporter("DIR/ca.pem").probe_within("broker=LocalEMQX", "10");
-        assert_eq!(families.success(), told);
-        if !told {
+        assert_eq!(families.success(), succeeds);
+        if !succeeds {
             families.assert_nothing_known(&["protocol"]);
         }
     }

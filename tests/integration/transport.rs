@@ -57,7 +57,7 @@ fn a_body_without_a_length_ends_with_the_connection() {
 }
 
 #[test]
-fn such_a_body_is_cut_short_when_its_json_is() {
+fn a_body_without_a_length_is_truncated_if_its_json_is() {
     let said = refusal("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"clientid\":\"c1\",\"conn");
     assert!(said.contains("LocalEMQX: protocol: response cut short"), "{said}");
     let said = refusal("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"clientid\":\"c1\"");
@@ -102,7 +102,7 @@ fn interim_responses_are_skipped() {
 }
 
 #[test]
-fn a_response_to_no_request_is_never_taken_for_the_next() {
+fn an_unrequested_response_is_never_used_for_the_next_request() {
     // Behind a response: whole, or in two parts.
     for split in [usize::MAX, 40] {
         let server = RawServer::start(move |request| {
@@ -172,7 +172,7 @@ fn a_redirect_names_the_new_address() {
 }
 
 #[test]
-fn an_error_status_counts_whatever_its_body() {
+fn an_error_status_is_reported_whatever_its_body() {
     let large = "x".repeat(3 << 20);
     for response in [
         format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{large}", large.len()),
@@ -190,7 +190,7 @@ fn an_error_status_counts_whatever_its_body() {
 }
 
 #[test]
-fn an_error_is_not_waited_for_to_the_end() {
+fn the_body_of_an_error_is_not_awaited() {
     let head = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\n";
     let server = RawServer::start(move |_| vec![Step::send(head), Step::Pause(Duration::from_secs(30))]);
     let exporter = Exporter::start(&server.config("", &["c1"]));
@@ -217,7 +217,7 @@ fn a_shortage_of_file_descriptors_is_named() {
 }
 
 #[test]
-fn a_stray_response_behind_the_next_request_makes_nobody_absent() {
+fn a_stray_response_after_the_next_request_makes_no_client_absent() {
     // Each request but the first of a connection may get the stray response before its own.
     let server = RawServer::start(|request| {
         let response = Step::response("200 OK", &row(&request.client_id));

@@ -122,7 +122,7 @@ fn a_terminal_is_redrawn_in_place_and_restored() {
 }
 
 #[test]
-fn ctrl_c_stops_it_while_a_query_is_under_way() {
+fn ctrl_c_stops_watch_during_a_query() {
     let (fake, program) = sensors(1);
     fake.inject(When::Any, Fault::Silent);
     // The program is to have this terminal for its own, which is what makes a signal of the key.
@@ -137,12 +137,12 @@ fn ctrl_c_stops_it_while_a_query_is_under_way() {
     assert!(fake.wait_for_requests(1, AT_MOST), "it asks");
     terminal.type_in("\u{3}");
     let ended = terminal.wait();
-    assert_eq!(ended.status, Some(2), "nobody has answered");
+    assert_eq!(ended.status, Some(2), "no broker has responded");
     assert!(!ended.screen.alternate_screen() && !ended.screen.hide_cursor());
 }
 
 #[test]
-fn while_it_is_suspended_the_shell_has_its_screen() {
+fn suspending_watch_restores_the_screen() {
     let (_fake, program) = sensors(1);
     let terminal = in_terminal(&program, NEVER, &[]);
     terminal.wait_for("Sensor 000");
@@ -156,7 +156,7 @@ fn while_it_is_suspended_the_shell_has_its_screen() {
 }
 
 #[test]
-fn only_a_table_is_redrawn_and_only_where_that_can_be() {
+fn only_tables_in_capable_terminals_are_redrawn() {
     let (_fake, program) = sensors(1);
     let dumb = |command: &mut Command| {
         command.env("TERM", "dumb");
@@ -176,7 +176,7 @@ fn only_a_table_is_redrawn_and_only_where_that_can_be() {
 }
 
 #[test]
-fn the_status_is_that_of_the_last_answer() {
+fn the_exit_status_is_that_of_the_last_query() {
     let (fake, program) = sensors(2);
     for (disconnected, stop, status) in [(None, Signal::TERM, 0), (Some("sensor-001"), Signal::INT, 3)] {
         if let Some(id) = disconnected {
@@ -214,7 +214,7 @@ fn failures_are_shown_in_the_frame() {
 }
 
 #[test]
-fn it_fits_into_every_terminal_and_counts_what_is_hidden() {
+fn the_frame_fits_every_terminal_and_counts_hidden_rows() {
     let (fake, program) = sensors(40);
     fake.inject(When::Lookup("sensor-039".into()), Fault::body("null"));
     let terminal = in_terminal(&program, NEVER, &[]);
@@ -252,7 +252,7 @@ fn it_fits_into_every_terminal_and_counts_what_is_hidden() {
 }
 
 #[test]
-fn colours_are_as_without_watching() {
+fn watch_uses_the_same_colours_as_a_single_check() {
     let (fake, program) = sensors(1);
     fake.disconnect("sensor-000");
     for (variable, is_red) in [(None, true), (Some(("NO_COLOR", "1")), false)] {
@@ -266,7 +266,7 @@ fn colours_are_as_without_watching() {
 }
 
 #[test]
-fn nothing_hostile_reaches_the_terminal() {
+fn watch_writes_no_control_characters_from_brokers() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     let evil = "\u{1b}]0;evil\u{7}\u{9b}31m\u{202E}evil\nline";
     fake.add(Row::like("plain-user-1").client_id(evil).username(Some(evil)).set("node", evil));
@@ -306,7 +306,7 @@ fn nothing_hostile_reaches_the_terminal() {
 }
 
 #[test]
-fn in_a_pipe_one_answer_follows_the_other() {
+fn in_a_pipe_results_follow_one_another() {
     let (fake, program) = sensors(2);
     let mut child = in_pipes(&program, AT_ONCE, &["--output", "json"]);
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
@@ -349,7 +349,7 @@ fn failures_are_printed_each_time_in_a_pipe() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_cannot_keep_it() {
+fn a_blocked_pipe_does_not_prevent_the_end() {
     let (_fake, program) = sensors(400);
     let mut child = in_pipes(&program, NEVER, &["--output", "json"]);
     let stdout = child.stdout.take().expect("a pipe");
@@ -365,7 +365,7 @@ fn a_reader_that_does_not_read_cannot_keep_it() {
 }
 
 #[test]
-fn rounds_begin_in_step_and_never_overlap() {
+fn queries_start_at_the_interval_and_never_overlap() {
     let (fake, program) = sensors(1);
     // Rounds that are shorter than the step.
     let started = Instant::now();
@@ -392,7 +392,7 @@ fn rounds_begin_in_step_and_never_overlap() {
 }
 
 #[test]
-fn a_query_that_hangs_says_whom_it_waits_for() {
+fn the_progress_line_names_the_broker_of_a_hung_query() {
     let (fake, program) = sensors(1);
     fake.inject(When::Any, Fault::Silent);
     let mut command = program.command();
@@ -409,7 +409,7 @@ fn a_query_that_hangs_says_whom_it_waits_for() {
 }
 
 #[test]
-fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
+fn the_progress_line_counts_a_long_list_and_is_erased() {
     let fake = FakeEmqx::start(Version::V5_8_9);
     fake.add_all((0..12_000).map(|number| Row::like("plain-user-1").client_id(&format!("device-{number:05}"))));
     fake.inject(When::Page(2), Fault::Silent);
@@ -445,7 +445,7 @@ fn a_long_list_says_how_far_it_has_come_and_leaves_nothing_behind() {
     assert!(ended.raw.contains("LocalEMQX: 10000 of 12000 clients read"), "{:?}", ended.raw);
     assert_eq!(ended.screen.contents().trim(), "");
 
-    // Not where nobody looks.
+    // Not if stderr is no terminal.
     fake.clear_faults();
     fake.inject(When::Page(2), Fault::Silent);
     let run = program.run(&["check", "--all", "--output=json", "--timeout", "2.5"]);

@@ -92,7 +92,7 @@ fn is_accepted(answer: &std::io::Result<Reply>) -> bool {
 }
 
 #[test]
-fn it_speaks_tls_and_never_http_2() {
+fn the_exporter_speaks_tls_and_http_1_1_only() {
     let site = WebConfigDir::new(TLS);
     let served = site.serve(&[]);
     for versions in [&[&TLS13][..], &[&TLS12]] {
@@ -110,7 +110,7 @@ fn it_speaks_tls_and_never_http_2() {
 }
 
 #[test]
-fn tls_1_2_is_refused_where_1_3_is_wanted() {
+fn tls_1_2_is_refused_if_the_minimum_is_1_3() {
     let site = WebConfigDir::new(&format!("{TLS}  min_version: TLS13\n"));
     let served = site.serve(&[]);
     let ask = |versions: &[_]| {
@@ -173,14 +173,14 @@ fn failed_handshakes_are_logged_in_words_at_debug_level() {
     fail(config.tls_showing(&served, &Leaf::fixture("v1")));
     fail(config.tls_showing(&served, &Authority::new("Another").client()));
     fail(HttpClient::plain(served.address()));
-    for told in [
+    for message in [
         "the peer sent the TLS alert \\\"unknown CA\\\": it does not know the issuer of our certificate",
         "failed: the peer presented no certificate",
         "failed: the certificate is of X.509 version 1",
         "failed: the certificate was issued by an unknown authority",
         "failed: the peer does not speak TLS",
     ] {
-        served.wait_until_logged(told, 1);
+        served.wait_until_logged(message, 1);
     }
 }
 
@@ -237,7 +237,7 @@ fn users_are_rotated_without_a_restart() {
 }
 
 #[test]
-fn users_never_disappear_by_a_change_of_the_file() {
+fn emptying_the_file_never_removes_the_users() {
     let content = users(&[("alice", "secret")]);
     let config = WebConfigDir::new(&content);
     let served = config.serve(&[]);
@@ -246,7 +246,7 @@ fn users_never_disappear_by_a_change_of_the_file() {
         ["", "basic_auth_users:\n", "basic_auth_users: {}\n", "# no users\n"].iter().enumerate()
     {
         config.write("web.yaml", emptied);
-        served.wait_until_logged("the former stays in force", count + 1);
+        served.wait_until_logged("the previous one stays active", count + 1);
         assert_eq!(anyone.status("/metrics"), 401, "{emptied}");
         assert_eq!(anyone.as_user("alice", "secret").status("/metrics"), 200, "{emptied}");
     }
@@ -278,29 +278,30 @@ fn certificates_and_authorities_are_rotated_without_a_restart() {
 }
 
 #[test]
-fn an_invalid_new_file_keeps_the_former_in_force_and_is_logged_once() {
+fn an_invalid_file_is_logged_once_and_the_previous_stays_active() {
     let site = WebConfigDir::new(&format!("{TLS}{}", users(&[("alice", "old")])));
     let served = site.serve(&[]);
     let alice = site.tls(&served).as_user("alice", "old");
     assert_eq!(alice.status("/metrics"), 200);
 
     site.write("web.yaml", &format!("{TLS}basic_auth_users: {{alice: nonsense}}\n"));
-    served.wait_until_logged("the former stays in force", 1);
+    served.wait_until_logged("the previous one stays active", 1);
     assert_eq!(alice.status("/metrics"), 200);
     site.write("web.yaml", &users(&[("alice", "new")]));
-    served.wait_until_logged("the former stays in force", 2);
+    served.wait_until_logged("the previous one stays active", 2);
     assert_eq!(alice.status("/metrics"), 200, "TLS is not switched off");
     site.write("cert.pem", "no certificate");
     site.write("web.yaml", &format!("{TLS}{}", users(&[("alice", "new")])));
-    served.wait_until_logged("the former stays in force", 3);
+    served.wait_until_logged("the previous one stays active", 3);
     assert_eq!(alice.status("/metrics"), 200);
 
     let log = served.stop();
     let errors: Vec<_> = log.lines().filter(|line| line.contains("level=error")).collect();
     assert_eq!(errors.len(), 3, "{log}");
-    for (line, told) in errors.iter().zip(["web.yaml:4:27", "needs a restart", "cert.pem holds no certificate"])
+    for (line, message) in
+        errors.iter().zip(["web.yaml:4:27", "needs a restart", "cert.pem holds no certificate"])
     {
-        assert!(line.contains(told) && line.contains("the former stays in force"), "{line}");
+        assert!(line.contains(message) && line.contains("the previous one stays active"), "{line}");
     }
     assert!(!log.contains("nonsense"), "{log}");
 }
@@ -338,17 +339,17 @@ fn all_problems_of_the_file_are_reported_with_line_and_column() {
         assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{}", run.stderr);
         let lines: Vec<_> = run.stderr.lines().collect();
         assert_eq!(lines.len(), expected.len(), "{}", run.stderr);
-        for (line, (number, told)) in lines.iter().zip(expected) {
+        for (line, (number, message)) in lines.iter().zip(expected) {
             let place = format!("{}:{number}:", site.path("web.yaml"));
-            assert!(line.starts_with(&place) && line.contains(told), "{line}\nis not {place} {told}");
+            assert!(line.starts_with(&place) && line.contains(message), "{line}\nis not {place} {message}");
         }
         assert!(!run.stderr.contains("s3cret") && !run.stderr.contains(&good[7..]), "{}", run.stderr);
     }
 }
 
 #[test]
-fn contradictions_are_refused() {
-    for (web_config, told) in [
+fn contradictory_settings_are_refused() {
+    for (web_config, message) in [
         ("tls_server_config: {}", "cert_file is missing"),
         ("tls_server_config: {cert_file: cert.pem}", "key_file is missing"),
         ("tls_server_config: {cert_file: cert.pem, key_file: other.pem}", "not a usable pair"),
@@ -372,7 +373,7 @@ fn contradictions_are_refused() {
         site.write("other.pem", &site.authority.client().key);
         let run = site.check();
         assert_eq!(run.status, 1, "{web_config}");
-        assert!(run.stderr.contains(told), "{web_config}: {}", run.stderr);
+        assert!(run.stderr.contains(message), "{web_config}: {}", run.stderr);
     }
     let run = Program::with_config(BROKER).run(&["--config.check", "--web.config.file", "/nope.yaml"]);
     assert_eq!(run.status, 1);
@@ -463,11 +464,11 @@ fn prometheus_scrapes_over_tls_with_a_password_and_with_a_certificate() {
 }
 
 #[test]
-fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
+fn several_addresses_are_bound_and_an_occupied_one_is_named() {
     let site = WebConfigDir::new("");
     let served = site.serve(&["--web.listen-address", "[::1]:0", "--web.listen-address", "127.0.0.1:0"]);
     assert_eq!(HttpClient::plain(served.address()).status("/metrics"), 200);
-    // It may answer at the first address before it has told the last.
+    // It may respond at the first address before it has logged the last one.
     served.wait_until_logged("listening", 3);
     let log = served.stop();
     assert_eq!(log.matches("listening").count(), 3, "{log}");
@@ -486,13 +487,14 @@ fn it_listens_on_several_addresses_and_names_the_one_that_is_taken() {
             &address,
         ]);
         assert_eq!((run.status, run.stdout.as_str()), (1, ""));
-        let told = format!("cannot listen on {address}; is another program using it?: Address already in use");
-        assert!(run.stderr.contains(&told), "{}", run.stderr);
+        let message =
+            format!("cannot listen on {address}; is another program using it?: Address already in use");
+        assert!(run.stderr.contains(&message), "{}", run.stderr);
     }
 }
 
 #[test]
-fn it_survives_hostile_connections() {
+fn the_exporter_survives_hostile_connections() {
     for web_config in ["", TLS] {
         let site = WebConfigDir::new(web_config);
         let served = site.serve(&[]);

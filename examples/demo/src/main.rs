@@ -99,7 +99,7 @@ struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Creates the file under a name of its own, and never follows a link that somebody else put there.
+    /// Creates the file under a name of its own, and never follows a link that another user created there.
     fn create(config: &str) -> Result<Self, String> {
         let path = env::temp_dir().join(format!("emqx-client-monitor-demo-{}.yaml", process::id()));
         let written = File::create_new(&path).and_then(|mut file| file.write_all(config.as_bytes()));

@@ -230,7 +230,7 @@ fn a_broker_without_clients_is_called_reachable_only_if_it_is() {
 }
 
 #[test]
-fn whoever_is_not_connected_is_red() {
+fn clients_that_are_not_connected_are_red() {
     let text = written(&[every_state()], Timestamp::now(), None);
     let red = |word: &str| text.contains(&format!("\u{1b}[38;5;9m    {word} \u{1b}[39m"));
     assert!(red("offline") && red(" absent") && red("unknown"), "{text:?}");

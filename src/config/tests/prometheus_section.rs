@@ -52,7 +52,7 @@ fn wrong_settings_are_reported() {
         ),
         (
             "{collect: [queue, Session]}",
-            "6:31: prometheus.collect[1]: unknown metric group; groups: state, session, queue, traffic, process, \
+            "6:31: prometheus.collect[1]: unknown metric group; known groups: state, session, queue, traffic, process, \
              address",
         ),
         ("{collect: [[]]}", "6:24: prometheus.collect[0]: must be the name of a metric group"),

@@ -55,7 +55,7 @@ fn keys_stand_there_once() {
 }
 
 #[test]
-fn settings_are_merged_from_extensions() {
+fn merge_keys_copy_settings_from_extensions() {
     let config = good(
         "x-broker: &broker {api_key: &key shared, api_secret: s, attempts: 7, timeout_seconds: 1}
 x-more: &more
@@ -134,7 +134,7 @@ extra: 1
         problems(text),
         [
             "1:20: prometheus.port: must be a whole number from 0 to 65535",
-            "1:33: prometheus.collect[0]: unknown metric group; groups: state, session, queue, traffic, process, address",
+            "1:33: prometheus.collect[0]: unknown metric group; known groups: state, session, queue, traffic, process, address",
             "3:3: monitored_clients[0]: alias is missing; expected a name of your choice for this client",
             "5:3: emqx[0]: api_key is missing; expected the key of an EMQX API key",
             "5:3: emqx[0]: api_secret is missing; expected the secret of that API key",

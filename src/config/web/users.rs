@@ -20,7 +20,7 @@ const MAX_COST: u32 = 18;
 pub struct Users {
     hashes: BTreeMap<String, String>,
     /// The hash against which passwords of unknown users are checked, so that they take as long as those of known
-    /// ones. It has the highest cost of all: where costs differ, users of a lower one can be told apart by time.
+    /// ones. It has the highest cost of all: where costs differ, a lower one would reveal itself by its response time.
     decoy: String,
 }
 

@@ -132,7 +132,7 @@ where
     Ok(body.freeze())
 }
 
-/// Returns the error for a body that ended after so many bytes.
+/// Returns the error for a body that ended after this number of bytes.
 fn body_error(error: PayloadError, received: usize, announced: Option<usize>) -> RequestError {
     match error {
         PayloadError::Incomplete(Some(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -58,7 +58,7 @@ enum Body {
 struct Chunks {
     /// Rest of a chunk in bytes, after which comes a line.
     due: u64,
-    /// Begin of the line under way.
+    /// Begin of the line in progress.
     line: Vec<u8>,
     /// Whether the chunk of size 0 was received, which only trailers and an empty line follow.
     is_last: bool,
@@ -83,12 +83,12 @@ impl ResponseFraming {
         matches!(&self.state, State::Head { received, interim: 0 } if received.is_empty())
     }
 
-    /// Returns whether the response under way ends with the connection.
+    /// Returns whether the response in progress ends with the connection.
     pub(super) fn ends_with_connection(&self) -> bool {
         matches!(self.state, State::Body(Body::UntilClose))
     }
 
-    /// Returns whether the end of the connection cuts the response under way short.
+    /// Returns whether the end of the connection cuts the response in progress short.
     pub(super) fn is_incomplete(&self) -> bool {
         match &self.state {
             State::Head { .. } => !self.is_unanswered(),

@@ -39,7 +39,7 @@ impl BrokerStream {
         Self { socket, framing: ResponseFraming::default(), observations, has_received: false }
     }
 
-    /// Returns the error that the end of the connection means for the request under way.
+    /// Returns the error that the end of the connection means for the request in progress.
     fn closed(&self, error: io::Error) -> io::Error {
         let is_stale = self.has_received && (self.framing.is_idle() || self.framing.is_unanswered());
         if is_stale { io::Error::other(StaleConnection(error)) } else { error }
@@ -70,10 +70,10 @@ impl BrokerStream {
         length
     }
 
-    /// Fails when the connection cannot take a request: it has ended, or sent something without being asked.
+    /// Fails when the connection cannot take a request: it has ended, or sent unrequested data.
     ///
-    /// The system is asked itself, because the runtime does not know yet what arrived since its last turn. What TLS has
-    /// received cannot be judged without decrypting it, which the next read does.
+    /// This queries the operating system directly, because the runtime does not know yet what arrived since its last
+    /// turn. Data received over TLS is only examined by the next read, which decrypts it.
     fn check_idle(&self) -> io::Result<()> {
         if self.framing.has_unsolicited() {
             return Err(unsolicited());
@@ -94,7 +94,7 @@ impl BrokerStream {
 }
 
 fn unsolicited() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "received data that no request asked for")
+    io::Error::new(io::ErrorKind::InvalidData, "received data without a request")
 }
 
 /// TCP with or without TLS.

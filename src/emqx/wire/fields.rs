@@ -8,7 +8,7 @@ use crate::client::{Client, Group, Groups};
 /// A level of EMQX's list API, named by the first version that has it. A version refuses a `fields=` with a name that it
 /// does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::emqx) enum Level {
+pub(in crate::emqx) enum ListApiLevel {
     /// EMQX 5.0: `fields=` is ignored, and up to 5.4 a page has at most 1 000 rows.
     V5_0,
     /// EMQX 5.6: `fields=`.
@@ -18,10 +18,11 @@ pub(in crate::emqx) enum Level {
 }
 
 /// The fields that are younger than `fields=` itself, with the level that has them.
-const YOUNG_FIELDS: [(&str, Level); 2] = [("is_expired", Level::V5_7), ("durable", Level::V5_7)];
+const YOUNG_FIELDS: [(&str, ListApiLevel); 2] =
+    [("is_expired", ListApiLevel::V5_7), ("durable", ListApiLevel::V5_7)];
 
 /// Returns the `fields=` for these groups, separated by commas.
-pub(in crate::emqx) fn names(groups: Groups, level: Level) -> String {
+pub(in crate::emqx) fn names(groups: Groups, level: ListApiLevel) -> String {
     let mut names = vec!["clientid"];
     if wants_node(groups) {
         names.push("node");
@@ -135,17 +136,17 @@ mod tests {
 
     #[test]
     fn a_list_is_asked_for_exactly_what_the_groups_need() {
-        assert_eq!(names(Groups::STATE, Level::V5_7), "clientid,connected,username");
+        assert_eq!(names(Groups::STATE, ListApiLevel::V5_7), "clientid,connected,username");
         assert_eq!(
-            names(Groups::STATE.with(Group::Address), Level::V5_7),
+            names(Groups::STATE.with(Group::Address), ListApiLevel::V5_7),
             "clientid,node,connected,username,ip_address,port"
         );
         let session = Groups::STATE.with(Group::Session);
-        assert!(names(session, Level::V5_7).contains("is_expired"));
-        assert!(!names(session, Level::V5_6).contains("is_expired"));
+        assert!(names(session, ListApiLevel::V5_7).contains("is_expired"));
+        assert!(!names(session, ListApiLevel::V5_6).contains("is_expired"));
         let queue = Groups::STATE.with(Group::Queue);
-        assert!(names(queue, Level::V5_7).ends_with(",durable"));
-        assert!(!names(queue, Level::V5_6).contains("durable"));
+        assert!(names(queue, ListApiLevel::V5_7).ends_with(",durable"));
+        assert!(!names(queue, ListApiLevel::V5_6).contains("durable"));
     }
 
     /// The names that `fields=` accepts since EMQX 5.6.0; 5.7.0 added `is_expired`. Any other makes it refuse.
@@ -159,7 +160,7 @@ mod tests {
             send_msg.dropped.expired send_msg.dropped.queue_full send_msg.dropped.too_large send_msg.qos0 \
             send_msg.qos1 send_msg.qos2 send_oct send_pkt subscriptions_cnt subscriptions_max username";
         let accepted: Vec<_> = ACCEPTED.split_whitespace().collect();
-        for name in names(Group::ALL.into_iter().collect(), Level::V5_6).split(',') {
+        for name in names(Group::ALL.into_iter().collect(), ListApiLevel::V5_6).split(',') {
             assert!(accepted.contains(&name), "{name}");
         }
     }

@@ -44,7 +44,7 @@ prop_compose! {
     }
 }
 
-/// The rows on pages of any size, as EMQX writes them. Each is told apart by its user name, its number in the list.
+/// The rows on pages of any size, as EMQX writes them. The user name of each is its number in the list.
 fn listed(pages: &[Vec<Listed>]) -> Vec<Page> {
     let mut number = 0;
     let mut written = |row: &Listed| {
@@ -97,7 +97,7 @@ proptest! {
             expected.push((row.client_id, number.to_string(), truest.connected));
         }
         expected.sort_unstable();
-        let clients: Vec<_> = found.clients.iter().filter_map(|told| told.status.client()).map(|client| {
+        let clients: Vec<_> = found.clients.iter().filter_map(|client| client.status.client()).map(|client| {
             (&*client.client_id, client.username.clone().unwrap_or_default(), client.connected)
         }).collect();
         prop_assert_eq!(&clients, &expected);
@@ -105,11 +105,11 @@ proptest! {
         let is_good = |client_id: &str| expected.iter().any(|(good, ..)| *good == client_id);
         let bad: BTreeSet<_> = rows.iter().filter(wanted(true)).map(|(_, row)| row.client_id).collect();
         let bad: Vec<_> = bad.into_iter().filter(|client_id| !is_good(client_id)).map(Some).collect();
-        let told: Vec<_> = found.bad_rows.iter().map(|bad| bad.client_id.as_deref()).collect();
-        prop_assert_eq!(told, bad);
+        let found_bad: Vec<_> = found.bad_rows.iter().map(|bad| bad.client_id.as_deref()).collect();
+        prop_assert_eq!(found_bad, bad);
     }
 
-    /// The list moves between two pages: rows are told again, and others slip by.
+    /// The list moves between two pages: some rows are repeated, and others are missed.
     #[test]
     fn pages_in_another_order_find_the_same_clients(
         pages in prop::collection::vec(prop::collection::vec(any_row(), 0..8), 0..5).prop_flat_map(|pages| {
@@ -122,7 +122,7 @@ proptest! {
                 found.push(row, &is_wanted);
             }
             found.finish();
-            let mut worth: Vec<_> = found.clients.iter().filter_map(|told| told.status.client()).map(|client| {
+            let mut worth: Vec<_> = found.clients.iter().filter_map(|client| client.status.client()).map(|client| {
                 (client.client_id.clone(), client.connected, client.session.as_ref().and_then(|session| session.connected_at))
             }).collect();
             worth.sort_unstable();

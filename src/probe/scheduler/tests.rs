@@ -14,7 +14,7 @@ use crate::outcome::RequestStats;
 /// How long a response takes, and what it is.
 type Scripted = (Duration, Result<(), RequestError>);
 
-/// A response that nobody waits for.
+/// A response to an abandoned request.
 const SILENCE: Scripted = (Duration::from_secs(3_600), Ok(()));
 
 /// A run that has ended.
@@ -25,7 +25,7 @@ struct Over {
     requests: RequestStats,
     /// Which lookup was sent, and when, since the start.
     sent: Vec<(Duration, usize)>,
-    /// The most requests that were under way at once.
+    /// The most requests that were in progress at once.
     most_at_once: usize,
     duration: Duration,
 }
@@ -138,7 +138,7 @@ fn milliseconds(count: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_lookups_are_under_way_as_concurrency_allows() {
+async fn as_many_lookups_are_in_flight_as_concurrency_allows() {
     let over = ask(10, 3, 3, |_, _| after(10, Ok(()))).await;
     assert_eq!(over.order(), (0..10).collect::<Vec<_>>());
     assert_eq!(over.good().len(), 10);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::humanize::utc;
 use crate::outcome::ClientState;
 
-/// Returns a symbol for each state, so that states can be told apart without colours.
+/// Returns a symbol for each state, so that states can be distinguished without colours.
 pub(super) fn state_symbol(state: ClientState) -> &'static str {
     match state {
         ClientState::Connected => "●",

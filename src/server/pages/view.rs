@@ -33,7 +33,7 @@ pub(super) enum ViewError {
     #[error("unknown broker {0:?}; configured brokers: {1}")]
     UnknownBroker(String, String),
     /// The state does not exist.
-    #[error("unknown state {0:?}; states: {states}", states = ClientState::ALL.map(ClientState::name).join(", "))]
+    #[error("unknown state {0:?}; known states: {states}", states = ClientState::ALL.map(ClientState::name).join(", "))]
     UnknownState(String),
     /// The column does not exist.
     #[error(transparent)]
@@ -42,7 +42,7 @@ pub(super) enum ViewError {
     #[error("`filter` is longer than {MAX_FILTER_CHARACTERS} characters")]
     LongFilter,
     /// The parameter does not exist.
-    #[error("unknown parameter {0:?}; parameters: broker, filter, state, sort")]
+    #[error("unknown parameter {0:?}; known parameters: broker, filter, state, sort")]
     UnknownParameter(String),
 }
 

@@ -1,4 +1,4 @@
-//! Decides whose password is checked next, so that nobody who guesses passwords makes others wait for long.
+//! Decides whose password is checked next, so that a client that guesses passwords does not delay others for long.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -140,7 +140,7 @@ mod tests {
     async fn who_has_sent_no_wrong_password_comes_first() {
         let queue = Arc::new(CheckQueue::default());
         let (stranger, scraper) = (peer(1), peer(2));
-        let running = queue.wait(stranger).await.expect("nobody waits");
+        let running = queue.wait(stranger).await.expect("the queue is empty");
         queue.record(stranger, false);
         let mut guesses: Vec<_> = (0..10).map(|_| Box::pin(queue.wait(stranger))).collect();
         assert!(guesses.iter_mut().all(|guess| guess.now_or_never().is_none()));
@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_refuses_the_peer_that_fills_it() {
         let queue = Arc::new(CheckQueue::default());
-        let running = queue.wait(peer(1)).await.expect("nobody waits");
+        let running = queue.wait(peer(1)).await.expect("the queue is empty");
         let mut guesses: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(queue.wait(peer(1)))).collect();
         assert!(guesses.iter_mut().all(|guess| guess.now_or_never().is_none()));
         let mut login = Box::pin(queue.wait(peer(2)));
@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_permit_that_nobody_takes_is_not_lost() {
         let queue = Arc::new(CheckQueue::default());
-        let running = queue.wait(peer(1)).await.expect("nobody waits");
+        let running = queue.wait(peer(1)).await.expect("the queue is empty");
         let mut given_up = Box::pin(queue.wait(peer(2)));
         assert!((&mut given_up).now_or_never().is_none());
         drop(running);

@@ -55,7 +55,7 @@ struct CachedLogins {
 }
 
 impl CredentialCache {
-    /// Returns an empty cache, or `None` where the operating system gives no random numbers.
+    /// Returns an empty cache, or `None` if the operating system provides no random numbers.
     pub(super) fn new() -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         let logins = CachedLogins { right: RecentLogins::new(MAX_RIGHT), wrong: RecentLogins::new(MAX_WRONG) };

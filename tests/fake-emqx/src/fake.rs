@@ -159,7 +159,7 @@ impl FakeEmqx {
         lock(&self.shared.faults).push((when, fault.into()));
     }
 
-    /// Removes all faults, except those that are under way.
+    /// Removes all faults, except those that are in progress.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults).clear();
     }
@@ -210,7 +210,7 @@ impl FakeEmqx {
         log.count = 0;
         log.recorded.clear();
         self.shared.connections.store(0, Ordering::SeqCst);
-        self.shared.requests_under_way.reset();
+        self.shared.requests_in_flight.reset();
         self.shared.open_connections.reset();
     }
 
@@ -220,10 +220,10 @@ impl FakeEmqx {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// The maximum number of requests that were under way at the same time.
+    /// The maximum number of requests that were in progress at the same time.
     #[must_use]
     pub fn max_in_flight(&self) -> usize {
-        self.shared.requests_under_way.max()
+        self.shared.requests_in_flight.max()
     }
 
     /// The maximum number of connections that were open at the same time.

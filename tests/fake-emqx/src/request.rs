@@ -20,7 +20,7 @@ pub struct Request {
     pub connection: u64,
     /// The time at which its head was complete.
     pub at: Instant,
-    /// Number of requests under way at the broker when this one arrived, itself included.
+    /// Number of requests in progress at the broker when this one arrived, itself included.
     pub in_flight: usize,
     /// The minor version of HTTP/1.
     pub(crate) minor: u8,

@@ -89,7 +89,7 @@ impl Response {
                 for (name, value) in &recorded.headers {
                     match *name {
                         "content-length" => frame(&mut text),
-                        // What the recording client asked for.
+                        // Headers that depend on the recorded request.
                         "connection" => {}
                         _ => push(&mut text, name, value),
                     }

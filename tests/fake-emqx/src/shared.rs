@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) request_received: Condvar,
     pub(crate) faults: Mutex<Vec<(When, FaultPlan)>>,
     pub(crate) connections: AtomicU64,
-    pub(crate) requests_under_way: Gauge,
+    pub(crate) requests_in_flight: Gauge,
     pub(crate) open_connections: Gauge,
     clients: Mutex<ClientTable>,
     latency_micros: AtomicU64,
@@ -45,7 +45,7 @@ impl Shared {
             request_received: Condvar::new(),
             faults: Mutex::default(),
             connections: AtomicU64::new(0),
-            requests_under_way: Gauge::default(),
+            requests_in_flight: Gauge::default(),
             open_connections: Gauge::default(),
             clients: Mutex::new(ClientTable::new(version)),
             latency_micros: AtomicU64::new(0),
@@ -87,9 +87,9 @@ impl Shared {
         faults.iter_mut().filter(|(when, _)| when.matches(request)).find_map(|(_, plan)| plan.take(request))
     }
 
-    /// Counts a request as under way while the guard lives.
+    /// Counts a request as in progress while the guard lives.
     pub(crate) fn enter_request(&self) -> Entered<'_> {
-        self.requests_under_way.enter()
+        self.requests_in_flight.enter()
     }
 
     /// Counts a connection as open while the guard lives.

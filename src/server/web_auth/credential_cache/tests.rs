@@ -54,9 +54,9 @@ async fn what_was_right_is_so_no_more_when_the_hash_changes() {
         LoginResult::Wrong { checked: true }
     );
     assert_eq!(credential_cache.check(&after, credentials("alice", "new"), peer()).await, LoginResult::Right);
-    let nobody = Users::default();
+    let no_users = Users::default();
     assert_eq!(
-        credential_cache.check(&nobody, credentials("alice", "new"), peer()).await,
+        credential_cache.check(&no_users, credentials("alice", "new"), peer()).await,
         LoginResult::Wrong { checked: true }
     );
 }
@@ -71,11 +71,11 @@ async fn who_guesses_drives_no_right_login_out_and_fills_no_memory() {
         credential_cache.insert(tag, false);
     }
     {
-        let logins = credential_cache.logins.lock().expect("nobody failed");
+        let logins = credential_cache.logins.lock().expect("no thread panicked");
         assert_eq!(logins.wrong.tags.len(), MAX_WRONG);
         assert_eq!(logins.wrong.order.len(), MAX_WRONG);
     }
-    let _all = credential_cache.checks.wait(peer()).await.expect("nobody waits");
+    let _all = credential_cache.checks.wait(peer()).await.expect("the queue is empty");
     assert_eq!(
         credential_cache.check(&users, credentials("alice", "right"), peer()).await,
         LoginResult::Right,

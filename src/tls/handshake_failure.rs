@@ -137,7 +137,7 @@ fn explain_alert(alert: AlertDescription) -> String {
         AlertDescription::CertificateRevoked => "our certificate is revoked",
         AlertDescription::ProtocolVersion => "it supports neither TLS 1.2 nor TLS 1.3",
         AlertDescription::HandshakeFailure => "it found no common parameters, or misses a client certificate",
-        AlertDescription::UnrecognisedName => "it does not serve the name that was asked for",
+        AlertDescription::UnrecognisedName => "it does not serve the requested name",
         AlertDescription::AccessDenied => "it denies access to our certificate",
         AlertDescription::Unknown(number) => return format!("the peer sent the unknown TLS alert {number}"),
         _ => return format!("the peer sent the TLS alert \"{}\"", words(&alert)),
