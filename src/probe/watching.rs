@@ -1,14 +1,14 @@
 //! The plan of a probe for clients of the configuration: keyed lookups, or the list if that costs the broker less, and a
-//! second lookup before a client is reported as absent.
+//! second answer before a client is reported as absent.
 
-use std::collections::{HashMap, HashSet};
+mod list_walk;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::list_pager::{ListPager, Next};
-use super::request::{Answer, PageRequest, Request};
+use super::request::{Answer, Request};
 use super::scheduler::{FollowUp, Plan};
 use super::{Findings, Progress, reason};
 use crate::client::{Groups, WatchedClient};
@@ -16,6 +16,7 @@ use crate::emqx::wire::ClientRow;
 use crate::emqx::{Addressing, Filtered, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient};
+use list_walk::{Scope, Walk};
 
 /// Maximum number of clients that are looked up without a request for the broker's number of clients.
 const MAX_ALWAYS_LOOKED_UP: usize = 1_000;
@@ -55,26 +56,6 @@ pub(super) struct Watching<'a> {
     explained: usize,
     failures: Failures,
     decisions: Vec<String>,
-}
-
-/// A walk over the broker's list.
-struct Walk<'a> {
-    pager: ListPager<'a>,
-    scope: Scope,
-    /// The requested clients by ID.
-    indexes: HashMap<String, usize>,
-    is_second: bool,
-    /// Whether its rows have all the requested groups.
-    has_all_groups: bool,
-}
-
-/// Which of the requested clients a walk is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    /// All of them.
-    All,
-    /// Those that no lookup can find.
-    ListOnly,
 }
 
 impl<'a> Watching<'a> {
@@ -218,26 +199,6 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// Starts a walk over the list. A second one only has to say who is there, unless that cannot be looked up then.
-    fn start_walk(&mut self, scope: Scope, is_second: bool) -> Request {
-        let is_in_scope = |index: &usize| scope == Scope::All || self.addressing(*index) != Addressing::Lookup;
-        let in_scope: Vec<_> = (0..self.clients.len()).filter(is_in_scope).collect();
-        let has_list_only = in_scope.iter().any(|index| self.is_list_only(*index));
-        let groups = if is_second && !has_list_only { Groups::STATE } else { self.groups };
-        let now = Instant::now();
-        let until = match scope {
-            Scope::All if is_second => now + self.deadline.saturating_duration_since(now) / 2,
-            Scope::All => self.list_share_end(),
-            Scope::ListOnly => self.deadline,
-        };
-        let indexes =
-            in_scope.into_iter().map(|index| (self.clients[index].client_id.clone(), index)).collect();
-        let pager = ListPager::new(groups, until, false, self.progress);
-        let first = pager.first();
-        self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });
-        first
-    }
-
     /// Returns when lookups must begin, whatever has been heard of the list.
     fn list_share_end(&self) -> Instant {
         self.started + (self.deadline - self.started) / LIST_SHARE
@@ -245,103 +206,6 @@ impl<'a> Watching<'a> {
 
     fn addressing(&self, index: usize) -> Addressing {
         Addressing::of(&self.clients[index].client_id)
-    }
-
-    fn on_page(&mut self, page: PageRequest, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
-        let answer = match answer {
-            Ok(Answer::Page(page)) => Ok(page),
-            Ok(_) => return Vec::new(),
-            Err(error) => Err(error),
-        };
-        let Some(mut walk) = self.walk.take() else { return Vec::new() };
-        let Walk { pager, indexes, .. } = &mut walk;
-        match pager.on_page(page, answer, |client_id| indexes.contains_key(client_id)) {
-            Next::Page(page) => {
-                self.walk = Some(walk);
-                vec![Request::Page(page).into()]
-            }
-            Next::Complete => self.on_walk_end(walk, Ok(())),
-            Next::Failed(error) => self.on_walk_end(walk, Err(error)),
-        }
-    }
-
-    /// Takes the clients that a walk found, and requests those that it did not find: a list that moves while it is read
-    /// misses clients that are there.
-    fn on_walk_end(&mut self, walk: Walk<'_>, result: Result<(), RequestError>) -> Vec<FollowUp> {
-        let Walk { pager, scope, indexes, is_second, has_all_groups } = walk;
-        let (listed, decisions) = pager.finish();
-        self.decisions.extend(decisions);
-        let mut to_look_up = Vec::new();
-        let mut failed = HashSet::new();
-        for client in listed.clients {
-            let Some(index) = indexes.get(client.client_id()).copied() else { continue };
-            if has_all_groups {
-                self.statuses[index] = client.status;
-            } else if self.is_unknown(index) {
-                self.absences[index] = 0;
-                to_look_up.push(index);
-            }
-        }
-        for odd_field in listed.odd_fields {
-            self.fail(&RequestError::decode(odd_field), 0);
-        }
-        for bad in listed.bad_rows {
-            let index = bad.client_id.as_ref().and_then(|client_id| indexes.get(&**client_id).copied());
-            let Some(index) = index.filter(|index| self.is_unknown(*index)) else { continue };
-            // The broker names the client, so it is not absent.
-            self.absences[index] = 0;
-            if is_second && result.is_ok() && self.is_list_only(index) {
-                self.fail(&bad.into(), 1);
-                failed.insert(index);
-            } else {
-                to_look_up.push(index);
-            }
-        }
-        let appeared: HashSet<_> = to_look_up.iter().copied().chain(failed).collect();
-        let is_missing = |index: &usize| self.is_unknown(*index) && !appeared.contains(index);
-        let mut missing: Vec<_> = indexes.into_values().filter(is_missing).collect();
-        if let Err(error) = result {
-            missing.extend(to_look_up);
-            return self.after_failed_walk(missing, &error);
-        }
-        for index in &missing {
-            self.absences[*index] += 1;
-        }
-        missing.retain(|index| !self.settle_absence(*index));
-        missing.extend(to_look_up);
-        self.after_complete_walk(scope, is_second, missing)
-    }
-
-    fn after_complete_walk(&mut self, scope: Scope, is_second: bool, missing: Vec<usize>) -> Vec<FollowUp> {
-        if missing.is_empty() {
-            return Vec::new();
-        }
-        let is_list_cheaper =
-            self.count.is_some_and(|count| count < LISTED_FOR_ONE_LOOKUP * missing.len() as u64);
-        let is_list_needed = missing.iter().any(|index| self.is_list_only(*index));
-        if !is_second && (is_list_cheaper || is_list_needed) {
-            self.decisions
-                .push(format!("clients that are not in the list: {}; reading it once more", missing.len()));
-            return vec![self.start_walk(scope, true).into()];
-        }
-        self.decisions
-            .push(format!("clients that the list did not settle: {}; looking each up", missing.len()));
-        self.look_up(missing).into_iter().map(FollowUp::from).collect()
-    }
-
-    fn after_failed_walk(&mut self, missing: Vec<usize>, error: &RequestError) -> Vec<FollowUp> {
-        let (listed, named): (Vec<_>, Vec<_>) =
-            missing.into_iter().partition(|index| self.is_list_only(*index));
-        if !listed.is_empty() {
-            self.fail(error, listed.len());
-        }
-        if named.is_empty() {
-            return Vec::new();
-        }
-        let left = named.len();
-        self.decisions
-            .push(format!("the list failed ({}), clients left: {left}; looking each up", chain(error)));
-        self.look_up(named).into_iter().map(FollowUp::from).collect()
     }
 
     fn on_client(&mut self, index: usize, row: ClientRow) {
