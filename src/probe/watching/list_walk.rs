@@ -34,7 +34,7 @@ pub(super) enum Scope {
     ListOnly,
 }
 
-impl<'a> Watching<'a> {
+impl Watching<'_> {
     /// Starts a walk over the list. A second one only has to say who is there, unless that cannot be looked up then.
     pub(super) fn start_walk(&mut self, scope: Scope, is_second: bool) -> Request {
         let is_in_scope = |index: &usize| scope == Scope::All || self.addressing(*index) != Addressing::Lookup;
