@@ -33,6 +33,8 @@ const UNSUPPORTED: [(&str, &str); 2] = [
 pub struct WebConfig {
     /// The TLS configuration; `None` for plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Whether clients must present a certificate.
+    pub requires_client_certificate: bool,
     /// The users of basic authentication; everybody has access when there are none.
     pub users: Users,
     /// What is odd but does not make the configuration invalid, a sentence each.
@@ -74,12 +76,13 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
     section.finish();
 
     let is_plain_http = tls.is_none();
-    let tls = tls.and_then(|value| tls::read(&value, files));
+    let (tls, requires_client_certificate) = tls.and_then(|value| tls::read(&value, files)).unzip();
+    let requires_client_certificate = requires_client_certificate.unwrap_or_default();
     let users = users.map(|value| users::read(&value)).unwrap_or_default();
     if !users.is_empty() && is_plain_http {
         root.diagnostics().warning(
             "basic_auth_users without tls_server_config: passwords cross the network in clear text".to_owned(),
         );
     }
-    WebConfig { tls, users, warnings: Vec::new() }
+    WebConfig { tls, requires_client_certificate, users, warnings: Vec::new() }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use actix_web::Error;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
+use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -192,14 +192,21 @@ impl Drop for ConnectionSlot {
 }
 
 /// Records the request as in progress on its connection until its response has been written, and closes the connection
-/// after it where more than half of the places are taken.
+/// after it where more than half of the places are taken, or where only its end can mark the end of the body: HTTP/1.0
+/// knows no chunks.
 pub(super) async fn track<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let connection = request.request().conn_data::<Arc<Connection>>().cloned();
     let in_flight = connection.map(RequestInFlight::new);
+    let knows_chunks = request.version() >= Version::HTTP_11;
     let mut response = next.call(request).await?.map_into_boxed_body();
+    if !knows_chunks && response.response().body().size() == BodySize::Stream {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
     if in_flight.as_ref().is_some_and(|in_flight| in_flight.0.connections.is_crowded()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }

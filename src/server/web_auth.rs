@@ -102,6 +102,11 @@ impl WebAuth {
         if config.users.is_empty() && !former.users.is_empty() {
             return Err("it lists no users; letting everybody in needs a restart of the exporter".to_owned());
         }
+        if former.requires_client_certificate && !config.requires_client_certificate {
+            return Err(
+                "it no longer requires client certificates, which needs a restart of the exporter".to_owned()
+            );
+        }
         log_warnings(&config);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())

@@ -1,6 +1,7 @@
 //! The exporter's HTTP server: what it answers, and what it refuses.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use emqx_client_monitor::version;
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
@@ -68,6 +69,29 @@ fn head_is_answered_without_asking_a_broker() {
     assert_eq!(exporter.request("HEAD", "/probe?broker=LocalEMQX", &[]).status, 200);
     assert_eq!(exporter.request("HEAD", "/probe?broker=Nope", &[]).status, 400);
     assert_eq!(fake.request_count(), requests);
+}
+
+#[test]
+fn http_1_0_gets_no_chunks() {
+    let (fake, _) = one_client();
+    fake.add_all((0..400).map(|n| Row::like("plain-user-1").client_id(&format!("c-{n}"))));
+    let exporter = watching(&fake, &[]);
+    for path in ["/", "/probe?broker=LocalEMQX&all=true&collect[]=traffic&collect[]=session"] {
+        for method in ["GET", "HEAD"] {
+            let mut connection = TcpStream::connect(exporter.address()).expect("it listens");
+            let request = format!("{method} {path} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+            connection.write_all(request.as_bytes()).expect("it reads");
+            let mut response = String::new();
+            connection.read_to_string(&mut response).expect("it closes the connection at the end");
+            let (head, body) = response.split_once("\r\n\r\n").expect("a head");
+            assert!(head.contains(" 200 ") && !head.contains("chunked"), "{method} {path}: {head}");
+            if method == "HEAD" {
+                assert_eq!(body, "", "{path}");
+            } else {
+                assert!(body.starts_with(['<', '#']), "{path}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -258,6 +258,18 @@ fn emptying_the_file_never_removes_the_users() {
 }
 
 #[test]
+fn a_truncated_file_never_removes_client_certificates() {
+    let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+    let site = WebConfigDir::new(&format!("{TLS}{auth}"));
+    let served = site.serve(&[]);
+    site.write("web.yaml", TLS);
+    served.wait_until_logged("the previous one stays active", 1);
+    assert!(site.tls(&served).get("/metrics").is_err());
+    let log = served.end();
+    assert!(log.contains("it no longer requires client certificates"), "{log}");
+}
+
+#[test]
 fn certificates_and_authorities_are_rotated_without_a_restart() {
     let auth = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
     let site = WebConfigDir::new(&format!("{TLS}{auth}"));

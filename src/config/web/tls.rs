@@ -27,8 +27,8 @@ const UNSUPPORTED: [(&str, &str); 8] = [
     ("prefer_server_cipher_suites", "is not supported and not needed; remove it"),
 ];
 
-/// Reads the section and the files it names.
-pub(super) fn read(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<Arc<ServerConfig>> {
+/// Reads the section and the files it names. Returns also whether clients must present a certificate.
+pub(super) fn read(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<(Arc<ServerConfig>, bool)> {
     let mut section = Mapping::open(value, EXPECTED)?;
     for (key, why) in UNSUPPORTED {
         section.refuse(key, why);
@@ -44,13 +44,14 @@ pub(super) fn read(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<Arc<
     let certificate = read_certificate(&cert_file?, &key_file?, files, &provider);
     let versions = min_version.map_or_else(|| Some(vec![&TLS13, &TLS12]), |value| read_versions(&value));
     let verifier = client_auth::read(client_auth_type, client_ca_file, files, &provider);
+    let requires_certificate = verifier.as_ref().is_some_and(|verifier| verifier.client_auth_mandatory());
 
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions?);
     let builder = builder.map_err(|error| value.error(error)).ok()?;
     let mut config = builder.with_client_cert_verifier(verifier?).with_cert_resolver(certificate?);
     // HTTP/2 gains nothing here, and its library has known weaknesses.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Some(Arc::new(config))
+    Some((Arc::new(config), requires_certificate))
 }
 
 fn read_certificate(
