@@ -33,7 +33,7 @@ const UNSUPPORTED: [(&str, &str); 2] = [
 pub struct WebConfig {
     /// The TLS configuration; `None` for plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
-    /// The users of basic authentication; everybody has access when there are none.
+    /// The users of basic authentication; without any, access needs no password.
     pub users: Users,
     /// What is odd but does not make the configuration invalid, a sentence each.
     pub warnings: Vec<String>,
@@ -69,7 +69,7 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
         section.refuse(key, why);
     }
     let tls = section.optional("tls_server_config");
-    // Not optional: a key without users is more likely an accident than a wish to let everybody in.
+    // Not optional: a key without users is more likely an accident than a wish to turn authentication off.
     let users = section.find("basic_auth_users");
     section.finish();
 

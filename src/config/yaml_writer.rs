@@ -1,5 +1,5 @@
-//! Writes YAML whose texts are read as texts by any reader: those of YAML 1.1 take more words and numbers for something
-//! else than those of YAML 1.2, which `serde_yaml` writes for.
+//! Writes YAML whose strings every reader takes for strings. YAML 1.1 gives more words and numbers another type than
+//! YAML 1.2, which `serde_yaml` writes.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! EMQX's own spelling of a client, read from JSON.
 //!
 //! Only the fields of the requested groups are read, whatever else a version sends. A field that is missing or `null` is no
-//! fact. A field of an unexpected type is no fact either, and is reported beside the client; only a row without a usable
+//! fact. A field of an unexpected type is no fact either, and is reported with the client; only a row without a usable
 //! `clientid` or `connected` is no client.
 
 mod fact;

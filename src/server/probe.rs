@@ -1,4 +1,4 @@
-//! `GET /probe`: asks a broker and answers with its clients' metrics.
+//! `GET /probe`: queries a broker and answers with its clients' metrics.
 
 use actix_web::http::header;
 use actix_web::web::Data;
@@ -38,7 +38,7 @@ async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpRespo
     })
 }
 
-/// Answers as a scrape would be, without asking the broker.
+/// Answers with the head of a scrape's response, without querying the broker.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match spec(&request, &state) {
         Ok((query, _)) => send_head(HttpResponse::Ok().content_type(content_type(&query))),
@@ -46,7 +46,7 @@ pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpRes
     }
 }
 
-/// Returns what a request asks for.
+/// Returns the query of a request, and the probe that it specifies.
 fn spec(request: &HttpRequest, state: &AppState) -> Result<(ProbeQuery, ProbeSpec), ProbeRefusal> {
     let query = ProbeQuery::parse(request.query_string())?;
     let spec = query.to_spec(&state.active_config.config(), request.headers(), state.timeout_offset)?;

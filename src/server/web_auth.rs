@@ -94,13 +94,15 @@ impl WebAuth {
         let config = WebConfig::load_watched(&self.path, files)
             // All problems in one line of the log.
             .map_err(|error| error.to_string().replace('\n', "; "))?;
-        let former = self.current();
-        if config.tls.is_some() != former.tls.is_some() {
+        let previous = self.current();
+        if config.tls.is_some() != previous.tls.is_some() {
             return Err("turning TLS on or off needs a restart of the exporter".to_owned());
         }
-        // A file that is empty for a moment, or was truncated by a full disk, must not let everybody in.
-        if config.users.is_empty() && !former.users.is_empty() {
-            return Err("it lists no users; letting everybody in needs a restart of the exporter".to_owned());
+        // A file that is empty for a moment, or was truncated by a full disk, must not turn authentication off.
+        if config.users.is_empty() && !previous.users.is_empty() {
+            return Err(
+                "it lists no users; turning authentication off needs a restart of the exporter".to_owned()
+            );
         }
         log_warnings(&config);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);

@@ -34,7 +34,7 @@ fn options() -> BTreeSet<String> {
     options
 }
 
-/// Gives a program a text to read, and says what it did with it.
+/// Runs a program with this text on its stdin, and returns its result.
 fn fed(program: &str, arguments: &[&str], text: &str) -> Run {
     let mut child = Command::new(program)
         .args(arguments)

@@ -12,7 +12,9 @@ use fake_emqx::{FakeEmqx, Row, Version};
 use rustix::net::listen;
 use rustix::process::Signal;
 
-use crate::support::{Families, Run, ServerProcess, Terminal, config_of, send_signal, with_resolver};
+use crate::support::{
+    Families, Run, ServerProcess, Terminal, config_of, send_signal, wait_until, with_resolver,
+};
 
 /// How long the program may take to end.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -77,17 +79,13 @@ fn a_signal_ends_the_program() {
 /// Waits until the program resolves the name, on a thread called `blocking`.
 fn wait_for_thread(child: &Child) {
     let tasks = format!("/proc/{}/task", child.id());
-    let since = Instant::now();
     let is_resolving = || {
         let tasks = fs::read_dir(&tasks).expect("it runs").flatten();
         tasks.into_iter().any(|task| {
             fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "blocking")
         })
     };
-    while !is_resolving() {
-        assert!(since.elapsed() < AT_MOST, "it never resolves the name");
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the program resolves the name", is_resolving);
 }
 
 fn broker() -> FakeEmqx {

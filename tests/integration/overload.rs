@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 use crate::support::{
     Authority, Exporter, Families, HttpClient, Program, ServerProcess, config_of, config_of_brokers,
-    send_signal,
+    send_signal, wait_until,
 };
 
-/// The longest anything may take: far more than it needs, and less than a hang.
+/// Time limit of each read; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// Asks for every client with many metrics, which no socket buffer holds.
+/// Requests every client with many metrics, which no socket buffer holds.
 const LARGE: &str = "/probe?broker=LocalEMQX&all=true&collect[]=session&collect[]=queue&collect[]=traffic";
 
 fn broker_of(clients: usize) -> FakeEmqx {
@@ -48,14 +48,6 @@ fn send(address: &str, request: &str) -> TcpStream {
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: exporter\r\n\r\n")
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < AT_MOST, "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn own_metric(exporter: &Exporter, name: &str) -> u64 {
@@ -109,7 +101,7 @@ fn open_pages_take_no_place_of_a_scrape_and_end_in_time_whether_or_not_they_are_
     let config = config_of_brokers(&brokers, "  - {alias: A, client_id: c-0, brokers: \"*\"}\n")
         .replace("api_secret:", "timeout_seconds: 1, attempts: 1, api_secret:");
     let exporter = Exporter::start_with(&config, 8);
-    // Sixteen pages each, one after another, and nobody reads them.
+    // Sixteen pages each, one after another, which are never read.
     let pages = get("/").repeat(16);
     let readers: Vec<_> = (0..12).map(|_| send(&exporter.address().to_string(), &pages)).collect();
     wait_until("pages are under way", || own_metric(&exporter, "emqx_client_monitor_probes_in_flight") > 0);
@@ -342,7 +334,7 @@ fn a_flood_of_reloads_is_two() {
     assert!(log.contains("reloaded the configuration"), "{log}");
 }
 
-/// Everything at once, against an exporter over TLS, with a password and a log that nobody reads.
+/// Everything at once, against an exporter over TLS, with a password and a log that is not read.
 struct Attack<'a> {
     site: &'a Site,
     address: &'a str,
@@ -381,7 +373,7 @@ impl Attack<'_> {
         self.until_over(|_| drop(scraper.send("POST", "/-/reload")));
     }
 
-    /// Sends requests whose responses nobody reads, and keeps the connections.
+    /// Sends requests, keeps the connections, and reads no response.
     fn leave_unread(&self, path: &str, count: usize) {
         // Uncompressed, so that no socket buffer holds the response.
         let scraper = HttpClient::tls(self.address, &self.site.authority, None).as_user("scraper", "right");
@@ -390,7 +382,7 @@ impl Attack<'_> {
         drop(unread);
     }
 
-    /// Opens so many connections from another address again and again, and sends nothing.
+    /// Opens this many connections from another address again and again, and sends nothing.
     fn occupy(&self, count: usize) {
         let mut connections = Vec::new();
         self.until_over(|_| {

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use vt100::Screen;
 
-use crate::support::{Program, Terminal, config_of, send_signal};
+use crate::support::{Program, Terminal, config_of, send_signal, wait_until};
 
 /// How long a program may take to end.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -210,7 +210,7 @@ fn failures_are_shown_in_the_frame() {
     assert_eq!(terminal.wait().status, Some(2));
     let mut said = String::new();
     stderr.read_to_string(&mut said).expect("text");
-    assert_eq!(said, "", "nothing is said twice");
+    assert_eq!(said, "", "nothing is printed twice");
 }
 
 #[test]
@@ -353,12 +353,8 @@ fn a_blocked_pipe_does_not_prevent_the_end() {
     let (_fake, program) = sensors(400);
     let mut child = in_pipes(&program, NEVER, &["--output", "json"]);
     let stdout = child.stdout.take().expect("a pipe");
-    let since = Instant::now();
     // About as much as a pipe takes, and there is far more to come.
-    while ioctl_fionread(&stdout).expect("a pipe says what it holds") < 50_000 {
-        assert!(since.elapsed() < AT_MOST, "it prints");
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the pipe is full", || ioctl_fionread(&stdout).expect("a pipe says what it holds") >= 50_000);
     send_signal(&child, Signal::TERM);
     assert_eq!(end(child), Some(0));
     drop(stdout);
@@ -431,7 +427,7 @@ fn the_progress_line_counts_a_long_list_and_is_erased() {
     let contents = ended.screen.contents();
     assert!(contents.starts_with("LocalEMQX: ") && !contents.contains("clients read"), "{contents}");
 
-    // Nor where nothing else is said.
+    // Nor where nothing else is printed.
     fake.restart();
     fake.clear_faults();
     fake.inject(When::Page(2), Fault::Slow(Duration::from_secs(3)));
