@@ -43,7 +43,7 @@ impl WebConfig {
     /// Reads the web configuration in the file at `path`, and the files it names.
     ///
     /// # Errors
-    /// A file that cannot be read, or is no web configuration; then the error lists all problems.
+    /// A file that cannot be read, or is not a web configuration; then the error lists all problems.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::load_watched(path, &mut WatchedFiles::default())
     }

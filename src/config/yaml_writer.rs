@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// Words without quotes that are no text in YAML 1.1 or 1.2, in lower case.
+/// Words that are not strings in YAML 1.1 or 1.2 without quotes, in lower case.
 const RESERVED: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<"];
 
 /// Returns the value as a YAML document.

@@ -10,7 +10,7 @@ use crate::support::{Program, Run, bare_command};
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 fn generated(what: &str) -> String {
-    // Neither a configuration nor a home to look for one in.
+    // Without a configuration file, and without a home directory to find one in.
     let mut command = bare_command();
     let run =
         Run::of(command.args(["--generate", what]).env_remove("HOME").output().expect("the program starts"));

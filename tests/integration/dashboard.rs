@@ -1,5 +1,5 @@
-//! The Grafana dashboard, compared with what the exporter exposes and the rules record. Grafana itself is not at hand, but each
-//! of its queries runs.
+//! The Grafana dashboard, compared with what the exporter exposes and the rules record. Prometheus runs each of its queries,
+//! without Grafana.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -113,7 +113,7 @@ fn clients_that_cannot_be_queried_are_unknown_and_nothing_else(dashboard: &Value
         if of("FactoryEMQX", "State").count() != 7 || !of("FactoryEMQX", "State").all(is_unknown) {
             return None;
         }
-        // The watched clients and their history are known all the same.
+        // The watched clients and their history are still known.
         let known = ["State", "offline_after", "Available, 30 days", "Reconnects in the past hour"];
         for (column, _) in &columns {
             let is_said = of("FactoryEMQX", column).next().is_some();

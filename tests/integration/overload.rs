@@ -1,4 +1,4 @@
-//! Clients that take more than their share: the others are answered all the same.
+//! Clients that take more than their share: the others are still answered.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -73,7 +73,7 @@ fn idle_connections_give_way_and_busy_times_close_connections() {
     let program = Program::with_config(&config_of(&fake, "", &[("A", "c-0")]));
     let served = ServerProcess::start(&program, &["--web.max-probes", "1"]);
     let (mut kept, mut closed) = (Vec::new(), 0);
-    // More than there is room for, whatever the number of workers.
+    // More than there is room for, with any number of workers.
     for _ in 0..600 {
         let mut connection = BufReader::new(send(served.address(), &get("/-/healthy")));
         let mut head = String::new();
@@ -85,7 +85,7 @@ fn idle_connections_give_way_and_busy_times_close_connections() {
         kept.push(connection);
     }
     assert!(closed > 0, "above half of the room connections are closed");
-    // Those that never send a request take the whole room, and none of it from a scrape.
+    // Connections that never send a request fill the limit without delaying a scrape.
     let silent: Vec<_> = (0..600).map(|_| TcpStream::connect(served.address()).expect("it listens")).collect();
     assert!(Families::parse(&served.get("/probe?broker=LocalEMQX")).success());
     drop((kept, silent));
@@ -193,7 +193,7 @@ impl Drop for Unread {
 }
 
 #[test]
-fn a_log_that_nobody_reads_stops_nothing() {
+fn a_log_that_is_not_read_stops_nothing() {
     let fake = broker_of(1);
     let mut unread = Unread::start(&Program::with_config(&config_of(&fake, "", &[("A", "c-0")])), &[]);
     let client = HttpClient::plain(&unread.address);
@@ -246,7 +246,7 @@ fn strangers_garbage_is_logged_at_debug_level_with_the_peer() {
     }
 }
 
-/// A directory with a web configuration of TLS and a user, whose password costs as much to check as in earnest.
+/// A directory with a web configuration of TLS and a user, whose password costs as much to check as a real one.
 struct Site {
     authority: Authority,
     directory: TempDir,

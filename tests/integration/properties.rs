@@ -233,7 +233,7 @@ proptest! {
     // One case of hundreds of clients: the foreign reader takes seconds to start.
     #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, ..unwritten() })]
 
-    /// A reader that is none of ours, all the way from the broker's JSON.
+    /// From the broker's JSON to a foreign reader of the exposition.
     #[test]
     fn any_client_name_is_valid_in_the_exposition(
         names in btree_set(any_text(), 200..300),

@@ -1,4 +1,4 @@
-//! Another configuration takes the place of the one that runs, or does not.
+//! Reloading: a valid configuration replaces the active one, an invalid one changes nothing.
 
 use std::fs;
 use std::sync::Arc;

@@ -441,7 +441,7 @@ fn the_progress_line_counts_a_long_list_and_is_erased() {
     assert!(ended.raw.contains("LocalEMQX: 10000 of 12000 clients read"), "{:?}", ended.raw);
     assert_eq!(ended.screen.contents().trim(), "");
 
-    // Not if stderr is no terminal.
+    // Not if stderr is not a terminal.
     fake.clear_faults();
     fake.inject(When::Page(2), Fault::Silent);
     let run = program.run(&["check", "--all", "--output=json", "--timeout", "2.5"]);
