@@ -1,6 +1,5 @@
 //! `GET /probe`: queries a broker and answers with its clients' metrics.
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tracing::warn;
@@ -9,12 +8,9 @@ use super::body::{send, send_head};
 use super::debug_view::DebugView;
 use super::query::{ProbeQuery, excerpt};
 use super::refusal::{ProbeRefusal, RefusalReason};
-use super::{AppState, text};
+use super::{AppState, busy, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
 use crate::probe::ProbeSpec;
-
-/// `Retry-After` of a 503, in seconds. A probe of a healthy broker takes milliseconds.
-const RETRY_AFTER: &str = "1";
 
 /// Answers a scrape. Whatever goes wrong on the broker's side is a 200 with `probe_success 0`.
 pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
@@ -66,13 +62,8 @@ fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> Ht
         warn!(reason = reason.name(), query, suppressed, "refused a probe: {refusal_text}");
     }
     state.telemetry.record_refusal(reason);
-    let answer = match reason {
-        RefusalReason::Busy => {
-            let mut answer = HttpResponse::ServiceUnavailable();
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-            answer
-        }
-        _ => HttpResponse::BadRequest(),
-    };
-    text(answer, refusal_text + "\n")
+    match reason {
+        RefusalReason::Busy => busy(refusal_text + "\n"),
+        _ => text(HttpResponse::BadRequest(), refusal_text + "\n"),
+    }
 }

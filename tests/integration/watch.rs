@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
@@ -11,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use vt100::Screen;
 
-use crate::support::{Program, Terminal, config_of, send_signal, wait_until};
+use crate::support::{Program, Run, Terminal, config_of, send_signal, wait_until};
 
 /// How long a program may take to end.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -49,21 +48,6 @@ fn in_pipes(program: &Program, every: &str, arguments: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts")
-}
-
-/// Waits for the end of a program, and gives its status.
-fn end(mut child: Child) -> Option<i32> {
-    let since = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().expect("it was started") {
-            return status.code();
-        }
-        if since.elapsed() > AT_MOST {
-            let _ = child.kill();
-            panic!("it never ends");
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Whether the shell's screen is restored.
@@ -322,7 +306,7 @@ fn in_a_pipe_results_follow_one_another() {
         assert!(since.elapsed() < AT_MOST);
     }
     drop(lines);
-    assert_eq!(end(child), Some(0), "whoever reads no further has read enough");
+    assert_eq!(Run::of_child(child).status, 0, "whoever reads no further has read enough");
 
     let mut child = in_pipes(&program, AT_ONCE, &["--strict"]);
     let mut lines =
@@ -332,7 +316,7 @@ fn in_a_pipe_results_follow_one_another() {
     send_signal(&child, Signal::TERM);
     let rest = lines.last();
     assert!(rest.is_none_or(|line| line.starts_with('└')), "the last one is whole");
-    assert_eq!(end(child), Some(3));
+    assert_eq!(Run::of_child(child).status, 3);
 }
 
 #[test]
@@ -345,7 +329,7 @@ fn failures_are_printed_each_time_in_a_pipe() {
     let lines: Vec<_> = stderr.lines().take(3).map(|line| line.expect("text")).collect();
     assert!(lines.iter().all(|line| line.starts_with("LocalEMQX: http_status: ")), "{lines:?}");
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(2));
+    assert_eq!(Run::of_child(child).status, 2);
 }
 
 #[test]
@@ -356,7 +340,7 @@ fn a_blocked_pipe_does_not_prevent_the_end() {
     // About as much as a pipe takes, and there is far more to come.
     wait_until("the pipe is full", || ioctl_fionread(&stdout).expect("a pipe says what it holds") >= 50_000);
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(0));
+    assert_eq!(Run::of_child(child).status, 0);
     drop(stdout);
 }
 
@@ -372,7 +356,7 @@ fn queries_start_at_the_interval_and_never_overlap() {
         assert!(request.at >= not_before, "request {number} came too soon");
     }
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(0));
+    assert_eq!(Run::of_child(child).status, 0);
 
     // Rounds that are longer.
     let (fake, program) = sensors(1);
@@ -381,7 +365,7 @@ fn queries_start_at_the_interval_and_never_overlap() {
     let child = in_pipes(&program, AT_ONCE, &[]);
     assert!(fake.wait_for_requests(4, AT_MOST), "it asks again and again");
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(0));
+    assert_eq!(Run::of_child(child).status, 0);
     let requests = fake.requests();
     assert!(requests.windows(2).all(|two| two[1].at >= two[0].at + late), "one waits for the other");
     assert_eq!(fake.max_in_flight(), 1);
