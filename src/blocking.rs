@@ -87,8 +87,8 @@ where
     }
 }
 
-/// Work that runs once at a time. Whoever asks while it runs waits for the next run, which all of them share: one runs,
-/// one waits, whatever the number of requests.
+/// Work that runs once at a time. All callers that arrive during a run share the next one, so that at most one runs and
+/// one waits.
 pub(crate) struct Coalesced<T: Clone>(Arc<Mutex<Runs<T>>>);
 
 struct Runs<T: Clone> {

@@ -8,7 +8,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::time::ASN1Time;
 
-/// A parsed certificate, of whatever X.509 version.
+/// A parsed certificate of any X.509 version.
 pub(crate) struct Certificate<'a>(X509Certificate<'a>);
 
 /// The side of a TLS connection that presents a certificate.

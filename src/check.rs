@@ -33,7 +33,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The overall result, which becomes the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckStatus {
+pub(crate) enum CheckStatus {
     /// Every probe succeeded.
     Success,
     /// A probe failed, at least for some clients.
@@ -54,7 +54,7 @@ impl From<CheckStatus> for ExitCode {
 
 /// Errors that prevent a check.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckError {
+pub(crate) enum CheckError {
     /// `--broker` names an unknown broker.
     #[error("unknown broker {alias:?}; configured brokers: {configured}")]
     UnknownBroker {
@@ -72,7 +72,7 @@ pub enum CheckError {
 ///
 /// # Errors
 /// An unknown broker in the task, or a failed write to stdout. A closed pipe is no error.
-pub async fn check(config: &Config, task: &CheckTask) -> Result<CheckStatus, CheckError> {
+pub(crate) async fn check(config: &Config, task: &CheckTask) -> Result<CheckStatus, CheckError> {
     let run = CheckRun::new(config, task)?;
     if let Some(interval) = task.watch {
         return watch::watch(&run, interval).await;

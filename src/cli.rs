@@ -17,12 +17,12 @@ use crate::config;
 use crate::logging::{Format, Level};
 use crate::table::SortOrder;
 use arguments::{Arguments, Subcommand};
-pub use arguments::{GenerateTarget, OutputFormat};
-pub use generate::generate;
+pub(crate) use arguments::{GenerateTarget, OutputFormat};
+pub(crate) use generate::generate;
 
 /// The parsed command line.
 #[derive(Debug)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// Lowest level that is logged.
     pub log_level: Level,
     /// Format of log messages.
@@ -33,7 +33,7 @@ pub struct Invocation {
 
 /// A task of the program.
 #[derive(Debug)]
-pub enum Task {
+pub(crate) enum Task {
     /// Serve Prometheus until stopped.
     Serve(ServeTask),
     /// Probe the brokers and print the result.
@@ -53,7 +53,7 @@ pub enum Task {
 
 /// Settings for serving Prometheus.
 #[derive(Debug)]
-pub struct ServeTask {
+pub(crate) struct ServeTask {
     /// Configuration file.
     pub config_file: PathBuf,
     /// Addresses to listen on; if empty, the configured one.
@@ -70,7 +70,7 @@ pub struct ServeTask {
 
 /// Settings of `--check`.
 #[derive(Debug)]
-pub struct CheckTask {
+pub(crate) struct CheckTask {
     /// Configuration file.
     pub config_file: PathBuf,
     /// Aliases of the brokers to probe; if empty, all.
@@ -93,7 +93,7 @@ pub struct CheckTask {
 ///
 /// # Errors
 /// A usage error, or the text of `--help` or `--version`.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
     let arguments = Arguments::try_parse_from(arguments)?;
     Ok(Invocation {
         log_level: arguments.log_options.level,

@@ -1,7 +1,7 @@
-//! What one MQTT client is, in the project's own words.
+//! The facts about one MQTT client.
 //!
-//! The ground floor: it imports nothing of ours. EMQX's spelling of these facts stays in `emqx`, Prometheus'
-//! in `metrics` and people's in `table`. A fact the broker did not give is `None`, never a zero.
+//! EMQX's spelling of these facts stays in `emqx`, that of Prometheus in `metrics`, and that of the tables in `table`. A fact
+//! that the broker did not send is `None`, never zero.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -128,7 +128,7 @@ impl Config {
 /// Parses `text` as the file at `path` and reads it with `read`. Returns what that read, and the warnings.
 ///
 /// # Errors
-/// A text that is no YAML document, or the problems that `read` reported.
+/// A text that is not a YAML document, or the problems that `read` reported.
 fn read_document<T>(
     text: &str,
     path: &Path,

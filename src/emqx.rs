@@ -53,7 +53,7 @@ pub struct RequestLimits {
 /// The result of one request.
 #[derive(Debug)]
 pub struct Response<T> {
-    /// What the broker answered, or why there is no answer.
+    /// The response of the broker, or why there is none.
     pub answer: Result<T, RequestError>,
     /// The request as it went over the wire.
     pub exchange: Exchange,
@@ -74,7 +74,7 @@ pub enum Filtered {
     /// The list is empty.
     Empty,
     /// The list holds other clients only, which proves nothing: EMQX before 5.6 ignores the filter, and later versions
-    /// append all offline durable sessions whatever the filter.
+    /// append all offline durable sessions regardless of the filter.
     OthersOnly,
 }
 

@@ -16,7 +16,7 @@ const STATUS_LINE: usize = "HTTP/1.0 200".len();
 
 /// Why an exporter is not healthy.
 #[derive(Debug, Error)]
-pub enum HealthcheckError {
+pub(crate) enum HealthcheckError {
     /// Nothing listens there, or it does not answer.
     #[error("{address} does not answer")]
     Silent {
@@ -42,7 +42,7 @@ const TLS_ALERT: u8 = 21;
 ///
 /// # Errors
 /// An exporter that is not healthy.
-pub fn healthcheck(address: SocketAddr) -> Result<(), HealthcheckError> {
+pub(crate) fn healthcheck(address: SocketAddr) -> Result<(), HealthcheckError> {
     let start = request(address).map_err(|source| HealthcheckError::Silent { address, source })?;
     if start.first() == Some(&TLS_ALERT) || (start.starts_with(b"HTTP/") && start.ends_with(b" 200")) {
         return Ok(());

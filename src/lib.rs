@@ -9,27 +9,28 @@
 //!                                      |        +---> emqx/wire -> client
 //!                                      +-> outcome -> client
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
+//! emqx -> tls (explains failed handshakes), client
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns) -> humanize, outcome, client
 //! cli -> table (columns to sort by), config (the default file)
 //! server, server/pages -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
-//! tls -> certificate (what a certificate states)
+//! tls -> certificate (what a certificate states), humanize
 //! server, check/watch -> signals
 //! emqx/transport, config (secrets), server, tls -> blocking (names, files and reloads, on detached threads)
 //! ```
 
 mod blocking;
 mod certificate;
-pub mod check;
-pub mod cli;
+mod check;
+mod cli;
 pub mod client;
 mod closed_set;
 pub mod config;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
-pub mod healthcheck;
+mod healthcheck;
 mod humanize;
 pub mod logging;
 pub mod metrics;

@@ -63,7 +63,7 @@ impl Outcome {
 pub struct ProbedClient {
     /// Which client it is.
     pub identity: ClientIdentity,
-    /// What the broker said of it.
+    /// Its status on the broker.
     pub status: ClientStatus,
 }
 
@@ -105,7 +105,7 @@ impl ProbedClient {
     }
 }
 
-/// What a broker said of a client.
+/// The status of a client on its broker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientStatus {
     /// It is connected, or the broker holds its session.
@@ -117,7 +117,7 @@ pub enum ClientStatus {
 }
 
 impl ClientStatus {
-    /// Returns the state this amounts to.
+    /// Returns the state of the client.
     #[must_use]
     pub fn state(&self) -> ClientState {
         match self {
@@ -128,7 +128,7 @@ impl ClientStatus {
         }
     }
 
-    /// Returns the broker's description of the client, if it gave one.
+    /// Returns the broker's description of the client, if there is one.
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         match self {

@@ -209,6 +209,13 @@ fn resource(path: &str, allowed: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move || ready(status::method_not_allowed(allowed))))
 }
 
+/// Returns a 503 to a request that may be repeated after a second. Probes and password checks take less.
+fn busy(why: impl Into<String>) -> HttpResponse {
+    let mut answer = HttpResponse::ServiceUnavailable();
+    answer.insert_header((header::RETRY_AFTER, "1"));
+    text(answer, why)
+}
+
 /// Returns a plain-text response. Browsers must not sniff another type, because it may repeat text of the request.
 fn text(mut answer: HttpResponseBuilder, text: impl Into<String>) -> HttpResponse {
     answer

@@ -1,6 +1,6 @@
 //! The table of columns: what `--check` and the page show of a client.
 //!
-//! Adding a column is one entry. How the table is laid out is up to those who show it.
+//! Adding a column is one entry. `check` and `server/pages` decide the layout.
 
 mod cell;
 mod column_value;

@@ -80,7 +80,7 @@ struct Loaded {
     warnings: Vec<String>,
 }
 
-/// The result of reading the files, shared by everybody who waits for it.
+/// The result of reading the files, shared by all callers that wait for it.
 type ReadResult = Result<Arc<ClientConfig>, Arc<TlsError>>;
 
 /// Reads of TLS files that are in progress, one for each combination of files.

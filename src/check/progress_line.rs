@@ -113,7 +113,7 @@ impl Drop for ProgressLine {
     }
 }
 
-/// Cuts a text to this width.
+/// Cuts a text to this many columns of a terminal.
 fn cut(text: &str, columns: usize) -> String {
     let mut room = columns;
     let fits = |character: &char| {

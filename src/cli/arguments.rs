@@ -76,7 +76,7 @@ pub(super) enum Subcommand {
 
 /// What `--generate` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GenerateTarget {
+pub(crate) enum GenerateTarget {
     /// Completions for bash
     Bash,
     /// Completions for elvish
@@ -95,7 +95,7 @@ pub enum GenerateTarget {
 
 /// Output format of `--check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// A table
     Table,
     /// One JSON object per broker, one per line

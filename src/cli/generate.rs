@@ -14,7 +14,7 @@ const EXAMPLE_CONFIG: &str = include_str!("../../examples/config.yaml");
 ///
 /// # Errors
 /// Only I/O errors; writing to a `Vec` never fails.
-pub fn generate(target: GenerateTarget) -> io::Result<Vec<u8>> {
+pub(crate) fn generate(target: GenerateTarget) -> io::Result<Vec<u8>> {
     match target {
         GenerateTarget::Bash => Ok(completions(Shell::Bash)),
         GenerateTarget::Elvish => Ok(completions(Shell::Elvish)),

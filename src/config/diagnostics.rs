@@ -81,7 +81,7 @@ fn distinct(warnings: Vec<String>) -> Vec<String> {
     distinct
 }
 
-/// Quotes a text that is no secret, on one line and of bounded length.
+/// Quotes a text that is not a secret, on one line and of bounded length.
 pub(super) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     let rest = if text.chars().nth(MAX_CHARS).is_some() { "..." } else { "" };

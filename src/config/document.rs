@@ -66,7 +66,7 @@ impl<'t> Document<'t> {
     /// Parses a text, which may begin with a byte order mark.
     ///
     /// # Errors
-    /// A text that is no YAML, more than one document, or one of excessive size or depth.
+    /// A text that is not YAML, more than one document, or one of excessive size or depth.
     pub(super) fn parse(text: &'t str) -> Result<Self, SyntaxError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         nesting::check(text)?;

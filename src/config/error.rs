@@ -93,14 +93,6 @@ impl ConfigError {
     }
 }
 
-impl Problems {
-    /// Returns the number of problems, reported or omitted.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.reported.len() + self.omitted
-    }
-}
-
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {

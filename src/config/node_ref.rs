@@ -13,7 +13,7 @@ use super::document::{Node, ScalarKind};
 use super::node_path::NodePath;
 use crate::error_chain::chain;
 
-/// What to say of a text that looks like a boolean.
+/// Hint for a text that looks like a boolean.
 pub(super) const NOT_BOOLEAN: &str = "words such as `yes`, and `true` in quotes, are texts in YAML 1.2";
 
 /// A value or a key of the file.

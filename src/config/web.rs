@@ -35,7 +35,7 @@ pub struct WebConfig {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether clients must present a certificate.
     pub requires_client_certificate: bool,
-    /// The users of basic authentication; everybody has access when there are none.
+    /// The users of basic authentication; without any, access needs no password.
     pub users: Users,
     /// What is odd but does not make the configuration invalid, a sentence each.
     pub warnings: Vec<String>,
@@ -45,7 +45,7 @@ impl WebConfig {
     /// Reads the web configuration in the file at `path`, and the files it names.
     ///
     /// # Errors
-    /// A file that cannot be read, or is no web configuration; then the error lists all problems.
+    /// A file that cannot be read, or is not a web configuration; then the error lists all problems.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::load_watched(path, &mut WatchedFiles::default())
     }
@@ -71,7 +71,7 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
         section.refuse(key, why);
     }
     let tls = section.optional("tls_server_config");
-    // Not optional: a key without users is more likely an accident than a wish to let everybody in.
+    // Not optional: a key without users is more likely an accident than a wish to turn authentication off.
     let users = section.find("basic_auth_users");
     section.finish();
 

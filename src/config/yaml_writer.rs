@@ -1,9 +1,9 @@
-//! Writes YAML whose texts are read as texts by any reader: those of YAML 1.1 take more words and numbers for something
-//! else than those of YAML 1.2, which `serde_yaml` writes for.
+//! Writes YAML whose strings every reader takes for strings. YAML 1.1 gives more words and numbers another type than
+//! YAML 1.2, which `serde_yaml` writes.
 
 use serde_json::Value;
 
-/// Words without quotes that are no text in YAML 1.1 or 1.2, in lower case.
+/// Words that are not strings in YAML 1.1 or 1.2 without quotes, in lower case.
 const RESERVED: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<"];
 
 /// Returns the value as a YAML document.

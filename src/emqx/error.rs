@@ -72,7 +72,7 @@ pub enum RequestError {
         /// Number of rows requested.
         limit: usize,
     },
-    /// The list has more rows that are no clients than any of EMQX's.
+    /// The list has more rows that are not clients than EMQX ever sends.
     #[error("unexpected response from EMQX: a list with more than {limit} rows that are no clients")]
     TooManyBadRows {
         /// Maximum number of such rows.

@@ -1,8 +1,8 @@
 //! EMQX's own spelling of a client, read from JSON.
 //!
-//! Only the fields of the requested groups are read, whatever else a version sends. A field that is missing or `null` is no
-//! fact. A field of an unexpected type is no fact either, and is reported beside the client; only a row without a usable
-//! `clientid` or `connected` is no client.
+//! Only the fields of the requested groups are read, whatever else a version sends. Fields that are
+//! missing or `null` are left out. So are fields of an unexpected type, which are also reported with the client. Only a row
+//! without a usable `clientid` or `connected` is not a client.
 
 mod fact;
 mod fields;
@@ -33,7 +33,7 @@ pub struct Json<'a> {
 /// Reads the response to a lookup.
 ///
 /// # Errors
-/// [`RequestError::Protocol`] for a truncated body, [`RequestError::Decode`] for anything else that is no client.
+/// [`RequestError::Protocol`] for a truncated body, [`RequestError::Decode`] for anything else that is not a client.
 pub fn row(json: Json<'_>, groups: Groups) -> Result<ClientRow, RequestError> {
     Ok(read(json, RowSeed(groups))?.into_client()?)
 }
@@ -42,8 +42,8 @@ pub fn row(json: Json<'_>, groups: Groups) -> Result<ClientRow, RequestError> {
 ///
 /// # Errors
 /// [`RequestError::Protocol`] for a truncated body, [`RequestError::TooManyRows`] for more rows than requested,
-/// [`RequestError::Decode`] for anything else that is no list. A row that is no client is an error of its own, not of the
-/// list.
+/// [`RequestError::Decode`] for anything else that is not a list. A row that is not a client is an error of its own, not
+/// of the list.
 pub fn page(json: Json<'_>, groups: Groups, limit: usize) -> Result<Page, RequestError> {
     let ListBody { rows, count } = read(json, PageSeed { groups, limit })?;
     let Rows { rows, has_more } =
@@ -96,7 +96,7 @@ pub struct ClientRow {
     pub odd_field: Option<String>,
 }
 
-/// A row that is no client.
+/// A row that is not a client.
 #[derive(Debug)]
 pub struct BadRow {
     /// The client ID, if the row has one.
@@ -180,7 +180,7 @@ impl<'de> DeserializeSeed<'de> for RowSeed {
     }
 }
 
-/// Visits values that are no objects, where an object was expected: each spoils itself only, not the page.
+/// Visits values that are not objects where one was expected: such a value is a bad row, and the page stays readable.
 macro_rules! not_an_object {
     ($result:expr) => {
         not_an_object! {
@@ -282,8 +282,8 @@ impl RowReader {
     }
 }
 
-/// Removes what only a live process knows. A durable session that is offline has none, and EMQX 5.7 and later send constants
-/// in its place: `mqueue_len` 0 whatever waits in the store.
+/// Removes what only a live process knows. A durable session that is offline has none, and EMQX 5.7 and later send
+/// constants instead: `mqueue_len` is 0 even if messages wait in the store.
 fn forget_process_state(client: &mut Client) {
     if let Some(queue) = client.queue.as_deref_mut() {
         (queue.mqueue, queue.inflight, queue.awaiting_pubrel) = (None, None, None);

@@ -40,8 +40,8 @@ impl ActiveConfig {
     }
 }
 
-/// Reloads the configuration file. An invalid one changes nothing. One reload runs and one waits; whoever asks for
-/// another one shares the result of the one that waits.
+/// Reloads the configuration file. An invalid one changes nothing. One reload runs and one waits; further callers
+/// share the result of the one that waits.
 ///
 /// # Errors
 /// A thread that cannot be started; within, the problems of the file.

@@ -1,4 +1,4 @@
-//! `debug=true`: the report of a probe for people, followed by its metrics.
+//! `debug=true`: a readable report of a probe, followed by its metrics.
 //!
 //! Its size is bounded: an outcome keeps only the first requests, decisions and failures, and the metrics are cut.
 

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_probes_that_somebody_makes_up_are_bounded() {
+    fn kinds_of_probes_that_a_client_makes_up_are_bounded() {
         let log = FailureLog::default();
         let change = |number| {
             log.change(key("A", TargetsKey::Selected(number)), failed(FailureReason::Dns), Instant::now());

@@ -138,9 +138,9 @@ mod tests {
         let chunks = vec![vec![b'a'; 500_000], b"b".repeat(500_000)];
         let mut dropped = Gzip::new(chunks.iter().cloned().map(Bytes::from));
         dropped.next();
-        let beside = unpacked(&chunks).0;
+        let concurrent = unpacked(&chunks).0;
         drop(dropped);
-        assert_eq!(beside, chunks.concat());
+        assert_eq!(concurrent, chunks.concat());
         assert_eq!(unpacked(&chunks).0, chunks.concat());
     }
 

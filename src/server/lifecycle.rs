@@ -46,15 +46,15 @@ impl SignalHandler {
         Ok(Self { hangup: signal(SignalKind::hangup())?, stop: StopSignals::listen()? })
     }
 
-    /// Reloads as the signals say until one asks to stop. Returns when the server has stopped, or at once at another
-    /// signal to stop.
+    /// Reloads at SIGHUP until a signal to stop. Returns when the server has stopped, or at once at another signal to
+    /// stop.
     pub(super) async fn run(self, state: Data<AppState>, server: ServerHandle, shutdown_delay: Duration) {
         let Self { mut hangup, mut stop } = self;
         loop {
             tokio::select! {
                 _ = hangup.recv() => {
                     let state = state.clone();
-                    // It may take long, and a signal to stop must be heard meanwhile. Its result is logged and counted.
+                    // It may take long, and a signal to stop must be handled meanwhile. Its result is logged and counted.
                     spawn(async move { reload(&state).await.is_ok() });
                 }
                 () = stop.recv() => break,

@@ -35,7 +35,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     if is_every_address(address) {
         socket.set_only_v6(false)?;
     }
-    // Connections of a former process that are still closing must not keep the address; std sets it too.
+    // Connections of a previous process that are still closing must not keep the address; std sets it too.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

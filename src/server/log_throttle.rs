@@ -1,4 +1,4 @@
-//! Keeps lines out of the log that say the same again, so that nobody can fill it by repeating a request.
+//! Suppresses repeated log lines, so that repeating a request cannot fill the log.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,7 +11,7 @@ const LOG_AGAIN_AFTER: Duration = Duration::from_secs(300);
 /// Different lines within that time. Further ones are only counted.
 const MAX_KEYS: usize = 64;
 
-/// Remembers what has been logged. Lines with the same key say the same.
+/// Remembers what has been logged. Lines with the same key are repetitions.
 pub(super) struct LogThrottle<K>(Mutex<LoggedLines<K>>);
 
 struct LoggedLines<K> {

@@ -1,4 +1,4 @@
-//! Whom the server treats as one client when it shares out what is scarce.
+//! The key by which the server shares limited resources among its clients.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 

@@ -1,6 +1,5 @@
-//! `GET /probe`: asks a broker and answers with its clients' metrics.
+//! `GET /probe`: queries a broker and answers with its clients' metrics.
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tracing::warn;
@@ -9,12 +8,9 @@ use super::body::{send, send_head};
 use super::debug_view::DebugView;
 use super::query::{ProbeQuery, excerpt};
 use super::refusal::{ProbeRefusal, RefusalReason};
-use super::{AppState, text};
+use super::{AppState, busy, text};
 use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
 use crate::probe::ProbeSpec;
-
-/// `Retry-After` of a 503, in seconds. A probe of a healthy broker takes milliseconds.
-const RETRY_AFTER: &str = "1";
 
 /// Answers a scrape. Whatever goes wrong on the broker's side is a 200 with `probe_success 0`.
 pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
@@ -38,7 +34,7 @@ async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpRespo
     })
 }
 
-/// Answers as a scrape would be, without asking the broker.
+/// Answers with the head of a scrape's response, without querying the broker.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     match spec(&request, &state) {
         Ok((query, _)) => send_head(HttpResponse::Ok().content_type(content_type(&query))),
@@ -46,7 +42,7 @@ pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpRes
     }
 }
 
-/// Returns what a request asks for.
+/// Returns the query of a request, and the probe that it specifies.
 fn spec(request: &HttpRequest, state: &AppState) -> Result<(ProbeQuery, ProbeSpec), ProbeRefusal> {
     let query = ProbeQuery::parse(request.query_string())?;
     let spec = query.to_spec(&state.active_config.config(), request.headers(), state.timeout_offset)?;
@@ -66,13 +62,8 @@ fn refuse(request: &HttpRequest, state: &AppState, refusal: &ProbeRefusal) -> Ht
         warn!(reason = reason.name(), query, suppressed, "refused a probe: {refusal_text}");
     }
     state.telemetry.record_refusal(reason);
-    let answer = match reason {
-        RefusalReason::Busy => {
-            let mut answer = HttpResponse::ServiceUnavailable();
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-            answer
-        }
-        _ => HttpResponse::BadRequest(),
-    };
-    text(answer, refusal_text + "\n")
+    match reason {
+        RefusalReason::Busy => busy(refusal_text + "\n"),
+        _ => text(HttpResponse::BadRequest(), refusal_text + "\n"),
+    }
 }

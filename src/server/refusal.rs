@@ -22,11 +22,11 @@ closed_set! {
         UnknownParameter = "unknown_parameter",
         /// A flag is neither true nor false, or both.
         NoFlag = "no_flag",
-        /// Some clients and all of them.
+        /// Both `client` and `all=true` are given.
         ClientAndAll = "client_and_all",
-        /// The scrape timeout is no number of seconds, or leaves no time.
+        /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
         BadTimeout = "bad_timeout",
-        /// As many probes are under way as may be.
+        /// The maximum number of probes is in progress.
         Busy = "busy",
     }
 }

@@ -51,9 +51,9 @@ pub(super) struct Telemetry {
 closed_set! {
     /// The label by which probes are counted.
     enum ResultLabel {
-        /// Every question was answered.
+        /// Every query succeeded.
         Success = "success",
-        /// Some question was not.
+        /// A query failed.
         Failure = "failure",
         /// The client closed the connection before the end.
         Abandoned = "abandoned",

@@ -94,15 +94,17 @@ impl WebAuth {
         let config = WebConfig::load_watched(&self.path, files)
             // All problems in one line of the log.
             .map_err(|error| error.to_string().replace('\n', "; "))?;
-        let former = self.current();
-        if config.tls.is_some() != former.tls.is_some() {
+        let previous = self.current();
+        if config.tls.is_some() != previous.tls.is_some() {
             return Err("turning TLS on or off needs a restart of the exporter".to_owned());
         }
-        // A file that is empty for a moment, or was truncated by a full disk, must not let everybody in.
-        if config.users.is_empty() && !former.users.is_empty() {
-            return Err("it lists no users; letting everybody in needs a restart of the exporter".to_owned());
+        // A file that is empty for a moment, or was truncated by a full disk, must not turn authentication off.
+        if config.users.is_empty() && !previous.users.is_empty() {
+            return Err(
+                "it lists no users; turning authentication off needs a restart of the exporter".to_owned()
+            );
         }
-        if former.requires_client_certificate && !config.requires_client_certificate {
+        if previous.requires_client_certificate && !config.requires_client_certificate {
             return Err(
                 "it no longer requires client certificates, which needs a restart of the exporter".to_owned()
             );

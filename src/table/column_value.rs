@@ -87,7 +87,7 @@ fn state_cell(state: ClientState) -> Cell {
         .severity_if(state != ClientState::Connected, Severity::Critical)
 }
 
-/// Returns the name of a state for people, who call a disconnected client offline.
+/// Returns the displayed name of a state: a disconnected client is shown as offline.
 #[must_use]
 pub(crate) fn state_label(state: ClientState) -> &'static str {
     match state {

@@ -23,7 +23,7 @@ pub(crate) fn explain_io(error: &io::Error) -> String {
         return explain(error);
     }
     match error.to_string() {
-        // What tokio-rustls and rustls say.
+        // The texts of tokio-rustls and rustls.
         text if text == "tls handshake eof" => "the peer closed the connection during the handshake".to_owned(),
         text if text.starts_with("peer closed connection without") => {
             "the peer closed the connection without a TLS closure alert".to_owned()
@@ -98,7 +98,7 @@ fn explain_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// What the library for certificate chains says beyond the common cases.
+/// Explains the less common errors of the library for certificate chains.
 fn explain_path(error: &webpki::Error) -> String {
     match error {
         webpki::Error::UnsupportedCertVersion => {

@@ -1,4 +1,4 @@
-//! No client is called absent before the broker has said so twice, and a fleet of absent clients costs little.
+//! No client is reported as absent before the broker has denied it twice, and a fleet of absent clients costs little.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn a_client_that_is_being_taken_over_is_not_absent() {
     assert!(families.success(), "{:?}", families.reasons());
     assert_eq!(count(&families, "connected"), Some("20"));
     assert_eq!(families.value("emqx_probe_api_requests", &[]), Some("40"));
-    assert_eq!(families.value("emqx_probe_api_retries", &[]), Some("0"), "a second question is no retry");
+    assert_eq!(families.value("emqx_probe_api_retries", &[]), Some("0"), "a confirming lookup is no retry");
 }
 
 #[test]

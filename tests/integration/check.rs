@@ -55,7 +55,7 @@ const SENSORS: [(&str, &str); 4] = [
 /// not among those the system gives away.
 const REFUSED_URL: &str = "http://127.0.0.1:1/api/";
 
-/// A row whose times are so many seconds ago.
+/// A row whose times are this many seconds ago.
 fn row(id: &str, created: u64, keepalive: u64, connected: u64, received: u64) -> Row {
     let ago = |seconds| (Timestamp::now() - Duration::from_secs(seconds)).to_string();
     [

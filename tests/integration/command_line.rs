@@ -19,7 +19,7 @@ fn bare(arguments: &[&str]) -> Run {
     Run::of(bare_command().args(arguments).output().expect("the program starts"))
 }
 
-/// What a usage error says in its first line.
+/// The first line of a usage error.
 fn refused(arguments: &[&str]) -> String {
     let run = bare(arguments);
     assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{arguments:?}");
@@ -69,7 +69,7 @@ fn healthcheck_reports_whether_the_exporter_is_up() {
     let run = ask(&other.address().to_string());
     assert!(run.status == 1 && run.stderr.contains("answers \"HTTP/1.1 4"), "{}", run.stderr);
 
-    // Takes connections and says nothing.
+    // Accepts connections and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     assert_eq!(ask(&silent.local_addr().expect("it is bound").to_string()).status, 1);
 }

@@ -10,7 +10,7 @@ use crate::support::{Program, Run, bare_command};
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 fn generated(what: &str) -> String {
-    // Neither a configuration nor a home to look for one in.
+    // Without a configuration file, and without a home directory to find one in.
     let mut command = bare_command();
     let run =
         Run::of(command.args(["--generate", what]).env_remove("HOME").output().expect("the program starts"));
@@ -34,7 +34,7 @@ fn options() -> BTreeSet<String> {
     options
 }
 
-/// Gives a program a text to read, and says what it did with it.
+/// Runs a program with this text on its stdin, and returns its result.
 fn fed(program: &str, arguments: &[&str], text: &str) -> Run {
     let mut child = Command::new(program)
         .args(arguments)

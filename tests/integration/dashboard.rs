@@ -1,5 +1,5 @@
-//! The Grafana dashboard, held to what the exporter tells and the rules record. Grafana itself is not at hand, but each
-//! of its queries runs.
+//! The Grafana dashboard, compared with what the exporter exposes and the rules record. Prometheus runs each of its queries,
+//! without Grafana.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -30,14 +30,14 @@ const PUT: [(&str, &str); 5] = [
     ("$client", CLIENT),
 ];
 
-/// What the dashboard asks Prometheus.
+/// A query of the dashboard.
 #[derive(Debug)]
-enum Question {
-    /// For present values.
+enum DashboardQuery {
+    /// Of present values.
     Now(String),
-    /// For those of a period.
+    /// Of the values of a period.
     Period(String),
-    /// For the values of a label of these series.
+    /// Of the values of a label of these series.
     Label(String, String),
 }
 
@@ -77,27 +77,27 @@ fn every_query_of_the_dashboard_returns_data_for_the_demo() {
     mistype_a_probe(demo.address());
 
     let dashboard = dashboard();
-    let mut unanswered = questions(&dashboard);
+    let mut without_data = queries(&dashboard);
     let since = Instant::now();
     loop {
-        unanswered.retain(|(_, question)| !is_answered(question, &prometheus, began));
-        if unanswered.is_empty() {
+        without_data.retain(|(_, query)| !has_data(query, &prometheus, began));
+        if without_data.is_empty() {
             break;
         }
-        assert!(since.elapsed() < AT_MOST, "no data for {unanswered:#?}");
+        assert!(since.elapsed() < AT_MOST, "no data for {without_data:#?}");
         thread::sleep(Duration::from_millis(200));
     }
 
-    clients_that_cannot_be_asked_are_unknown_and_nothing_else(&dashboard, &prometheus);
+    clients_that_cannot_be_queried_are_unknown_and_nothing_else(&dashboard, &prometheus);
     every_metric_exists(&dashboard, demo.address());
 }
 
 /// The table of clients while one broker cannot be queried.
-fn clients_that_cannot_be_asked_are_unknown_and_nothing_else(dashboard: &Value, prometheus: &Prometheus) {
+fn clients_that_cannot_be_queried_are_unknown_and_nothing_else(dashboard: &Value, prometheus: &Prometheus) {
     let panels = panels(dashboard);
     let clients = panels.iter().find(|panel| title(panel) == "Clients").expect("the table is there");
     let columns: Vec<_> = names_of_columns(clients).zip(targets(clients)).collect();
-    // One question, so that all answers are of the same moment.
+    // One query, so that all results are of the same moment.
     let of_columns = columns.iter().map(|(name, target)| {
         let expression = put(target["expr"].as_str().expect("a query"));
         format!("label_replace({expression}, \"column\", \"{name}\", \"\", \"\")")
@@ -113,7 +113,7 @@ fn clients_that_cannot_be_asked_are_unknown_and_nothing_else(dashboard: &Value, 
         if of("FactoryEMQX", "State").count() != 7 || !of("FactoryEMQX", "State").all(is_unknown) {
             return None;
         }
-        // The watched clients and their history are known all the same.
+        // The watched clients and their history are still known.
         let known = ["State", "offline_after", "Available, 30 days", "Reconnects in the past hour"];
         for (column, _) in &columns {
             let is_said = of("FactoryEMQX", column).next().is_some();
@@ -139,16 +139,17 @@ fn names_of_columns(table: &Value) -> impl Iterator<Item = &str> {
     targets(table).iter().map(name_of)
 }
 
-/// No question names a series that neither the exporter tells, nor a rule records, nor Prometheus makes.
+/// Every series in a query is exposed by the exporter, recorded by a rule or made by Prometheus.
 fn every_metric_exists(dashboard: &Value, exporter: &str) {
     let own = Families::parse(&text_of(&format!("http://{exporter}/metrics")));
     let recorded = recorded();
-    let mut known: BTreeSet<&str> = metrics::families().map(|heading| heading.name).collect();
+    let mut known: BTreeSet<&str> = metrics::families().map(|family| family.name).collect();
     known.extend(own.samples.iter().map(|sample| sample.name.as_str()));
     known.extend(recorded.iter().map(String::as_str).chain(["up"]));
 
-    for (panel, question) in questions(dashboard) {
-        let (Question::Now(text) | Question::Period(text) | Question::Label(_, text)) = &question;
+    for (panel, query) in queries(dashboard) {
+        let (DashboardQuery::Now(text) | DashboardQuery::Period(text) | DashboardQuery::Label(_, text)) =
+            &query;
         let named = metrics_in(text);
         assert!(!named.is_empty(), "{panel}: {text}");
         let unknown: Vec<_> = named.difference(&known).collect();
@@ -185,37 +186,38 @@ fn targets(panel: &Value) -> &[Value] {
     panel["targets"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn is_from_the_chosen_source(asking: &Value) -> bool {
-    asking["datasource"]["type"] == "prometheus" && asking["datasource"]["uid"] == "${datasource}"
+fn is_from_the_chosen_source(part: &Value) -> bool {
+    part["datasource"]["type"] == "prometheus" && part["datasource"]["uid"] == "${datasource}"
 }
 
-/// What panels and variables ask, and the titles and names of these.
-fn questions(dashboard: &Value) -> Vec<(String, Question)> {
-    let mut questions = Vec::new();
+/// The queries of panels and variables, with the titles and names of these.
+fn queries(dashboard: &Value) -> Vec<(String, DashboardQuery)> {
+    let mut queries = Vec::new();
     for panel in panels(dashboard) {
         for target in targets(panel) {
             let expression = put(target["expr"].as_str().expect("a target has a query"));
             let is_instant = target["instant"].as_bool().expect("a target is instant or not");
-            let question = if is_instant { Question::Now(expression) } else { Question::Period(expression) };
-            questions.push((title(panel).to_owned(), question));
+            let query =
+                if is_instant { DashboardQuery::Now(expression) } else { DashboardQuery::Period(expression) };
+            queries.push((title(panel).to_owned(), query));
         }
     }
     for variable in dashboard["templating"]["list"].as_array().expect("variables") {
         if variable["type"] == "query" {
             let name = variable["name"].as_str().expect("a name").to_owned();
-            questions.push((name, label_values(variable["query"]["query"].as_str().expect("a query"))));
+            queries.push((name, label_values(variable["query"]["query"].as_str().expect("a query"))));
         }
     }
-    assert!(questions.len() > 50);
-    questions
+    assert!(queries.len() > 50);
+    queries
 }
 
 /// `label_values(SELECTOR, LABEL)`, the one form that is used.
-fn label_values(query: &str) -> Question {
+fn label_values(query: &str) -> DashboardQuery {
     let arguments = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
     let (selector, label) =
         arguments.and_then(|both| both.rsplit_once(", ")).expect("label_values(SELECTOR, LABEL)");
-    Question::Label(label.to_owned(), put(selector))
+    DashboardQuery::Label(label.to_owned(), put(selector))
 }
 
 fn put(expression: &str) -> String {
@@ -225,13 +227,13 @@ fn put(expression: &str) -> String {
 }
 
 /// Whether there is anything to show.
-fn is_answered(question: &Question, prometheus: &Prometheus, since: Timestamp) -> bool {
-    let values = match question {
-        Question::Now(expression) => prometheus
+fn has_data(query: &DashboardQuery, prometheus: &Prometheus, since: Timestamp) -> bool {
+    let values = match query {
+        DashboardQuery::Now(expression) => prometheus
             .query(expression)
             .map(|series| series.into_iter().map(|one| one.value).collect::<Vec<_>>()),
-        Question::Period(expression) => prometheus.values_since(expression, since),
-        Question::Label(label, selector) => prometheus.label_values(label, selector, since),
+        DashboardQuery::Period(expression) => prometheus.values_since(expression, since),
+        DashboardQuery::Label(label, selector) => prometheus.label_values(label, selector, since),
     };
     values.is_some_and(|values| values.iter().any(|value| value != "NaN"))
 }

@@ -1,4 +1,4 @@
-//! Prometheus finds the brokers by itself.
+//! Prometheus discovers the brokers over HTTP.
 
 use std::fs;
 

@@ -15,7 +15,7 @@ use crate::support::{Program, promtool};
 
 const README: &str = include_str!("../../README.md");
 
-/// A visitor reads the whole README; longer texts stand beside what they are about.
+/// The README stays short enough to read whole; longer texts are next to their subject.
 const README_MAX_LINES: usize = 299;
 
 /// The words in backquotes in the first column of the table between these two lines.

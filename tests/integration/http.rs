@@ -256,7 +256,7 @@ fn a_large_response_is_complete_with_one_block_per_family() {
     let refs: Vec<_> = ids.iter().map(String::as_str).collect();
     let exporter = watching(&fake, &refs);
     let answer = exporter.get("/probe?broker=LocalEMQX");
-    assert!(answer.body.len() > 512 * 1024, "it takes several pieces");
+    assert!(answer.body.len() > 512 * 1024, "it takes several chunks");
     let families = Families::parse(&answer.text());
     assert!(families.success());
     assert_eq!(families.all("emqx_mqtt_client_sent_messages_total", &[("qos", "2")]).len(), 300);

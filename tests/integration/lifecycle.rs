@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
-use crate::support::{Families, Program, ServerProcess, config_of, send_signal};
+use crate::support::{Families, Program, ServerProcess, config_of, send_signal, wait_until};
 
 fn broker() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -115,10 +115,7 @@ fn a_second_signal_stops_at_once() {
     let (_fake, program) = broker();
     let served = ServerProcess::start(&program, &["--web.shutdown-delay", "3600"]);
     served.signal(Signal::INT);
-    let since = Instant::now();
-    while served.request("GET", "/-/ready").0 != 503 {
-        assert!(since.elapsed() < Duration::from_secs(30), "it is ready although it stops");
-    }
+    wait_until("the exporter is not ready", || served.request("GET", "/-/ready").0 == 503);
     served.signal(Signal::INT);
     assert_eq!(served.wait().0, Some(0));
 }

@@ -220,11 +220,11 @@ fn every_client_is_looked_up_before_any_retry() {
     assert!(families.success());
     let looked_up: Vec<_> = fake.requests().iter().filter_map(Request::client_id).collect();
     let mut first_time = BTreeMap::new();
-    for (place, id) in looked_up.iter().enumerate() {
-        first_time.entry(id.clone()).or_insert(place);
+    for (position, id) in looked_up.iter().enumerate() {
+        first_time.entry(id.clone()).or_insert(position);
     }
     assert_eq!(looked_up.len(), 32);
-    assert!(first_time.values().all(|place| *place < 30), "{looked_up:?}");
+    assert!(first_time.values().all(|position| *position < 30), "{looked_up:?}");
 }
 
 #[test]

@@ -2,36 +2,19 @@
 //! are raced.
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use fake_emqx::{FakeEmqx, Row, Version};
-use rustix::net::listen;
+use fake_emqx::{Blackhole, FakeEmqx, Row, Version};
 use rustix::process::Signal;
 
-use crate::support::{Families, Run, ServerProcess, Terminal, config_of, send_signal, with_resolver};
-
-/// How long the program may take to end.
-const AT_MOST: Duration = Duration::from_secs(30);
+use crate::support::{
+    Families, Run, ServerProcess, Terminal, config_of, send_signal, wait_until, with_resolver,
+};
 
 const CONFIG: &str = "emqx: {alias: LocalEMQX, api_url: \"http://silent.test:18083/api\", api_key: k, api_secret: s}\n\
                       monitored_clients: [{alias: Sensor, client_id: sensor}]\n";
-
-/// Waits for the end of the program.
-fn end(mut child: Child) -> Run {
-    let since = Instant::now();
-    while child.try_wait().expect("it was started").is_none() {
-        if since.elapsed() > AT_MOST {
-            let _ = child.kill();
-            panic!("it never ends");
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    Run::of(child.wait_with_output().expect("it has ended"))
-}
 
 #[test]
 fn the_timeout_ends_the_program() {
@@ -39,8 +22,9 @@ fn the_timeout_ends_the_program() {
     for arguments in [&[][..], &["--all"]] {
         let mut command = program.command();
         command.args(["check", "--timeout", "0.2"]).args(arguments);
-        let run =
-            end(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"));
+        let run = Run::of_child(
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"),
+        );
         assert_eq!(run.status, 2);
         assert!(run.stderr.starts_with("LocalEMQX: dns: cannot resolve silent.test: "), "{}", run.stderr);
     }
@@ -63,7 +47,7 @@ fn a_signal_ends_the_program() {
     // The signal handlers are installed once the first query runs.
     wait_for_thread(&child);
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child).status, 2);
+    assert_eq!(Run::of_child(child).status, 2);
 
     let mut command = program.command();
     command.args(["check", "--timeout", "3600"]);
@@ -77,17 +61,13 @@ fn a_signal_ends_the_program() {
 /// Waits until the program resolves the name, on a thread called `blocking`.
 fn wait_for_thread(child: &Child) {
     let tasks = format!("/proc/{}/task", child.id());
-    let since = Instant::now();
     let is_resolving = || {
         let tasks = fs::read_dir(&tasks).expect("it runs").flatten();
         tasks.into_iter().any(|task| {
             fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "blocking")
         })
     };
-    while !is_resolving() {
-        assert!(since.elapsed() < AT_MOST, "it never resolves the name");
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the program resolves the name", is_resolving);
 }
 
 fn broker() -> FakeEmqx {
@@ -96,26 +76,10 @@ fn broker() -> FakeEmqx {
     fake
 }
 
-/// An address that never answers, because its queue of connections is full.
-struct BlackHole {
-    _listener: TcpListener,
-    _queued: Vec<TcpStream>,
-}
-
-impl BlackHole {
-    fn at(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).expect("a free address");
-        listen(&listener, 0).expect("a shorter queue");
-        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
-        let queued = std::iter::from_fn(|| connect().ok()).collect();
-        Self { _listener: listener, _queued: queued }
-    }
-}
-
 #[test]
 fn a_silent_address_does_not_hide_the_next() {
     let fake = broker();
-    let _first = BlackHole::at(SocketAddr::from(([127, 0, 0, 2], fake.address().port())));
+    let _first = Blackhole::start_at(([127, 0, 0, 2], fake.address().port()).into());
     let config =
         config_of(&fake, "", &[("device", "device")]).replace(&fake.url(), &fake.url_with_host("two.test"));
     let run = with_resolver(&config).run(&["--check", "--timeout", "2"]);

@@ -1,4 +1,4 @@
-//! Clients that take more than their share: the others are answered all the same.
+//! Clients that take more than their share: the others are still answered.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 use crate::support::{
     Authority, Exporter, Families, HttpClient, Program, ServerProcess, config_of, config_of_brokers,
-    send_signal,
+    send_signal, wait_until,
 };
 
-/// The longest anything may take: far more than it needs, and less than a hang.
+/// Time limit of each read; a test that exceeds it hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// Asks for every client with many metrics, which no socket buffer holds.
+/// Requests every client with many metrics, which no socket buffer holds.
 const LARGE: &str = "/probe?broker=LocalEMQX&all=true&collect[]=session&collect[]=queue&collect[]=traffic";
 
 fn broker_of(clients: usize) -> FakeEmqx {
@@ -50,14 +50,6 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: exporter\r\n\r\n")
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < AT_MOST, "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn own_metric(exporter: &Exporter, name: &str) -> u64 {
     let metrics = Families::parse(&exporter.get("/metrics").text());
     metrics.value(name, &[]).expect("a metric").parse().expect("a count")
@@ -81,7 +73,7 @@ fn idle_connections_give_way_and_busy_times_close_connections() {
     let program = Program::with_config(&config_of(&fake, "", &[("A", "c-0")]));
     let served = ServerProcess::start(&program, &["--web.max-probes", "1"]);
     let (mut kept, mut closed) = (Vec::new(), 0);
-    // More than there is room for, whatever the number of workers.
+    // More than there is room for, with any number of workers.
     for _ in 0..600 {
         let mut connection = BufReader::new(send(served.address(), &get("/-/healthy")));
         let mut head = String::new();
@@ -93,7 +85,7 @@ fn idle_connections_give_way_and_busy_times_close_connections() {
         kept.push(connection);
     }
     assert!(closed > 0, "above half of the room connections are closed");
-    // Those that never send a request take the whole room, and none of it from a scrape.
+    // Connections that never send a request fill the limit without delaying a scrape.
     let silent: Vec<_> = (0..600).map(|_| TcpStream::connect(served.address()).expect("it listens")).collect();
     assert!(Families::parse(&served.get("/probe?broker=LocalEMQX")).success());
     drop((kept, silent));
@@ -109,7 +101,7 @@ fn open_pages_take_no_place_of_a_scrape_and_end_in_time_whether_or_not_they_are_
     let config = config_of_brokers(&brokers, "  - {alias: A, client_id: c-0, brokers: \"*\"}\n")
         .replace("api_secret:", "timeout_seconds: 1, attempts: 1, api_secret:");
     let exporter = Exporter::start_with(&config, 8);
-    // Sixteen pages each, one after another, and nobody reads them.
+    // Sixteen pages each, one after another, which are never read.
     let pages = get("/").repeat(16);
     let readers: Vec<_> = (0..12).map(|_| send(&exporter.address().to_string(), &pages)).collect();
     wait_until("pages are under way", || own_metric(&exporter, "emqx_client_monitor_probes_in_flight") > 0);
@@ -201,7 +193,7 @@ impl Drop for Unread {
 }
 
 #[test]
-fn a_log_that_nobody_reads_stops_nothing() {
+fn a_log_that_is_not_read_stops_nothing() {
     let fake = broker_of(1);
     let mut unread = Unread::start(&Program::with_config(&config_of(&fake, "", &[("A", "c-0")])), &[]);
     let client = HttpClient::plain(&unread.address);
@@ -254,7 +246,7 @@ fn strangers_garbage_is_logged_at_debug_level_with_the_peer() {
     }
 }
 
-/// A directory with a web configuration of TLS and a user, whose password costs as much to check as in earnest.
+/// A directory with a web configuration of TLS and a user, whose password costs as much to check as a real one.
 struct Site {
     authority: Authority,
     directory: TempDir,
@@ -342,7 +334,7 @@ fn a_flood_of_reloads_is_two() {
     assert!(log.contains("reloaded the configuration"), "{log}");
 }
 
-/// Everything at once, against an exporter over TLS, with a password and a log that nobody reads.
+/// Everything at once, against an exporter over TLS, with a password and a log that is not read.
 struct Attack<'a> {
     site: &'a Site,
     address: &'a str,
@@ -381,7 +373,7 @@ impl Attack<'_> {
         self.until_over(|_| drop(scraper.send("POST", "/-/reload")));
     }
 
-    /// Sends requests whose responses nobody reads, and keeps the connections.
+    /// Sends requests, keeps the connections, and reads no response.
     fn leave_unread(&self, path: &str, count: usize) {
         // Uncompressed, so that no socket buffer holds the response.
         let scraper = HttpClient::tls(self.address, &self.site.authority, None).as_user("scraper", "right");
@@ -390,7 +382,7 @@ impl Attack<'_> {
         drop(unread);
     }
 
-    /// Opens so many connections from another address again and again, and sends nothing.
+    /// Opens this many connections from another address again and again, and sends nothing.
     fn occupy(&self, count: usize) {
         let mut connections = Vec::new();
         self.until_over(|_| {

@@ -89,7 +89,7 @@ fn scrapes_two_brokers_and_sees_one_of_them_die(release: Release) {
     prometheus.wait_for("emqx_probe_failure_reason{instance=\"FactoryEMQX\"} == 1", |series| {
         (series.len() == 1 && series[0].label("reason") == Some("connect")).then_some(())
     });
-    // Gone, not merely old: what the broker said last is no longer claimed.
+    // Gone, not merely old: the last values of the broker are no longer claimed.
     prometheus.wait_for("{__name__=~\"emqx_mqtt_client_.*\", broker=\"FactoryEMQX\"}", |series| {
         let threshold = "emqx_mqtt_client_offline_threshold_seconds";
         series.iter().all(|one| one.label("__name__") == Some(threshold)).then_some(())

@@ -126,7 +126,7 @@ fn exposed(outcome: Outcome) -> Families {
     Families::parse(&String::from_utf8(text).expect("an exposition is UTF-8"))
 }
 
-/// How the exposition says how much of something there may be.
+/// How the exposition shows a limit.
 fn bound(limit: Limit) -> String {
     match limit {
         Limit::AtMost(most) => most.to_string(),
@@ -233,7 +233,7 @@ proptest! {
     // One case of hundreds of clients: the foreign reader takes seconds to start.
     #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, ..unwritten() })]
 
-    /// A reader that is none of ours, all the way from the broker's JSON.
+    /// From the broker's JSON to a foreign reader of the exposition.
     #[test]
     fn any_client_name_is_valid_in_the_exposition(
         names in btree_set(any_text(), 200..300),
@@ -286,7 +286,7 @@ proptest! {
             let found = page.contains("<tbody>");
             (found, ['<', '>', '"', '\''].map(|mark| page.matches(mark).count()))
         };
-        // A filter that finds somebody, and one that may find nobody.
+        // A filter that matches a client, and one that may match none.
         prop_assert_eq!(marks(&client_id, &username, &node, "a"), marks("", "u", "n", "a"));
         let (found, counted) = marks("", "u", "n", &filter);
         let alike = if filter.trim().is_empty() { "" } else if found { "a" } else { "nobody" };

@@ -1,14 +1,14 @@
-//! Another configuration takes the place of the one that runs, or does not.
+//! Reloading: a valid configuration replaces the active one, an invalid one changes nothing.
 
 use std::fs;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use rustix::process::Signal;
 
-use crate::support::{Exporter, Families, Program, ServerProcess, config_of};
+use crate::support::{Exporter, Families, Program, ServerProcess, config_of, wait_until};
 
 fn broker() -> FakeEmqx {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -18,15 +18,6 @@ fn broker() -> FakeEmqx {
 
 fn own(served: &ServerProcess, name: &str, labels: &[(&str, &str)]) -> Option<String> {
     Families::parse(&served.get("/metrics")).value(name, labels).map(ToOwned::to_owned)
-}
-
-/// Asks until the answer is as wanted; a signal is taken up when it is taken up.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(30), "never so: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]

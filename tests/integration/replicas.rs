@@ -52,7 +52,7 @@ fn number(series: &Series) -> f64 {
     series.value.parse().expect("Prometheus says numbers")
 }
 
-/// Waits until so many scrapes are on record.
+/// Waits until this many scrapes are recorded.
 fn wait_for_scrapes(prometheus: &Prometheus, count: f64) {
     prometheus.wait_for("count_over_time(up[5m])", |series| {
         let [one] = series else { return None };

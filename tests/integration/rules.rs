@@ -61,7 +61,7 @@ fn names_with_suffix(suffix: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The rule files for everybody, sorted by name.
+/// The generic rule files, sorted by name.
 pub(crate) fn rule_files() -> Vec<RuleFile> {
     let read = |name: String| RuleFile::read(examples().join(format!("prometheus/rules/{name}.rules.yml")));
     names_with_suffix(".rules.yml").into_iter().map(read).collect()
@@ -90,7 +90,7 @@ fn text<'a>(rule: &'a Value, key: &str) -> Option<&'a str> {
     rule[key].as_str()
 }
 
-/// The names of all series that the rules for everybody record.
+/// The names of all series that the generic rules record.
 pub(crate) fn recorded() -> BTreeSet<String> {
     rules().iter().filter_map(|rule| text(rule, "record")).map(str::to_owned).collect()
 }
@@ -99,7 +99,7 @@ fn alerts() -> BTreeSet<String> {
     rules().iter().filter_map(|rule| text(rule, "alert")).map(str::to_owned).collect()
 }
 
-/// The rule files for everybody by their paths relative to the scrape configuration, evaluated each second.
+/// The generic rule files by their paths relative to the scrape configuration, evaluated each second.
 pub(crate) fn hurried_rules() -> Vec<(String, String)> {
     rule_files().into_iter().map(RuleFile::hurried).collect()
 }
@@ -181,7 +181,7 @@ fn the_runbook_explains_exactly_the_existing_alerts() {
 
 #[test]
 fn the_rules_use_only_metrics_that_exist() {
-    let mut known: BTreeSet<String> = metrics::families().map(|heading| heading.name.to_owned()).collect();
+    let mut known: BTreeSet<String> = metrics::families().map(|family| family.name.to_owned()).collect();
     known.extend(recorded());
     for own in ["config_last_reload_successful", "probes_refused_total"] {
         known.insert(format!("emqx_client_monitor_{own}"));

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::{Program, config_of};
 
-/// Clients that stand otherwise in every column; of the last two nothing is known but their names.
+/// Clients whose order differs in every column; only the names of the last two are known.
 fn fleet() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
     for (id, received, keepalive, created) in [

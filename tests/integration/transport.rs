@@ -30,7 +30,7 @@ fn check(server: &RawServer) -> Run {
     Run { stderr: run.stderr.replace(&server.address().to_string(), "ADDRESS"), ..run }
 }
 
-/// What `--check` says about a broker that answers with these bytes and ends the connection.
+/// What `--check` prints about a broker that answers with these bytes and ends the connection.
 fn refusal(response: impl AsRef<[u8]>) -> String {
     let response = response.as_ref().to_vec();
     let run = check(&RawServer::start(move |_| vec![Step::send(&response), Step::Close]));

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
@@ -11,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use vt100::Screen;
 
-use crate::support::{Program, Terminal, config_of, send_signal};
+use crate::support::{Program, Run, Terminal, config_of, send_signal, wait_until};
 
 /// How long a program may take to end.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -49,21 +48,6 @@ fn in_pipes(program: &Program, every: &str, arguments: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts")
-}
-
-/// Waits for the end of a program, and gives its status.
-fn end(mut child: Child) -> Option<i32> {
-    let since = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().expect("it was started") {
-            return status.code();
-        }
-        if since.elapsed() > AT_MOST {
-            let _ = child.kill();
-            panic!("it never ends");
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Whether the shell's screen is restored.
@@ -210,7 +194,7 @@ fn failures_are_shown_in_the_frame() {
     assert_eq!(terminal.wait().status, Some(2));
     let mut said = String::new();
     stderr.read_to_string(&mut said).expect("text");
-    assert_eq!(said, "", "nothing is said twice");
+    assert_eq!(said, "", "nothing is printed twice");
 }
 
 #[test]
@@ -322,7 +306,7 @@ fn in_a_pipe_results_follow_one_another() {
         assert!(since.elapsed() < AT_MOST);
     }
     drop(lines);
-    assert_eq!(end(child), Some(0), "whoever reads no further has read enough");
+    assert_eq!(Run::of_child(child).status, 0, "whoever reads no further has read enough");
 
     let mut child = in_pipes(&program, AT_ONCE, &["--strict"]);
     let mut lines =
@@ -332,7 +316,7 @@ fn in_a_pipe_results_follow_one_another() {
     send_signal(&child, Signal::TERM);
     let rest = lines.last();
     assert!(rest.is_none_or(|line| line.starts_with('└')), "the last one is whole");
-    assert_eq!(end(child), Some(3));
+    assert_eq!(Run::of_child(child).status, 3);
 }
 
 #[test]
@@ -345,7 +329,7 @@ fn failures_are_printed_each_time_in_a_pipe() {
     let lines: Vec<_> = stderr.lines().take(3).map(|line| line.expect("text")).collect();
     assert!(lines.iter().all(|line| line.starts_with("LocalEMQX: http_status: ")), "{lines:?}");
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(2));
+    assert_eq!(Run::of_child(child).status, 2);
 }
 
 #[test]
@@ -353,14 +337,10 @@ fn a_blocked_pipe_does_not_prevent_the_end() {
     let (_fake, program) = sensors(400);
     let mut child = in_pipes(&program, NEVER, &["--output", "json"]);
     let stdout = child.stdout.take().expect("a pipe");
-    let since = Instant::now();
     // About as much as a pipe takes, and there is far more to come.
-    while ioctl_fionread(&stdout).expect("a pipe says what it holds") < 50_000 {
-        assert!(since.elapsed() < AT_MOST, "it prints");
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the pipe is full", || ioctl_fionread(&stdout).expect("a pipe says what it holds") >= 50_000);
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(0));
+    assert_eq!(Run::of_child(child).status, 0);
     drop(stdout);
 }
 
@@ -376,7 +356,7 @@ fn queries_start_at_the_interval_and_never_overlap() {
         assert!(request.at >= not_before, "request {number} came too soon");
     }
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(0));
+    assert_eq!(Run::of_child(child).status, 0);
 
     // Rounds that are longer.
     let (fake, program) = sensors(1);
@@ -385,7 +365,7 @@ fn queries_start_at_the_interval_and_never_overlap() {
     let child = in_pipes(&program, AT_ONCE, &[]);
     assert!(fake.wait_for_requests(4, AT_MOST), "it asks again and again");
     send_signal(&child, Signal::TERM);
-    assert_eq!(end(child), Some(0));
+    assert_eq!(Run::of_child(child).status, 0);
     let requests = fake.requests();
     assert!(requests.windows(2).all(|two| two[1].at >= two[0].at + late), "one waits for the other");
     assert_eq!(fake.max_in_flight(), 1);
@@ -431,7 +411,7 @@ fn the_progress_line_counts_a_long_list_and_is_erased() {
     let contents = ended.screen.contents();
     assert!(contents.starts_with("LocalEMQX: ") && !contents.contains("clients read"), "{contents}");
 
-    // Nor where nothing else is said.
+    // Nor where nothing else is printed.
     fake.restart();
     fake.clear_faults();
     fake.inject(When::Page(2), Fault::Slow(Duration::from_secs(3)));
@@ -445,7 +425,7 @@ fn the_progress_line_counts_a_long_list_and_is_erased() {
     assert!(ended.raw.contains("LocalEMQX: 10000 of 12000 clients read"), "{:?}", ended.raw);
     assert_eq!(ended.screen.contents().trim(), "");
 
-    // Not if stderr is no terminal.
+    // Not if stderr is not a terminal.
     fake.clear_faults();
     fake.inject(When::Page(2), Fault::Silent);
     let run = program.run(&["check", "--all", "--output=json", "--timeout", "2.5"]);

@@ -14,7 +14,7 @@ const MAX_OPENED: usize = 4_000;
 
 /// Checks the depth of flow collections (`[...]` and `{...}`); that of block collections costs the parser little.
 ///
-/// Brackets are counted wherever they are, in texts and comments too. So the count decides only when the parser has to
+/// Brackets in strings and comments are counted too. So the count decides only when the parser has to
 /// look at the text so far, and each time twice as many brackets are left for the next look.
 pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
     let (mut unclosed, mut opened) = (0_usize, 0_usize);

@@ -157,10 +157,6 @@ fn at_most_fifty_problems_are_reported() {
     let message = problems(&clients(60));
     assert_eq!(message.len(), 51);
     assert_eq!(message[50], "... and 10 more");
-    let Err(ConfigError::Invalid(all)) = parse(&clients(60)) else {
-        panic!("there are problems");
-    };
-    assert_eq!(all.count(), 60);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Texts that are no YAML, or YAML of an odd kind.
+//! Texts that are not YAML, or unusual YAML.
 
 use super::*;
 
@@ -147,7 +147,7 @@ fn bombs_do_not_explode() {
         let message = problem(&bomb.repeat(100_000));
         assert!(message.ends_with("nested too deeply"), "{bomb}: {message}");
     }
-    // Brackets in texts and comments are no nesting.
+    // Brackets in strings and comments do not nest.
     let clients = (0..3_000).map(|number| format!("- {{alias: a{number}, client_id: '[{{{number}'}} # [\n"));
     let text = format!("{BROKER}monitored_clients:\n{}", clients.collect::<Vec<_>>().concat());
     assert_eq!(good(&text).brokers[0].clients.len(), 3_000);

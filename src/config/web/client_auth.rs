@@ -62,7 +62,7 @@ pub(super) fn read(
         (ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert, ca_file, _) => {
             if let Some(ca_file) = ca_file {
                 ca_file.diagnostics().warning(format!(
-                    "{} has no effect: this client_auth_type verifies nobody; RequireAndVerifyClientCert does",
+                    "{} has no effect: this client_auth_type verifies no certificate; RequireAndVerifyClientCert does",
                     ca_file.name()
                 ));
             }

@@ -25,7 +25,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// Returns whether there are no users, so that everybody has access.
+    /// Returns whether there are no users; access then needs no password.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
@@ -60,7 +60,7 @@ pub(super) fn read(value: &NodeRef<'_>) -> Users {
     let (mut hashes, mut highest_cost) = (BTreeMap::new(), *COSTS.start());
     let entries = value.entries("a mapping of user names to bcrypt hashes").unwrap_or_default();
     if value.is_mapping() && entries.is_empty() {
-        value.error("lists no users; remove the key if everybody may have access");
+        value.error("lists no users; remove the key to turn authentication off");
     }
     for (name, hash) in entries {
         let user = read_name(&name);

@@ -38,7 +38,8 @@ pub(in crate::emqx) struct RawResponse {
 }
 
 impl RawResponse {
-    /// Reads the body of a response, of at most `limit` bytes. An error status counts whatever becomes of its body.
+    /// Reads the body of a response, of at most `limit` bytes. An error status is returned even if its body
+    /// cannot be read.
     pub(super) async fn read<S>(
         mut response: ClientResponse<S>,
         limit: usize,

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Time after which the next address is tried beside those in progress (RFC 8305 section 5).
+/// Time after which the next address is tried while others are in progress (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Connects to one address after another, each as soon as one before it failed or [`ATTEMPT_DELAY`] has passed. The

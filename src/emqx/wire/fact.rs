@@ -16,7 +16,7 @@ const EXPIRY_NEVER: u64 = 0xFFFF_FFFF;
 /// Whether a field had the expected type; if not, what is wrong with it.
 pub(super) type Stored = Result<(), String>;
 
-/// Reads the next value into `fact`. A `null` is no fact, and neither is a value of another type.
+/// Reads the next value into `fact`. A `null` or a value of another type leaves it empty.
 pub(super) fn store<'de, T: Fact, A: MapAccess<'de>>(
     fact: &mut Option<T>,
     field: &'static str,

@@ -15,7 +15,7 @@ pub(super) fn state_symbol(state: ClientState) -> &'static str {
     }
 }
 
-/// Cuts a text to this length.
+/// Cuts a text to this many characters.
 pub(super) fn truncated(mut text: String, max_characters: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(max_characters) {
         text.truncate(end);

@@ -10,16 +10,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tracing::warn;
 
-use super::super::{AppState, text};
+use super::super::{AppState, busy, text};
 use super::credential_cache::{Credentials, LoginResult};
 
 /// Paths without authentication: the kubelet, which requests them, has no password.
 const PUBLIC_PATHS: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 const CHALLENGE: &str = r#"Basic realm="emqx-client-monitor""#;
-
-/// `Retry-After` of a 503, in seconds.
-const RETRY_AFTER: &str = "1";
 
 /// Refuses a request without the credentials of one of the users, if the web configuration has users.
 pub(in crate::server) async fn authenticate<B: MessageBody + 'static>(
@@ -55,11 +52,7 @@ async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
             }
             Some(unauthorized("wrong user name or password\n"))
         }
-        LoginResult::Busy => {
-            let mut answer = HttpResponse::ServiceUnavailable();
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-            Some(text(answer, "too many passwords are being checked\n"))
-        }
+        LoginResult::Busy => Some(busy("too many passwords are being checked\n")),
     }
 }
 

@@ -87,7 +87,7 @@ impl Checks {
     /// Refuses one check where too many wait: of the peers with the most checks here, the one with the most wrong
     /// passwords, and of its checks the latest.
     fn refuse_last(&mut self) {
-        // Those whose client has gone need no place.
+        // The clients of these have closed their connections.
         self.waiting.retain(|check| !check.turn.is_closed());
         if self.waiting.len() <= MAX_WAITING {
             return;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permit_that_nobody_takes_is_not_lost() {
+    async fn a_permit_that_is_not_taken_is_not_lost() {
         let queue = Arc::new(CheckQueue::default());
         let running = queue.wait(peer(1)).await.expect("the queue is empty");
         let mut given_up = Box::pin(queue.wait(peer(2)));

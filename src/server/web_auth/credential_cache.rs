@@ -16,7 +16,8 @@ use crate::config::web::Users;
 /// How many right logins are cached.
 const MAX_RIGHT: usize = 64;
 
-/// How many wrong logins are cached. They are apart from the right ones, so that guessers evict none of those.
+/// How many wrong logins are cached. They are kept apart from the right ones, so that guessing evicts none of
+/// those.
 const MAX_WRONG: usize = 1024;
 
 /// The credentials of a basic-auth request.

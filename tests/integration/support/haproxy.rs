@@ -1,14 +1,11 @@
 //! The real `HAProxy`, as Debian packages it.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::prometheus::free_address;
-
-/// Time limit of the start; a test that exceeds it hangs.
-const AT_MOST: Duration = Duration::from_secs(60);
+use super::wait_until;
 
 /// A running `HAProxy`. Stopped when dropped.
 pub(crate) struct HaProxy {
@@ -42,11 +39,8 @@ impl HaProxy {
     }
 
     fn wait_for(&self, path: &str) {
-        let since = Instant::now();
-        while ureq::get(format!("http://{}{path}", self.address)).call().is_err() {
-            assert!(since.elapsed() < AT_MOST, "HAProxy did not respond to {path}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let url = format!("http://{}{path}", self.address);
+        wait_until("HAProxy responds", || ureq::get(&url).call().is_ok());
     }
 }
 

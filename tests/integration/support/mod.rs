@@ -13,6 +13,7 @@ mod raw_server;
 mod resolver;
 mod server_process;
 mod terminal;
+mod wait;
 
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use demo::Demo;
@@ -27,3 +28,4 @@ pub(crate) use raw_server::{RawServer, Step};
 pub(crate) use resolver::with_resolver;
 pub(crate) use server_process::ServerProcess;
 pub(crate) use terminal::{Terminal, run_in_terminal};
+pub(crate) use wait::wait_until;

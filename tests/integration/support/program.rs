@@ -2,9 +2,14 @@
 
 use std::io::Write as _;
 use std::process::{Child, Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
+
+/// Time limit of each wait; a test that exceeds it hangs.
+const AT_MOST: Duration = Duration::from_secs(30);
 
 /// The program with a configuration file.
 pub(crate) struct Program {
@@ -67,6 +72,19 @@ pub(crate) fn send_signal(program: &Child, signal: Signal) {
 }
 
 impl Run {
+    /// Waits for the end of a program, and kills one that does not end.
+    pub(crate) fn of_child(mut child: Child) -> Self {
+        let since = Instant::now();
+        while child.try_wait().expect("it was started").is_none() {
+            if since.elapsed() > AT_MOST {
+                let _ = child.kill();
+                panic!("the program does not end");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self::of(child.wait_with_output().expect("it has ended"))
+    }
+
     pub(crate) fn of(output: Output) -> Self {
         Self {
             status: output.status.code().expect("the program was not killed"),
