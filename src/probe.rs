@@ -123,7 +123,7 @@ impl BrokerRun<'_> {
         let mut findings = Findings::default();
         match targets {
             Targets::Watched(clients) => {
-                let mut plan = Watching::new(clients, self.groups, self.deadline, progress);
+                let mut plan = Watching::new(&clients, self.groups, self.deadline, progress);
                 let mut ended = self.run(plan.first(), &mut plan, recorder).await;
                 if self.api.saw_unsolicited_bytes() {
                     let doubted = plan.doubt_absences();
@@ -200,7 +200,7 @@ fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
     match targets {
         Targets::Watched(clients) => {
             findings.failures.add(reason, text, clients.len());
-            findings.clients = probed(clients, std::iter::repeat(ClientStatus::Unknown));
+            findings.clients = probed(&clients, std::iter::repeat(ClientStatus::Unknown));
         }
         Targets::All => {
             findings.failures.add(reason, text, 0);

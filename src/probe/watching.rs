@@ -39,20 +39,20 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The plan for some clients of the configuration.
 pub(super) struct Watching<'a> {
-    clients: Vec<Arc<WatchedClient>>,
+    clients: &'a [Arc<WatchedClient>],
     groups: Groups,
     started: Instant,
     deadline: Instant,
     progress: &'a Progress,
     statuses: Vec<ClientStatus>,
-    /// How often the broker said of each that it does not know it.
+    /// For each client, the number of answers that the broker does not know it.
     absences: Vec<u8>,
-    /// How many clients the broker has, once it has said so.
+    /// Number of clients of the broker, once it has reported it.
     count: Option<u64>,
     walk: Option<Walk<'a>>,
-    /// Whether the filter was answered with other clients only, so that `.` and `..` can only be found in the list.
+    /// Whether a filter returned other clients only. Then `.` and `..` can only be found in the list.
     is_filter_useless: bool,
-    /// Clients whose failure is among `failures`.
+    /// Number of unknown clients that `failures` explains.
     explained: usize,
     failures: Failures,
     decisions: Vec<String>,
@@ -61,7 +61,7 @@ pub(super) struct Watching<'a> {
 impl<'a> Watching<'a> {
     /// Plans a probe for these clients.
     pub(super) fn new(
-        clients: Vec<Arc<WatchedClient>>,
+        clients: &'a [Arc<WatchedClient>],
         groups: Groups,
         deadline: Instant,
         progress: &'a Progress,
@@ -136,8 +136,8 @@ impl<'a> Watching<'a> {
         findings.clients = probed(self.clients, self.statuses);
     }
 
-    /// Chooses between lookups and the list by what they cost the broker. A client that it does not know costs two lookups,
-    /// and of as many clients as it has, the others are not known.
+    /// Chooses between lookups and the list by their cost for the broker. A client that it does not know costs two lookups;
+    /// if more clients are requested than the broker has, at least the difference is not known.
     fn choose(&mut self, count: Result<Option<u64>, RequestError>) -> Vec<Request> {
         let requested = self.clients.len() as u64;
         let (is_list_cheaper, why) = match count {
@@ -199,7 +199,7 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// Returns when lookups must begin, whatever has been heard of the list.
+    /// Returns when lookups must begin, even if the list is not complete.
     fn list_share_end(&self) -> Instant {
         self.started + (self.deadline - self.started) / LIST_SHARE
     }
@@ -311,9 +311,9 @@ impl Plan for Watching<'_> {
 
 /// Returns the clients with their statuses.
 pub(super) fn probed(
-    clients: Vec<Arc<WatchedClient>>,
+    clients: &[Arc<WatchedClient>],
     statuses: impl IntoIterator<Item = ClientStatus>,
 ) -> Vec<ProbedClient> {
-    let identities = clients.into_iter().map(ClientIdentity::Watched);
+    let identities = clients.iter().cloned().map(ClientIdentity::Watched);
     identities.zip(statuses).map(|(identity, status)| ProbedClient { identity, status }).collect()
 }

@@ -19,7 +19,7 @@ pub(super) struct Walk<'a> {
     pager: ListPager<'a>,
     scope: Scope,
     /// The requested clients by ID.
-    indexes: HashMap<String, usize>,
+    indexes: HashMap<&'a str, usize>,
     is_second: bool,
     /// Whether its rows have all the requested groups.
     has_all_groups: bool,
@@ -34,11 +34,12 @@ pub(super) enum Scope {
     ListOnly,
 }
 
-impl Watching<'_> {
-    /// Starts a walk over the list. A second one only has to say who is there, unless that cannot be looked up then.
+impl<'a> Watching<'a> {
+    /// Starts a walk over the list. A second walk reads only the state, unless it is for clients that cannot be looked up.
     pub(super) fn start_walk(&mut self, scope: Scope, is_second: bool) -> Request {
+        let clients = self.clients;
         let is_in_scope = |index: &usize| scope == Scope::All || self.addressing(*index) != Addressing::Lookup;
-        let in_scope: Vec<_> = (0..self.clients.len()).filter(is_in_scope).collect();
+        let in_scope: Vec<_> = (0..clients.len()).filter(is_in_scope).collect();
         let has_list_only = in_scope.iter().any(|index| self.is_list_only(*index));
         let groups = if is_second && !has_list_only { Groups::STATE } else { self.groups };
         let now = Instant::now();
@@ -47,8 +48,7 @@ impl Watching<'_> {
             Scope::All => self.list_share_end(),
             Scope::ListOnly => self.deadline,
         };
-        let indexes =
-            in_scope.into_iter().map(|index| (self.clients[index].client_id.clone(), index)).collect();
+        let indexes = in_scope.into_iter().map(|index| (clients[index].client_id.as_str(), index)).collect();
         let pager = ListPager::new(groups, until, false, self.progress);
         let first = pager.first();
         self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });
@@ -76,7 +76,7 @@ impl Watching<'_> {
 
     /// Takes the clients that a walk found, and requests those that it did not find: a list that moves while it is read
     /// misses clients that are there.
-    fn on_walk_end(&mut self, walk: Walk<'_>, result: Result<(), RequestError>) -> Vec<FollowUp> {
+    fn on_walk_end(&mut self, walk: Walk<'a>, result: Result<(), RequestError>) -> Vec<FollowUp> {
         let Walk { pager, scope, indexes, is_second, has_all_groups } = walk;
         let (listed, decisions) = pager.finish();
         self.decisions.extend(decisions);
@@ -107,7 +107,7 @@ impl Watching<'_> {
     fn take_clients(
         &mut self,
         clients: Vec<ProbedClient>,
-        indexes: &HashMap<String, usize>,
+        indexes: &HashMap<&str, usize>,
         has_all_groups: bool,
     ) -> Vec<usize> {
         let mut to_look_up = Vec::new();
@@ -128,7 +128,7 @@ impl Watching<'_> {
     fn take_bad_rows(
         &mut self,
         bad_rows: Vec<BadRow>,
-        indexes: &HashMap<String, usize>,
+        indexes: &HashMap<&str, usize>,
         is_final: bool,
     ) -> (Vec<usize>, Vec<usize>) {
         let (mut to_look_up, mut failed) = (Vec::new(), Vec::new());
