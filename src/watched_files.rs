@@ -14,7 +14,11 @@ use ring::digest::{SHA256, digest};
 ///
 /// The contents themselves are not kept: some of them are private keys.
 #[derive(Default)]
-pub(crate) struct WatchedFiles(Vec<WatchedFile>);
+pub(crate) struct WatchedFiles {
+    files: Vec<WatchedFile>,
+    /// What else was read, each with a function that returns whether it has changed.
+    sources: Vec<Box<dyn Fn() -> bool + Send + Sync>>,
+}
 
 struct WatchedFile {
     path: PathBuf,
@@ -32,20 +36,27 @@ impl WatchedFiles {
     /// As of [`read_bounded`].
     pub(crate) fn read(&mut self, path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
         let content = read_bounded(path, max_bytes);
-        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest_of(&content) });
+        self.files.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest_of(&content) });
         content
+    }
+
+    /// Watches something that is no single file.
+    pub(crate) fn watch(&mut self, has_changed: impl Fn() -> bool + Send + Sync + 'static) {
+        self.sources.push(Box::new(has_changed));
     }
 
     /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
     pub(crate) fn have_changed(&self) -> bool {
-        self.0.iter().any(|file| digest_of(&read_bounded(&file.path, file.max_bytes)) != file.digest)
+        let has_changed =
+            |file: &WatchedFile| digest_of(&read_bounded(&file.path, file.max_bytes)) != file.digest;
+        self.files.iter().any(has_changed) || self.sources.iter().any(|has_changed| has_changed())
     }
 }
 
 impl fmt::Debug for WatchedFiles {
     /// Shows the paths, but no digest.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|file| &file.path)).finish()
+        formatter.debug_list().entries(self.files.iter().map(|file| &file.path)).finish()
     }
 }
 
