@@ -4,6 +4,7 @@ mod error;
 mod handshake_failure;
 mod named_clients;
 mod pem;
+mod presented;
 mod system;
 mod verifier;
 
@@ -28,6 +29,8 @@ pub(crate) use self::handshake_failure::explain_io;
 pub(crate) use self::named_clients::NamedClients;
 pub(crate) use self::pem::Pem;
 pub use self::pem::PemOrigin;
+pub(crate) use self::presented::PresentedCertificates;
+use self::presented::RecordingVerifier;
 pub(crate) use self::system::system_certificates;
 pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
@@ -186,7 +189,7 @@ impl Loaded {
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::unsupported(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::new(RecordingVerifier(verifier)));
         let mut config = match &settings.client_cert {
             Some(pair) => {
                 let cert = Pem::read(&pair.cert_file, &mut files)?;
