@@ -69,7 +69,7 @@ const FAILED: u8 = 1;
 
 /// Runs the program with these command-line arguments, and returns its exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let invocation = match cli::parse(arguments) {
+    let invocation = match cli::parse(arguments, std::env::vars_os()) {
         Ok(invocation) => invocation,
         Err(answer) => {
             // clap returns help and version as errors too. Printing fails only if stderr is closed.
@@ -79,6 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // Kept to the end of this function, where the last lines are written.
     let _log = start_logging(&invocation);
+    invocation.warnings.iter().for_each(|warning| warn!("{warning}"));
     perform(invocation).unwrap_or_else(|error| {
         // Printing fails only if stderr is closed.
         let _ = writeln!(anstream::stderr(), "{}", chain(error.as_ref()));
