@@ -16,7 +16,7 @@ import urllib.request
 
 import yaml
 
-CLIENTS = {"helm-existing": 2, "helm-fleet": 3, "helm-operator": 2, "kustomize": 1}  # watched clients; else 0
+CLIENTS = {"helm-existing": 1, "helm-operator": 1, "kustomize": 1}  # watched clients; else 0
 BROKERS_FAILED = 2  # exit status of `check`: the configuration is valid, and a broker was asked in vain
 
 
@@ -65,38 +65,37 @@ class Pod:
             directory.mkdir()
             self.directories[mounts[volume["name"]]] = str(directory)
             cluster.volume(volume, directory)
-        # Where no volume is mounted, nothing may be expected.
         for path in (root / "config").iterdir():
             text = re.sub(r"https?://[^/]+/", "http://127.0.0.1:1/", self.here(path.read_text()))
-            path.write_text(text.replace("../clients/", f"{root}/clients/"))
+            path.write_text(text)
 
     def here(self, text):
         for mounted, directory in self.directories.items():
             text = re.sub(rf"{re.escape(mounted)}(?=/)", directory, text)
         return text
 
-    def command(self, container, *more):
+    def command(self, container):
         arguments = [self.here(one) for one in container["args"]]
         environment = {"PATH": os.environ["PATH"], **self.cluster.environment(container)}
-        return {"args": [self.program, *arguments, *more], "env": environment, "stderr": subprocess.PIPE, "text": True}
+        return {"args": [self.program, *arguments], "env": environment, "stderr": subprocess.PIPE, "text": True}
 
 
 def serves(process, tls):
-    """Waits for the address in the log, and returns the brokers that the exporter lists and its configuration."""
+    """Waits for the address in the log, and returns it with the targets and the configuration of the exporter."""
     for line in process.stderr:
-        if found := re.search(r"(?:127\.0\.0\.1):\d+", line) if "listening" in line.lower() else None:
+        if found := re.search(r'listening"?[ ,].*?(127\.0\.0\.1:\d+)', line):
             break
     else:
         raise AssertionError(f"the exporter ended with status {process.wait()}")
     context = ssl._create_unverified_context() if tls else None
-    base = f'{"https" if tls else "http"}://{found[0]}'
+    base = f'{"https" if tls else "http"}://{found[1]}'
 
     def get(path):
         with urllib.request.urlopen(base + path, context=context, timeout=10) as response:
             return response.read().decode()
 
     assert get("/-/ready")
-    return json.loads(get("/sd")), yaml.safe_load(get("/config"))
+    return found[1], json.loads(get("/sd")), yaml.safe_load(get("/config"))
 
 
 def start(name, resources, existing, program, root):
@@ -105,6 +104,8 @@ def start(name, resources, existing, program, root):
     spec = deployment["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     pod = Pod(cluster, spec, program, root)
+    tests = [test for one in resources if one["kind"] == "Pod" for test in one["spec"]["containers"]]
+    (service,) = [one["spec"]["ports"][0]["port"] for one in resources if one["kind"] == "Service"]
     tls = container["livenessProbe"]["httpGet"].get("scheme") == "HTTPS"
 
     command = pod.command(container)
@@ -112,25 +113,25 @@ def start(name, resources, existing, program, root):
     command["args"].append("--web.listen-address=127.0.0.1:0")
     process = subprocess.Popen(**command)
     try:
-        targets, config = serves(process, tls)
+        address, targets, config = serves(process, tls)
+        port = address.rpartition(":")[2]
+        for test in (test for test in tests if test["name"] == "service"):
+            (argument,) = test["args"]
+            option, _, address = argument.partition("=")
+            assert address.endswith(f":{service}"), argument
+            subprocess.run([program, f"{option}=localhost:{port}"], check=True)
     finally:
         process.terminate()
         process.communicate()
     brokers = sorted(target["labels"]["instance"] for target in targets)
     for probe in [one for one in resources if one["kind"] == "Probe"]:
         assert brokers == sorted(probe["spec"]["targets"]["staticConfig"]["static"])
-    clients = sum(len(broker.get("clients", [])) for broker in config["brokers"]) if "brokers" in config else \
-        len(config["monitored_clients"])
+    clients = len(config["monitored_clients"])
     assert clients == CLIENTS.get(name, 0), f"{clients} clients"
 
-    for test in [one for one in resources if one["kind"] == "Pod"]:
-        for container in test["spec"]["containers"]:
-            if "check" in container["args"]:
-                run = subprocess.run(**pod.command(container), stdout=subprocess.DEVNULL, check=False)
-                assert run.returncode == BROKERS_FAILED, run.stderr
-            else:
-                (argument,) = container["args"]
-                assert argument.startswith("--healthcheck="), argument
+    for test in (test for test in tests if test["name"] == "brokers"):
+        run = subprocess.run(**pod.command(test), stdout=subprocess.DEVNULL, check=False)
+        assert run.returncode == BROKERS_FAILED, run.stderr
     return f"{name}: {clients} clients of {', '.join(brokers)}"
 
 

@@ -65,13 +65,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The configuration that the chart makes. */}}
 {{- define "emqx-client-monitor.config" -}}
-{{- $config := .Values.config -}}
-{{- if and .Values.clientFiles (not (hasKey $config "monitored_client_files")) -}}
-{{- $directory := "/etc/emqx-client-monitor/clients" -}}
-{{- $files := list (printf "%s/*.csv" $directory) (printf "%s/*.yaml" $directory) -}}
-{{- $config = merge (dict "monitored_client_files" $files) $config -}}
-{{- end -}}
-{{- $text := toYaml $config -}}
+{{- $text := toYaml .Values.config -}}
 {{- if and (contains "/run/secrets/emqx-client-monitor/" $text) (not (include "emqx-client-monitor.secret" .)) -}}
 {{- fail "config reads API keys from /run/secrets/emqx-client-monitor: set secrets.existingSecret, or secrets.data with api-key and api-secret" -}}
 {{- end -}}
@@ -130,14 +124,6 @@ capabilities: {drop: [ALL]}
   configMap: {name: {{ include "emqx-client-monitor.fullname" $ }}}
   {{- end }}
   {{- end }}
-{{- with .Values.clientFiles }}
-- name: clients
-  projected:
-    sources:
-      {{- range . }}
-      - configMap: {name: {{ . }}}
-      {{- end }}
-{{- end }}
 {{- with include "emqx-client-monitor.secret" . }}
 - name: secrets
   secret: {secretName: {{ . }}, defaultMode: 0440}
@@ -153,9 +139,6 @@ capabilities: {drop: [ALL]}
 
 {{- define "emqx-client-monitor.volumeMounts" -}}
 - {name: config, mountPath: /etc/emqx-client-monitor/config, readOnly: true}
-{{- if .Values.clientFiles }}
-- {name: clients, mountPath: /etc/emqx-client-monitor/clients, readOnly: true}
-{{- end }}
 {{- if include "emqx-client-monitor.secret" . }}
 - {name: secrets, mountPath: /run/secrets/emqx-client-monitor, readOnly: true}
 {{- end }}
