@@ -7,9 +7,9 @@
 //! main -> cli, logging -> server | check
 //! server/probe, check, server/pages -> probe -> emqx -> emqx/http -> emqx/transport
 //!                                      |        +---> emqx/wire -> client
-//!                                      +-> outcome -> client
+//!                                      +-> outcome -> client, connection_stats
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
-//! emqx -> tls (explains failed handshakes), client
+//! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns) -> humanize, outcome, client
 //! cli -> table (columns to sort by), config (the default file)
@@ -27,6 +27,7 @@ mod cli;
 pub mod client;
 mod closed_set;
 pub mod config;
+pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
