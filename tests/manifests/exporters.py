@@ -82,11 +82,13 @@ class Pod:
 
 def serves(process, tls):
     """Waits for the address in the log, and returns it with the targets and the configuration of the exporter."""
+    log = []
     for line in process.stderr:
+        log.append(line)
         if found := re.search(r'listening"?[ ,].*?(127\.0\.0\.1:\d+)', line):
             break
     else:
-        raise AssertionError(f"the exporter ended with status {process.wait()}")
+        raise AssertionError(f"the exporter ended with status {process.wait()}:\n{''.join(log)}")
     context = ssl._create_unverified_context() if tls else None
     base = f'{"https" if tls else "http"}://{found[1]}'
 
