@@ -15,9 +15,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::config;
 use crate::logging::{Format, Level};
-use crate::table::SortOrder;
+use crate::table::{ClientFilter, Selection};
 use arguments::{Arguments, Subcommand};
-pub(crate) use arguments::{GenerateTarget, OutputFormat};
+pub(crate) use arguments::{GenerateTarget, OutputFormat, Strictness};
 pub(crate) use generate::generate;
 
 /// The parsed command line.
@@ -79,10 +79,10 @@ pub(crate) struct CheckTask {
     pub all: bool,
     /// Output format.
     pub output: OutputFormat,
-    /// Order of the clients.
-    pub(crate) order: SortOrder,
-    /// Whether a watched client that is not connected changes the exit status.
-    pub strict: bool,
+    /// Which clients are shown, in which order.
+    pub(crate) selection: Selection,
+    /// Whether and when a watched client that is not connected changes the exit status.
+    pub(crate) strict: Option<Strictness>,
     /// Timeout of the whole query; if `None`, that of each broker.
     pub timeout: Option<Duration>,
     /// Time between the starts of two queries; `None` for a single query.
@@ -145,8 +145,11 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
     if config_check && checks_or_serves {
         return Err(conflict("--config.check cannot be combined with another task"));
     }
-    if check_options.all && check_options.strict {
-        return Err(conflict("--strict applies to watched clients and cannot be used with --all"));
+    let for_watched = [("--strict", check_options.strict.is_some()), ("--overdue", check_options.overdue)];
+    if check_options.all
+        && let Some((option, _)) = for_watched.iter().find(|(_, is_given)| *is_given)
+    {
+        return Err(conflict(&format!("{option} applies to watched clients and cannot be used with --all")));
     }
     let config_file = config_file.map_or_else(default_config_file, Ok)?;
     if config_check {
@@ -158,7 +161,15 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
             brokers: check_options.brokers,
             all: check_options.all,
             output: check_options.output.unwrap_or(OutputFormat::Table),
-            order: check_options.order.unwrap_or_default(),
+            selection: Selection {
+                filter: ClientFilter {
+                    names: check_options.clients,
+                    states: check_options.states,
+                    overdue: check_options.overdue,
+                    ..ClientFilter::default()
+                },
+                order: check_options.order.unwrap_or_default(),
+            },
             strict: check_options.strict,
             timeout: check_options.timeout,
             watch: check_options.watch,
