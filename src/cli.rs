@@ -66,6 +66,8 @@ pub(crate) struct ServeTask {
     pub config_file: PathBuf,
     /// Addresses to listen on; if empty, the configured one.
     pub listen: Vec<SocketAddr>,
+    /// Whether to listen on the sockets that systemd passes instead.
+    pub systemd_socket: bool,
     /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
     /// Maximum number of concurrent probes.
@@ -259,6 +261,7 @@ fn serve_task(config_file: PathBuf, options: ServeOptions) -> ServeTask {
     ServeTask {
         config_file,
         listen: options.listen,
+        systemd_socket: options.systemd_socket,
         timeout_offset: options.timeout_offset.unwrap_or(Duration::from_millis(500)),
         max_probes: options.max_probes.unwrap_or(64),
         shutdown_delay: options.shutdown_delay.unwrap_or_default(),

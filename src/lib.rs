@@ -64,7 +64,7 @@ use config::{Config, ConfigError};
 use error_chain::chain;
 use logging::LogGuard;
 use server::web_auth::WebAuth;
-use server::{Options, Server};
+use server::{ListenOn, Options, Server};
 
 /// Exit status of a configuration or usage error, and of any other error that ends the program.
 const FAILED: u8 = 1;
@@ -142,7 +142,8 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     let _hangup = system.block_on(async { signal(SignalKind::hangup()) })?;
     let ServeTask {
         config_file,
-        mut listen,
+        listen,
+        systemd_socket,
         timeout_offset,
         max_probes,
         shutdown_delay,
@@ -151,9 +152,13 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     } = task;
     let config = load(&config_file)?;
     let web_auth = web_config_file.map(|file| WebAuth::open(&file)).transpose()?;
-    if listen.is_empty() {
-        listen.push(config.prometheus.listens_at());
-    }
+    let listen = if systemd_socket {
+        ListenOn::SystemdSockets
+    } else if listen.is_empty() {
+        ListenOn::Addresses(vec![config.prometheus.listens_at()])
+    } else {
+        ListenOn::Addresses(listen)
+    };
     let options = Options { listen, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
     system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())

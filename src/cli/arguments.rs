@@ -179,6 +179,10 @@ pub(super) struct ServeOptions {
     #[arg(long = "web.listen-address", value_name = "ADDRESS:PORT", value_parser = listen_address)]
     pub(super) listen: Vec<SocketAddr>,
 
+    /// Listen on the sockets that systemd passes (socket activation) instead of any address
+    #[arg(long = "web.systemd-socket")]
+    pub(super) systemd_socket: bool,
+
     /// File with TLS and basic authentication for the exporter itself, in the format of Prometheus' exporter-toolkit
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) web_config_file: Option<PathBuf>,

@@ -43,6 +43,7 @@ mod soak;
 mod sorting;
 mod states;
 mod support;
+mod systemd;
 mod tls;
 mod transport;
 mod watch;
