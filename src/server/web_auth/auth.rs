@@ -33,7 +33,8 @@ async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
     let state = request.app_data::<Data<AppState>>()?;
     let web_auth = state.web_auth.as_ref()?;
     let config = web_auth.current();
-    if config.users.is_empty() || PUBLIC_PATHS.contains(&request.path()) {
+    let is_public = state.routing.route(request.path()).is_some_and(|route| PUBLIC_PATHS.contains(&route));
+    if config.users.is_empty() || is_public {
         return None;
     }
     let Some(credentials) = credentials(request.headers()) else {
