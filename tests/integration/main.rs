@@ -39,6 +39,7 @@ mod replicas;
 mod rules;
 mod schema;
 mod secrets;
+mod selection;
 mod soak;
 mod sorting;
 mod states;
