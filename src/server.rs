@@ -181,7 +181,7 @@ impl Server {
             let routing = shared.routing.clone();
             App::new()
                 .app_data(shared.clone())
-                .wrap(from_fn(web_auth::authenticate))
+                .wrap(from_fn(web_auth::guard))
                 .wrap(from_fn(access_log::log))
                 .wrap(from_fn(connections::track))
                 .configure(move |service| mount(service, &routing))
