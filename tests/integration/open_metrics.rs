@@ -193,6 +193,30 @@ fn a_connection_that_began_during_the_probe_has_no_counters_yet() {
     assert!(starts(&get(&exporter, "/probe?broker=LocalEMQX").text()).contains_key("received_bytes"));
 }
 
+/// A scrape configuration for this exporter, hurried.
+fn scraping(exporter: &Exporter) -> String {
+    format!(
+        "scrape_configs: [{{job_name: emqx-clients, scrape_interval: 1s, scrape_timeout: 1s, metrics_path: /probe, \
+         params: {{broker: [LocalEMQX]}}, static_configs: [{{targets: [\"{}\"]}}]}}]",
+        exporter.address()
+    )
+}
+
+#[test]
+fn a_prometheus_without_the_feature_reads_open_metrics_too() {
+    let fake = broker([row("2026-05-01T10:00:00+00:00", "2026-04-01T10:00:00+00:00")]);
+    let exporter = exporter(&fake, &[("Room", "device")]);
+    for release in Release::ALL {
+        let prometheus = Prometheus::start_release(release, &scraping(&exporter), &[]);
+        let created = prometheus.wait_for("emqx_mqtt_client_received_bytes_created", |series| {
+            Some(series.first()?.value.clone())
+        });
+        assert_eq!(created, "1777629600", "{release:?} stores it as a series");
+        let counter = prometheus.query("emqx_mqtt_client_received_bytes_total").expect("Prometheus is ready");
+        assert_eq!(counter.len(), 1);
+    }
+}
+
 /// A device connects, sends 5 messages and disconnects; between two scrapes it connects again and sends 7. Returns how many
 /// messages Prometheus counts when the clock of the broker is `ahead`.
 fn counted_messages(ahead: SignedDuration) -> String {
@@ -203,13 +227,8 @@ fn counted_messages(ahead: SignedDuration) -> String {
     };
     let fake = broker([connected(5)]);
     let exporter = exporter(&fake, &[("Room", "device")]);
-    let config = format!(
-        "scrape_configs: [{{job_name: emqx-clients, scrape_interval: 1s, scrape_timeout: 1s, metrics_path: /probe, \
-         params: {{broker: [LocalEMQX]}}, static_configs: [{{targets: [\"{}\"]}}]}}]",
-        exporter.address()
-    );
-    let prometheus =
-        Prometheus::start_with_features(Release::V3, &config, &["created-timestamp-zero-ingestion"]);
+    let features = ["created-timestamp-zero-ingestion"];
+    let prometheus = Prometheus::start_with_features(Release::V3, &scraping(&exporter), &features);
     let scrapes = "count_over_time(probe_success[10m])";
     let scrapes_above = |least: f64| {
         move |series: &[Series]| {

@@ -81,7 +81,7 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("Prometheus is installed; tests/run does that");
+            .unwrap_or_else(|error| panic!("Prometheus {release:?} does not start; tests/run installs it: {error}"));
         Self { process, url: format!("http://{address}"), _directory: directory }
     }
 
