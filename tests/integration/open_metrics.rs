@@ -208,9 +208,8 @@ fn a_prometheus_without_the_feature_reads_open_metrics_too() {
     let exporter = exporter(&fake, &[("Room", "device")]);
     for release in Release::ALL {
         let prometheus = Prometheus::start_release(release, &scraping(&exporter), &[]);
-        let created = prometheus.wait_for("emqx_mqtt_client_received_bytes_created", |series| {
-            Some(series.first()?.value.clone())
-        });
+        let created = prometheus
+            .wait_for("emqx_mqtt_client_received_bytes_created", |series| Some(series.first()?.value.clone()));
         assert_eq!(created, "1777629600", "{release:?} stores it as a series");
         let counter = prometheus.query("emqx_mqtt_client_received_bytes_total").expect("Prometheus is ready");
         assert_eq!(counter.len(), 1);
@@ -240,13 +239,13 @@ fn counted_messages(ahead: SignedDuration) -> String {
     fake.change("device", |_| connected(7));
     prometheus.wait_for(scrapes, scrapes_above(before + 2.0));
 
-    let counter = "emqx_mqtt_client_received_messages_total{qos=\"1\"}";
-    let time = prometheus.wait_for(&format!("timestamp({counter}) and {counter} == 7"), |series| {
+    let messages = "emqx_mqtt_client_received_messages_total{qos=\"1\"}";
+    let time = prometheus.wait_for(&format!("timestamp({messages}) and {messages} == 7"), |series| {
         Some(series.first()?.value.clone())
     });
     // Nothing is extrapolated where the range ends with a sample and begins before a sample of 0.
     let counted = prometheus
-        .wait_for(&format!("increase({counter}[10m] @ {time})"), |series| Some(series.first()?.value.clone()));
+        .wait_for(&format!("increase({messages}[10m] @ {time})"), |series| Some(series.first()?.value.clone()));
     let names = prometheus.label_values("__name__", "{job=\"emqx-clients\"}", Timestamp::UNIX_EPOCH);
     let names = names.expect("Prometheus is ready");
     assert!(names.contains(&"emqx_mqtt_client_received_messages_total".to_owned()));

@@ -81,7 +81,9 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("Prometheus {release:?} does not start; tests/run installs it: {error}"));
+            .unwrap_or_else(|error| {
+                panic!("Prometheus {release:?} does not start; tests/run installs it: {error}")
+            });
         Self { process, url: format!("http://{address}"), _directory: directory }
     }
 
@@ -205,7 +207,7 @@ fn promtool_of(release: Release, arguments: &[&str], input: Option<&Path>) -> Re
 }
 
 /// A free loopback address.
-pub(super) fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").to_string()
 }
