@@ -61,6 +61,7 @@ prometheus:
   collect:
   - queue
   - address
+  created_timestamps: false
 "
     );
 }
