@@ -80,9 +80,7 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
     let requires_client_certificate = requires_client_certificate.unwrap_or_default();
     let users = users.map(|value| users::read(&value)).unwrap_or_default();
     if !users.is_empty() && is_plain_http {
-        root.diagnostics().warning(
-            "basic_auth_users without tls_server_config: passwords cross the network in clear text".to_owned(),
-        );
+        root.warn("basic_auth_users without tls_server_config: passwords cross the network in clear text");
     }
     WebConfig { tls, requires_client_certificate, users, warnings: Vec::new() }
 }
