@@ -20,6 +20,9 @@ use arguments::{Arguments, Subcommand};
 pub(crate) use arguments::{GenerateTarget, OutputFormat};
 pub(crate) use generate::generate;
 
+/// Default of `--config.auto-reload-interval`, that of Prometheus and the blackbox exporter.
+const DEFAULT_AUTO_RELOAD_INTERVAL: Duration = Duration::from_secs(30);
+
 /// The parsed command line.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -64,6 +67,8 @@ pub(crate) struct ServeTask {
     pub max_probes: usize,
     /// How long to keep serving after a stop signal.
     pub shutdown_delay: Duration,
+    /// How often the files of the configuration are checked for changes; never without it.
+    pub auto_reload: Option<Duration>,
     /// Web configuration file.
     pub web_config_file: Option<PathBuf>,
 }
@@ -170,6 +175,9 @@ fn task(arguments: Arguments) -> Result<Task, clap::Error> {
         timeout_offset: serve_options.timeout_offset.unwrap_or(Duration::from_millis(500)),
         max_probes: serve_options.max_probes.unwrap_or(64),
         shutdown_delay: serve_options.shutdown_delay.unwrap_or_default(),
+        auto_reload: serve_options
+            .enable_auto_reload
+            .then(|| serve_options.auto_reload_interval.unwrap_or(DEFAULT_AUTO_RELOAD_INTERVAL)),
         web_config_file: serve_options.web_config_file,
     }))
 }

@@ -137,14 +137,21 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     let system = System::new();
     // Until the server obeys it, SIGHUP is ignored: the configuration is only being read.
     let _hangup = system.block_on(async { signal(SignalKind::hangup()) })?;
-    let ServeTask { config_file, mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } =
-        task;
+    let ServeTask {
+        config_file,
+        mut listen,
+        timeout_offset,
+        max_probes,
+        shutdown_delay,
+        auto_reload,
+        web_config_file,
+    } = task;
     let config = load(&config_file)?;
     let web_auth = web_config_file.map(|file| WebAuth::open(&file)).transpose()?;
     if listen.is_empty() {
         listen.push(config.prometheus.listens_at());
     }
-    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, web_auth };
+    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
     system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{Client, Groups, WatchedClient};
+use crate::client::{Client, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 
 /// Maximum number of distinct failures that keep their text. The reasons of the others are still reported.
@@ -92,6 +92,15 @@ impl ProbedClient {
         match &self.identity {
             ClientIdentity::Watched(watched) => &watched.client_id,
             ClientIdentity::Listed(client_id) => client_id,
+        }
+    }
+
+    /// Returns the labels of the client, if it is configured.
+    #[must_use]
+    pub fn labels(&self) -> Option<&Labels> {
+        match &self.identity {
+            ClientIdentity::Watched(watched) => Some(&watched.labels),
+            ClientIdentity::Listed(_) => None,
         }
     }
 

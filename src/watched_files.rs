@@ -8,13 +8,17 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ring::digest::{SHA256, digest};
+use glob::{GlobError, MatchOptions, PatternError, glob_with};
+use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// The files from which something was made, and a digest of what each of them contained.
 ///
 /// The contents themselves are not kept: some of them are private keys.
 #[derive(Default)]
-pub(crate) struct WatchedFiles(Vec<WatchedFile>);
+pub(crate) struct WatchedFiles {
+    files: Vec<WatchedFile>,
+    globs: Vec<WatchedGlob>,
+}
 
 struct WatchedFile {
     path: PathBuf,
@@ -22,8 +26,17 @@ struct WatchedFile {
     digest: Option<Digest>,
 }
 
+/// A glob and the files that it matched; `None` where they could not be listed.
+struct WatchedGlob {
+    pattern: String,
+    files: Option<Vec<PathBuf>>,
+}
+
 /// SHA-256 of a content.
-type Digest = [u8; 32];
+type Digest = [u8; SHA256_OUTPUT_LEN];
+
+/// Bytes that are read at once to see whether a file has changed.
+const CHUNK_BYTES: usize = 64 << 10;
 
 impl WatchedFiles {
     /// Reads a regular file of at most `max_bytes` bytes, and watches it whether or not that succeeds.
@@ -32,21 +45,67 @@ impl WatchedFiles {
     /// As of [`read_bounded`].
     pub(crate) fn read(&mut self, path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
         let content = read_bounded(path, max_bytes);
-        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest_of(&content) });
+        let digest = content.as_ref().ok().map(|content| digest(&SHA256, content));
+        self.files.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest.map(to_bytes) });
         content
     }
 
-    /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
+    /// Returns the files that match a glob, in the order of their names, and watches which these are.
+    ///
+    /// # Errors
+    /// As of [`list`].
+    pub(crate) fn list(&mut self, pattern: &str) -> Result<Vec<PathBuf>, ListError> {
+        let files = list(pattern);
+        self.globs.push(WatchedGlob { pattern: pattern.to_owned(), files: files.as_ref().ok().cloned() });
+        files
+    }
+
+    /// Returns whether a file now contains something other than what was read, or can be read no longer or again, or a
+    /// glob matches other files.
     pub(crate) fn have_changed(&self) -> bool {
-        self.0.iter().any(|file| digest_of(&read_bounded(&file.path, file.max_bytes)) != file.digest)
+        self.globs.iter().any(|glob| list(&glob.pattern).ok() != glob.files)
+            || self.files.iter().any(|file| digest_file(&file.path, file.max_bytes).ok() != file.digest)
     }
 }
 
 impl fmt::Debug for WatchedFiles {
     /// Shows the paths, but no digest.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|file| &file.path)).finish()
+        formatter.debug_list().entries(self.files.iter().map(|file| &file.path)).finish()
     }
+}
+
+/// Why the files that match a glob cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    /// The glob is malformed.
+    #[error("malformed glob")]
+    Malformed(#[from] PatternError),
+    /// A directory cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] GlobError),
+}
+
+/// Returns the files that match a glob, in the order of their names. Names that begin with a dot are never matched:
+/// editors and Kubernetes keep other things under them.
+///
+/// # Errors
+/// A malformed glob, or a directory that cannot be read.
+fn list(pattern: &str) -> Result<Vec<PathBuf>, ListError> {
+    let options = MatchOptions {
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+        ..Default::default()
+    };
+    let mut files = Vec::new();
+    for file in glob_with(pattern, options)? {
+        let file = file?;
+        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    Ok(files)
 }
 
 /// Reads a regular file of at most `max_bytes` bytes.
@@ -54,21 +113,50 @@ impl fmt::Debug for WatchedFiles {
 /// # Errors
 /// A file that is missing, unreadable, larger, or not a regular file.
 pub(crate) fn read_bounded(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > max_bytes { Err(too_large(max_bytes)) } else { Ok(content) }
+}
+
+/// Returns the digest of a file without holding its content in memory.
+///
+/// # Errors
+/// As of [`read_bounded`].
+fn digest_file(path: &Path, max_bytes: usize) -> io::Result<Digest> {
+    let mut file = open(path)?;
+    let mut digest = Context::new(&SHA256);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut total = 0;
+    loop {
+        let length = file.read(&mut chunk)?;
+        total += length;
+        if total > max_bytes {
+            return Err(too_large(max_bytes));
+        }
+        if length == 0 {
+            return Ok(to_bytes(digest.finish()));
+        }
+        digest.update(&chunk[..length]);
+    }
+}
+
+/// Opens a regular file.
+fn open(path: &Path) -> io::Result<File> {
     // Checked before the file is opened, because opening a pipe without a writer blocks forever.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut content = Vec::new();
-    File::open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut content)?;
-    if content.len() > max_bytes {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {max_bytes} bytes")));
-    }
-    Ok(content)
+    File::open(path)
 }
 
-/// Returns the digest of a content, `None` for a file that cannot be read.
-fn digest_of(content: &io::Result<Vec<u8>>) -> Option<Digest> {
-    content.as_ref().ok().and_then(|content| digest(&SHA256, content).as_ref().try_into().ok())
+fn too_large(max_bytes: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {max_bytes} bytes"))
+}
+
+fn to_bytes(digest: ring::digest::Digest) -> Digest {
+    let mut bytes = [0; SHA256_OUTPUT_LEN];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
 }
 
 #[cfg(test)]

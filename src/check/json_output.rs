@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::text_table::table_rows;
-use crate::client::{Address, Process, Queue, Session, Traffic};
+use crate::client::{Address, Labels, Process, Queue, Session, Traffic};
 use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::is_unsafe;
 use crate::table::{SortOrder, TableRow};
@@ -33,6 +33,8 @@ struct JsonClient<'a> {
     alias: &'a str,
     client_id: &'a str,
     state: ClientState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a Labels>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +89,7 @@ impl<'a> From<TableRow<'a>> for JsonClient<'a> {
             alias: probed.alias(),
             client_id: probed.client_id(),
             state: probed.status.state(),
+            labels: probed.labels().filter(|labels| !labels.is_empty()),
             username: client.and_then(|client| client.username.as_deref()),
             node: client.and_then(|client| client.node.as_deref()),
             session: client.and_then(|client| client.session.as_deref()),

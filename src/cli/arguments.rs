@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum, ValueHint};
 
 use super::value_parsers::{
-    SortOrderParser, listen_address, max_probes, seconds, seconds_or_zero, watch_seconds,
+    SortOrderParser, check_interval, listen_address, max_probes, seconds, seconds_or_zero, watch_seconds,
 };
 use crate::logging::{Format, Level};
 use crate::table::SortOrder;
@@ -162,6 +162,15 @@ pub(super) struct ServeOptions {
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) web_config_file: Option<PathBuf>,
 
+    /// Reload the configuration when one of its files has changed
+    #[arg(long = "config.enable-auto-reload")]
+    pub(super) enable_auto_reload: bool,
+
+    /// How often the files of the configuration are checked for changes; a number of seconds, or a duration such as
+    /// 30s [default: 30]
+    #[arg(long = "config.auto-reload-interval", value_name = "SECONDS", value_parser = check_interval)]
+    pub(super) auto_reload_interval: Option<Duration>,
+
     /// Subtracted from Prometheus' scrape timeout, so that the response arrives in time [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_or_zero)]
     pub(super) timeout_offset: Option<Duration>,
@@ -180,6 +189,8 @@ impl ServeOptions {
     pub(super) fn first(&self) -> Option<&'static str> {
         first_given(&[
             ("--web.listen-address", !self.listen.is_empty()),
+            ("--config.enable-auto-reload", self.enable_auto_reload),
+            ("--config.auto-reload-interval", self.auto_reload_interval.is_some()),
             ("--timeout-offset", self.timeout_offset.is_some()),
             ("--web.max-probes", self.max_probes.is_some()),
             ("--web.shutdown-delay", self.shutdown_delay.is_some()),

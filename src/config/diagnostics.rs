@@ -64,7 +64,12 @@ impl Diagnostics {
         }
     }
 
-    pub(super) fn warning(&self, node: NodePath, message: String) {
+    /// Adds a warning that is not about a single node.
+    pub(super) fn warning(&self, message: String) {
+        self.warning_at(NodePath::default(), message);
+    }
+
+    pub(super) fn warning_at(&self, node: NodePath, message: String) {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MAX_KEPT_WARNINGS {
             warnings.push((node, message));
@@ -77,11 +82,7 @@ impl Diagnostics {
     }
 
     /// Returns what is wrong with the file at `path`, in its order. `locate` returns where each of some nodes is.
-    pub(super) fn report(
-        self,
-        path: &Path,
-        locate: impl Fn(&[NodePath]) -> Vec<Option<Location>>,
-    ) -> Report {
+    pub(super) fn report(self, path: &Path, locate: impl Fn(&[NodePath]) -> Vec<Option<Location>>) -> Report {
         let mut problems = self.problems.into_inner();
         problems.sort_by(|(one, _), (other, _)| one.cmp(other));
         let omitted = self.omitted.get() + problems.len().saturating_sub(MAX_REPORTED_PROBLEMS);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Serializer;
-
 use super::node_ref::NodeRef;
 
 const EXPECTED: &str =
@@ -28,7 +26,8 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<Duration> {
     parse(value.text(EXPECTED)?).or_else(|| value.expected(EXPECTED))
 }
 
-fn parse(text: &str) -> Option<Duration> {
+/// Parses a positive duration.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut units = UNITS.iter();
     let mut milliseconds: u64 = 0;
@@ -56,11 +55,6 @@ pub(super) fn format(duration: Duration) -> String {
         }
     }
     text
-}
-
-/// Serializes a duration as [`format`] formats it.
-pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format(*duration))
 }
 
 #[cfg(test)]

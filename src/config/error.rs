@@ -71,7 +71,7 @@ impl SyntaxError {
 impl ConfigError {
     /// Returns the error of the file at `path` whose text is not a YAML document.
     pub(super) fn syntax(path: &Path, error: SyntaxError) -> Self {
-        Report::of_syntax(path, error).into_error(Vec::new())
+        Report::of_syntax(path, error).into_error(&[])
     }
 }
 

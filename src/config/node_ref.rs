@@ -61,7 +61,7 @@ impl<'d> NodeRef<'d> {
     pub(super) fn warn(&self, message: impl Display) {
         let message =
             if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
-        self.diagnostics.warning(self.path.clone(), message);
+        self.diagnostics.warning_at(self.path.clone(), message);
     }
 
     /// Reports what is wrong with this node, and returns nothing.

@@ -9,7 +9,7 @@ use crate::watched_files::WatchedFiles;
 /// The largest configuration file, in bytes.
 const MAX_CONFIGURATION_BYTES: usize = 64 << 20;
 
-/// Returns the text of the configuration file at `path`, which is then one of the watched `files`.
+/// Returns the text of the configuration file at `path`, and adds the file to `files`.
 pub(super) fn read_configuration(path: &Path, files: &mut WatchedFiles) -> Result<String, ConfigError> {
     let content = files
         .read(path, MAX_CONFIGURATION_BYTES)

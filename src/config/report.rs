@@ -36,7 +36,7 @@ impl Report {
 
     /// Returns the warnings of the configuration file, of which this is the report, and of the `others` that it names;
     /// or the error with their problems.
-    pub(super) fn conclude(self, others: Vec<Self>) -> Result<Vec<String>, ConfigError> {
+    pub(super) fn conclude(self, others: &[Self]) -> Result<Vec<String>, ConfigError> {
         if !self.problems.is_empty() || others.iter().any(|other| !other.problems.is_empty()) {
             return Err(self.into_error(others));
         }
@@ -48,9 +48,9 @@ impl Report {
     }
 
     /// Returns the error of the problems of the configuration file and the `others` that it names.
-    pub(super) fn into_error(self, others: Vec<Self>) -> ConfigError {
+    pub(super) fn into_error(self, others: &[Self]) -> ConfigError {
         let (mut reported, mut warnings, mut omitted) = (Vec::new(), Vec::new(), 0);
-        for report in [self].iter().chain(&others) {
+        for report in [self].iter().chain(others) {
             let place = |location: &Option<Location>| report.place(*location);
             reported.extend(
                 report.problems.iter().map(|(location, message)| format!("{}: {message}", place(location))),

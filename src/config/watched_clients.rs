@@ -166,12 +166,13 @@ impl<'b> ClientAssignment<'b> {
                  all clients of the broker",
             );
         }
-        indexes.iter().for_each(|index| self.check_request_line(value, client_id, *index));
+        for index in indexes {
+            self.check_request_line(value, client_id, *index);
+        }
         Some(client_id)
     }
 
     fn check_request_line(&self, value: &NodeRef<'_>, client_id: &str, index: usize) {
-        // Each byte takes three at most.
         let Some(broker) = &self.brokers[index].broker else {
             return;
         };

@@ -98,6 +98,10 @@ impl<'f> ClientFiles<'f> {
         if !path.contains(['*', '?', '[']) {
             return vec![pattern.diagnostics().resolve(path)];
         }
+        if let Err(error) = Pattern::new(path) {
+            pattern.error(format_args!("malformed glob at character {}: {}", error.pos + 1, error.msg));
+            return Vec::new();
+        }
         let directory = pattern.diagnostics().directory();
         let glob = if Path::new(path).is_absolute() || directory.as_os_str().is_empty() {
             path.to_owned()
@@ -107,7 +111,7 @@ impl<'f> ClientFiles<'f> {
         let mut files = match self.watched.list(&glob) {
             Ok(files) => files,
             Err(error) => {
-                pattern.error(format_args!("cannot list the files: {}", chain(error.as_ref())));
+                pattern.error(format_args!("cannot list the files: {}", chain(&error)));
                 return Vec::new();
             }
         };
@@ -139,7 +143,8 @@ impl<'f> ClientFiles<'f> {
             "csv" => true,
             "yaml" | "yml" | "json" => false,
             _ => {
-                return pattern.error(format_args!("{}: must end in .yaml, .yml, .json or .csv", file.display()));
+                return pattern
+                    .error(format_args!("{}: must end in .yaml, .yml, .json or .csv", file.display()));
             }
         };
         let max_bytes = MAX_FILE_BYTES.min(MAX_TOTAL_BYTES - self.total_bytes);
@@ -165,7 +170,11 @@ impl<'f> ClientFiles<'f> {
 /// Returns the node of the name or glob, and the columns to ignore.
 fn read_entry<'d>(entry: &NodeRef<'d>) -> Option<(NodeRef<'d>, Vec<String>)> {
     if !entry.is_mapping() {
-        return if entry.as_text().is_some() { Some((entry.clone(), Vec::new())) } else { entry.expected(ENTRY) };
+        return if entry.as_text().is_some() {
+            Some((entry.clone(), Vec::new()))
+        } else {
+            entry.expected(ENTRY)
+        };
     }
     let mut mapping = Mapping::open(entry, ENTRY)?;
     let path = mapping.required("path", PATH);
@@ -176,11 +185,7 @@ fn read_entry<'d>(entry: &NodeRef<'d>) -> Option<(NodeRef<'d>, Vec<String>)> {
     Some((path?, names.collect()))
 }
 
-fn read_list(
-    file: &Path,
-    text: &str,
-    assignment: &mut ClientAssignment<'_>,
-) -> Result<Report, SyntaxError> {
+fn read_list(file: &Path, text: &str, assignment: &mut ClientAssignment<'_>) -> Result<Report, SyntaxError> {
     let document = Document::parse(text)?;
     let diagnostics = Diagnostics::of_clients(file);
     let path: Arc<Path> = file.into();

@@ -62,8 +62,7 @@ impl<'t> CsvTable<'t> {
     ) -> Result<Self, SyntaxError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // Records of another length are reported with the line that they have in the file.
-        let mut reader =
-            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         let mut record = StringRecord::new();
         let is_read = reader.read_record(&mut record).unwrap_or(false);
         let (head, _) = start_of(text, &record);
@@ -162,7 +161,9 @@ impl<'t> CsvTable<'t> {
         let offset = steps.first().copied().unwrap_or_default();
         let column = match *steps {
             [offset, column, ..] if offset == self.head => column,
-            [_, entry, label, ..] if entry >= self.layout.len() => self.labels.get(label).copied().unwrap_or_default(),
+            [_, entry, label, ..] if entry >= self.layout.len() => {
+                self.labels.get(label).copied().unwrap_or_default()
+            }
             [_, entry, ..] => self.layout.get(entry).copied().unwrap_or_default(),
             _ => 0,
         };

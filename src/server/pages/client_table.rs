@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::format::{PageTime, state_symbol, truncated};
+use super::format::{PageTime, label_texts, state_symbol, truncated};
 use super::links::Links;
 use crate::humanize::plural;
 use crate::outcome::{Outcome, ProbedClient};
@@ -49,6 +49,8 @@ pub(super) struct PageRow {
     pub(super) alias: String,
     /// Client ID, if it differs from the alias.
     pub(super) client_id: Option<String>,
+    /// Labels of the configuration.
+    pub(super) labels: Vec<String>,
     /// URL of the debug view of this client.
     pub(super) link: String,
     /// Cells after the alias.
@@ -96,6 +98,7 @@ impl<'a> ClientTable<'a> {
         self.rows.iter().map(|row| PageRow {
             alias: name(row.client.alias()),
             client_id: client_id(row.client),
+            labels: label_texts(row.client).map(|label| name(&label)).collect(),
             link: self.links.client_debug_view(row.client),
             cells: columns().skip(1).map(|column| cell(column, *row, self.now)).collect(),
         })

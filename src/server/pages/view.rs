@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use url::form_urlencoded;
 
+use super::format::label_texts;
 use crate::config::{Broker, Config};
 use crate::outcome::{ClientState, ProbedClient};
 use crate::sanitize::sanitized;
@@ -104,7 +105,9 @@ impl View {
             client.and_then(|client| client.node.as_deref()),
         ];
         // Names are compared as they are shown, so that text copied from the page is found.
-        names.into_iter().flatten().any(|name| sanitized(name).to_lowercase().contains(&filter))
+        let contains_filter = |name: &str| sanitized(name).to_lowercase().contains(&filter);
+        names.into_iter().flatten().any(contains_filter)
+            || label_texts(probed).any(|label| contains_filter(&label))
     }
 
     /// Returns name and label of each state for the form, and whether it is selected.
