@@ -7,9 +7,9 @@
 //! main -> cli, logging -> server | check
 //! server/probe, check, server/pages -> probe -> emqx -> emqx/http -> emqx/transport
 //!                                      |        +---> emqx/wire -> client
-//!                                      +-> outcome -> client
+//!                                      +-> outcome -> client, connection_stats
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
-//! emqx -> tls (explains failed handshakes), client
+//! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns) -> humanize, outcome, client
 //! cli -> table (columns to sort by), config (the default file)
@@ -27,6 +27,7 @@ mod cli;
 pub mod client;
 mod closed_set;
 pub mod config;
+pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
@@ -62,14 +63,14 @@ use config::{Config, ConfigError};
 use error_chain::chain;
 use logging::LogGuard;
 use server::web_auth::WebAuth;
-use server::{Options, Server};
+use server::{ListenOn, Options, Server};
 
 /// Exit status of a configuration or usage error, and of any other error that ends the program.
 const FAILED: u8 = 1;
 
 /// Runs the program with these command-line arguments, and returns its exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let invocation = match cli::parse(arguments) {
+    let invocation = match cli::parse(arguments, std::env::vars_os()) {
         Ok(invocation) => invocation,
         Err(answer) => {
             // clap returns help and version as errors too. Printing fails only if stderr is closed.
@@ -79,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // Kept to the end of this function, where the last lines are written.
     let _log = start_logging(&invocation);
+    invocation.warnings.iter().for_each(|warning| warn!("{warning}"));
     perform(invocation).unwrap_or_else(|error| {
         // Printing fails only if stderr is closed.
         let _ = writeln!(anstream::stderr(), "{}", chain(error.as_ref()));
@@ -139,7 +141,8 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     let _hangup = system.block_on(async { signal(SignalKind::hangup()) })?;
     let ServeTask {
         config_file,
-        mut listen,
+        listen,
+        systemd_socket,
         timeout_offset,
         max_probes,
         shutdown_delay,
@@ -148,9 +151,13 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     } = task;
     let config = load(&config_file)?;
     let web_auth = web_config_file.map(|file| WebAuth::open(&file)).transpose()?;
-    if listen.is_empty() {
-        listen.push(config.prometheus.listens_at());
-    }
+    let listen = if systemd_socket {
+        ListenOn::SystemdSockets
+    } else if listen.is_empty() {
+        ListenOn::Addresses(vec![config.prometheus.listens_at()])
+    } else {
+        ListenOn::Addresses(listen)
+    };
     let options = Options { listen, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
     system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())
