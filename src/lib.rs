@@ -11,9 +11,9 @@
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
 //! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
-//! check, server/pages -> table (the table of columns) -> humanize, outcome, client
-//! cli -> table (columns to sort by), config (the default file)
-//! server, server/pages -> failure_help (what each failure reason means and what to do)
+//! check, server/pages -> table (the table of columns, filters and order) -> glob, humanize, outcome, client
+//! cli -> table (filters and order), config (the default file)
+//! server, server/pages, check -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! tls -> certificate (what a certificate states), humanize
 //! server, check/watch -> signals
@@ -31,6 +31,7 @@ pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
+mod glob;
 mod healthcheck;
 mod humanize;
 pub mod logging;

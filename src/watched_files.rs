@@ -17,19 +17,14 @@ use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 #[derive(Default)]
 pub(crate) struct WatchedFiles {
     files: Vec<WatchedFile>,
-    globs: Vec<WatchedGlob>,
+    /// What else was read, each with a function that returns whether it has changed.
+    sources: Vec<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 struct WatchedFile {
     path: PathBuf,
     max_bytes: usize,
     digest: Option<Digest>,
-}
-
-/// A glob and the files that it matched; `None` where they could not be listed.
-struct WatchedGlob {
-    pattern: String,
-    files: Option<Vec<PathBuf>>,
 }
 
 /// SHA-256 of a content.
@@ -56,15 +51,20 @@ impl WatchedFiles {
     /// As of [`list`].
     pub(crate) fn list(&mut self, pattern: &str) -> Result<Vec<PathBuf>, ListError> {
         let files = list(pattern);
-        self.globs.push(WatchedGlob { pattern: pattern.to_owned(), files: files.as_ref().ok().cloned() });
+        let (pattern, listed) = (pattern.to_owned(), files.as_ref().ok().cloned());
+        self.watch(move || list(&pattern).ok() != listed);
         files
     }
 
-    /// Returns whether a file now contains something other than what was read, or can be read no longer or again, or a
-    /// glob matches other files.
+    /// Watches something that is no single file.
+    pub(crate) fn watch(&mut self, has_changed: impl Fn() -> bool + Send + Sync + 'static) {
+        self.sources.push(Box::new(has_changed));
+    }
+
+    /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
     pub(crate) fn have_changed(&self) -> bool {
-        self.globs.iter().any(|glob| list(&glob.pattern).ok() != glob.files)
-            || self.files.iter().any(|file| digest_file(&file.path, file.max_bytes).ok() != file.digest)
+        let has_changed = |file: &WatchedFile| digest_file(&file.path, file.max_bytes).ok() != file.digest;
+        self.files.iter().any(has_changed) || self.sources.iter().any(|has_changed| has_changed())
     }
 }
 

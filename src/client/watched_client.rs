@@ -37,6 +37,11 @@ impl Labels {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
+
+    /// Returns each as people write it: `name=value`.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
+        self.iter().map(|(name, value)| format!("{name}={value}"))
+    }
 }
 
 impl FromIterator<(Arc<str>, Arc<str>)> for Labels {

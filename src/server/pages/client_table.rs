@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::format::{PageTime, label_texts, state_symbol, truncated};
+use super::format::{PageTime, state_symbol, truncated};
 use super::links::Links;
+use crate::client::Labels;
 use crate::humanize::plural;
 use crate::outcome::{Outcome, ProbedClient};
 use crate::sanitize::sanitized;
@@ -73,9 +74,7 @@ impl<'a> ClientTable<'a> {
     /// Selects and sorts the clients of the outcome.
     pub(super) fn new(outcome: &'a Outcome, links: &Links<'a>, now: Timestamp) -> Self {
         let view = links.view;
-        let matching = outcome.clients.iter().filter(|client| view.matches(client));
-        let mut rows: Vec<_> = matching.map(|client| TableRow { client, broker: &outcome.broker }).collect();
-        view.order.sort(&mut rows);
+        let mut rows = view.selection.rows(std::slice::from_ref(outcome), now);
         let matching = rows.len();
         rows.truncate(if links.is_only_broker { MAX_ROWS } else { MAX_ROWS_PER_BROKER });
         Self {
@@ -98,7 +97,7 @@ impl<'a> ClientTable<'a> {
         self.rows.iter().map(|row| PageRow {
             alias: name(row.client.alias()),
             client_id: client_id(row.client),
-            labels: label_texts(row.client).map(|label| name(&label)).collect(),
+            labels: labels(row.client),
             link: self.links.client_debug_view(row.client),
             cells: columns().skip(1).map(|column| cell(column, *row, self.now)).collect(),
         })
@@ -122,7 +121,7 @@ fn caption(shown: usize, matching: usize, watched: usize) -> String {
 }
 
 fn header(column: &'static Column, links: &Links<'_>) -> ColumnHeader {
-    let direction = if links.view.order.descending { "descending" } else { "ascending" };
+    let direction = if links.view.selection.order.descending { "descending" } else { "ascending" };
     let sorted = links.view.is_sorted_by(column).then_some(direction);
     let link = links.to(&links.view.sorted_by(column));
     ColumnHeader { title: column.title, class: class(column), link, sorted }
@@ -130,6 +129,10 @@ fn header(column: &'static Column, links: &Links<'_>) -> ColumnHeader {
 
 fn name(name: &str) -> String {
     truncated(sanitized(name), MAX_NAME_CHARACTERS)
+}
+
+fn labels(client: &ProbedClient) -> Vec<String> {
+    client.labels().into_iter().flat_map(Labels::texts).map(|label| name(&label)).collect()
 }
 
 fn client_id(client: &ProbedClient) -> Option<String> {

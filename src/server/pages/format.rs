@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::client::Labels;
 use crate::humanize::utc;
-use crate::outcome::{ClientState, ProbedClient};
+use crate::outcome::ClientState;
 
 /// Returns a symbol for each state, so that states can be distinguished without colours.
 pub(super) fn state_symbol(state: ClientState) -> &'static str {
@@ -14,12 +13,6 @@ pub(super) fn state_symbol(state: ClientState) -> &'static str {
         ClientState::Absent => "✕",
         ClientState::Unknown => "?",
     }
-}
-
-/// Returns each label of the configuration as the page shows it.
-pub(super) fn label_texts(client: &ProbedClient) -> impl Iterator<Item = String> {
-    let labels = client.labels().into_iter().flat_map(Labels::iter);
-    labels.map(|(name, value)| format!("{name}={value}"))
 }
 
 /// Cuts a text to this many characters.
