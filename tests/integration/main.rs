@@ -10,6 +10,7 @@
 mod absence;
 mod browser;
 mod check;
+mod client_files;
 mod command_line;
 mod completions;
 mod config_files;
