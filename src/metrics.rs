@@ -8,7 +8,7 @@ mod probe_metrics;
 
 use jiff::Timestamp;
 
-use crate::client::{Client, ExpiryInterval, Group, Limit};
+use crate::client::{Client, ExpiryInterval, Group, Labels, Limit};
 use crate::outcome::{Outcome, ProbedClient};
 use client_metrics::CLIENT_METRICS;
 use probe_metrics::PROBE_METRICS;
@@ -84,6 +84,8 @@ type Getter<T> = fn(&Client) -> Option<T>;
 enum ClientSamples {
     /// One sample that exists without a response, and so has no `username` label.
     State(fn(&ProbedClient) -> Option<SampleValue>),
+    /// One sample of value 1 with the labels of the configuration, whatever is known about the client.
+    Labels(fn(&ProbedClient) -> Option<&Labels>),
     /// One sample.
     One(Getter<SampleValue>),
     /// One sample for each value of a label.
@@ -198,7 +200,7 @@ mod tests {
                 ClientSamples::PerLabel(_, values) => {
                     assert!(values.iter().all(|(_, value)| value(&client).is_none()), "{}", metric.family.name);
                 }
-                ClientSamples::State(_) | ClientSamples::Info(_) => {}
+                ClientSamples::State(_) | ClientSamples::Labels(_) | ClientSamples::Info(_) => {}
             }
         }
     }

@@ -59,6 +59,9 @@ pub(super) const CLIENT_METRICS: &[ClientMetric] = table! {
         Some(SampleValue::Float(client.offline_after()?.as_secs_f64()))
     }), "How long the client may be offline, in seconds: `offline_after` in the configuration of this exporter.";
 
+    "labels" Gauge State ClientSamples::Labels(|client| client.labels().filter(|labels| !labels.is_empty())),
+        "Labels of the client in the configuration of this exporter, each with the prefix `label_`; always 1.";
+
     "info" Gauge Session ClientSamples::Info(&[
         ("node", |client| client.node.clone()),
         ("proto_name", |client| client.session.as_ref()?.protocol_name.clone()),

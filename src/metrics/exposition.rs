@@ -172,6 +172,15 @@ impl Exposition {
                 (ClientSamples::State(value), _) => {
                     sample(&[self.labels.without_username(index)], value(probed));
                 }
+                (ClientSamples::Labels(labels), _) => {
+                    let Some(labels) = labels(probed) else { continue };
+                    let mut own = String::new();
+                    for (name, value) in labels.iter() {
+                        own.push_str(",label_");
+                        push_label(name, value, &mut own);
+                    }
+                    sample(&[self.labels.without_username(index), &own], Some(SampleValue::Count(1)));
+                }
                 (_, None) => {}
                 (ClientSamples::One(value), Some(client)) => sample(&[identity], value(client)),
                 (ClientSamples::PerLabel(label, values), Some(client)) => {

@@ -38,9 +38,14 @@ pub(super) async fn metrics(request: HttpRequest, state: Data<AppState>) -> Http
 }
 
 /// `GET /config`: the running configuration, without its secrets.
-pub(super) async fn config(state: Data<AppState>) -> HttpResponse {
-    match state.active_config.config().redacted() {
-        Ok(yaml) => text(HttpResponse::Ok(), yaml),
+pub(super) async fn config(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    let config = state.active_config.config();
+    match config.redacted() {
+        Ok(yaml) => {
+            let mut answer = HttpResponse::Ok();
+            answer.content_type("text/plain; charset=utf-8");
+            send(&request, &mut answer, 0, yaml.map(Bytes::from))
+        }
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
     }
 }

@@ -10,6 +10,7 @@
 mod absence;
 mod browser;
 mod check;
+mod client_files;
 mod command_line;
 mod completions;
 mod config_files;
@@ -49,3 +50,4 @@ mod tls;
 mod transport;
 mod watch;
 mod web_auth;
+mod web_config;
