@@ -72,6 +72,8 @@ enum ProbeSamples {
 struct ClientMetric {
     family: FamilyMeta,
     group: Group,
+    /// When the counts of a counter began.
+    start: Option<Getter<Timestamp>>,
     samples: ClientSamples,
 }
 
@@ -171,10 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn counters_of_clients_and_only_these_have_a_start() {
+        for metric in CLIENT_METRICS {
+            let is_counter = metric.family.metric_type == MetricType::Counter;
+            assert_eq!(metric.start.is_some(), is_counter, "{}", metric.family.name);
+        }
+        // Counters without a start have no place in OpenMetrics.
+        let of_probe = PROBE_METRICS.iter().filter(|metric| metric.family.metric_type == MetricType::Counter);
+        assert_eq!(of_probe.count(), 0);
+    }
+
+    #[test]
     fn every_help_is_one_line_of_whole_sentences() {
         for family in families() {
             assert!(family.help.len() > 20 && family.help.ends_with('.'), "{}", family.name);
-            assert!(!family.help.contains(['\n', '\\']) && !family.help.contains("  "), "{}", family.name);
+            assert!(!family.help.contains(['\n', '\\', '"']) && !family.help.contains("  "), "{}", family.name);
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::body::send;
 use super::{AppState, active_config, text};
-use crate::metrics::exposition::CONTENT_TYPE;
+use crate::metrics::exposition::Format;
 
 /// `GET /-/healthy`: answers 200 as long as the process lives. It never depends on a broker.
 pub(super) async fn healthy() -> HttpResponse {
@@ -30,7 +30,7 @@ pub(super) async fn metrics(request: HttpRequest, state: Data<AppState>) -> Http
     match state.telemetry.encode() {
         Ok(metrics) => {
             let mut answer = HttpResponse::Ok();
-            answer.content_type(CONTENT_TYPE);
+            answer.content_type(Format::Text.content_type());
             send(&request, &mut answer, 0, once(Bytes::from(metrics)))
         }
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),

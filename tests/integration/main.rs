@@ -29,6 +29,7 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod name_server;
+mod open_metrics;
 mod overload;
 mod pace;
 mod pages;

@@ -66,6 +66,7 @@ prometheus:
   collect:
   - queue
   - address
+  created_timestamps: false
 "
     );
 }
