@@ -253,6 +253,8 @@ fn alertmanager_inhibits_the_alerts_of_single_clients_when_many_went_offline_at_
         of_client("EmqxClientFlapping", "Local"),
         of_client("EmqxClientQueueFilling", "Local"),
         of_client("EmqxClientOffline", "Factory"),
+        of_client("EmqxClientOffline", "Remote"),
+        of_client("EmqxClientBanned", "Remote"),
         of_client("EmqxClientSessionExpired", "Factory"),
         of_client("EmqxClientSessionExpiring", "Factory"),
         of_target("EmqxSomeClientsUnknown", "Local"),
@@ -270,6 +272,7 @@ fn alertmanager_inhibits_the_alerts_of_single_clients_when_many_went_offline_at_
     let expected = [
         ("EmqxClientFlapping", "Local"),
         ("EmqxClientOffline", "Local"),
+        ("EmqxClientOffline", "Remote"),
         ("EmqxClientSessionExpiring", "Factory"),
         ("EmqxProbeScrapesFailing", "Remote"),
         ("EmqxSomeClientsUnknown", "Remote"),
