@@ -69,7 +69,11 @@ impl Program {
 /// The program without arguments, and without the environment of this machine.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    for variable in ["EMQX_CLIENT_MONITOR_CFG", "XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for variable in ["XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "NOTIFY_SOCKET"] {
+        command.env_remove(variable);
+    }
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for variable in own.filter(|name| name.to_string_lossy().starts_with("EMQX_CLIENT_MONITOR_")) {
         command.env_remove(variable);
     }
     command
