@@ -8,6 +8,7 @@
 )]
 
 mod absence;
+mod broker_memory;
 mod browser;
 mod check;
 mod command_line;
