@@ -52,16 +52,17 @@ mod tests {
             alias: format!("Client {number}"),
             client_id: format!("client-{number}"),
             offline_after: Duration::from_secs(900),
+            topics: None,
         };
-        let probed = |number| ProbedClient {
-            identity: ClientIdentity::Watched(Arc::new(client(number))),
-            status: ClientStatus::Unknown,
+        let probed = |number| {
+            ProbedClient::new(ClientIdentity::Watched(Arc::new(client(number))), ClientStatus::Unknown)
         };
         Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..unknown).map(probed).collect(),
             is_complete: true,
+            group_results: Vec::new(),
             failures,
             requests: RequestStats::default(),
             timeout: Duration::from_secs(15),

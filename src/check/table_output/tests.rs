@@ -18,8 +18,9 @@ fn probed(alias: &str, status: ClientStatus) -> ProbedClient {
         alias: alias.to_owned(),
         client_id: alias.to_lowercase(),
         offline_after: Duration::from_secs(900),
+        topics: None,
     };
-    ProbedClient { identity: ClientIdentity::Watched(Arc::new(watched)), status }
+    ProbedClient::new(ClientIdentity::Watched(Arc::new(watched)), status)
 }
 
 /// A client with every value; times are seconds ago.
@@ -57,6 +58,7 @@ fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         groups: Groups::STATE,
         clients,
         is_complete: true,
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         timeout: Duration::from_secs(15),
