@@ -1,6 +1,7 @@
 //! The command line: parses the options and checks that they can be combined.
 
 mod arguments;
+mod environment;
 mod generate;
 mod manual;
 mod value_parsers;
@@ -11,14 +12,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::config;
 use crate::logging::{Format, Level};
 use crate::table::SortOrder;
-use arguments::{Arguments, Subcommand};
+use arguments::{Arguments, CheckOptions, ServeOptions, Subcommand};
 pub(crate) use arguments::{GenerateTarget, OutputFormat};
+use environment::Environment;
 pub(crate) use generate::generate;
+
+/// Default of `--config.auto-reload-interval`, that of Prometheus and the blackbox exporter.
+const DEFAULT_AUTO_RELOAD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The parsed command line.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub(crate) struct Invocation {
     pub log_level: Level,
     /// Format of log messages.
     pub log_format: Format,
+    /// What is suspicious about the environment, a sentence each.
+    pub warnings: Vec<String>,
     /// The task.
     pub task: Task,
 }
@@ -64,6 +72,8 @@ pub(crate) struct ServeTask {
     pub max_probes: usize,
     /// How long to keep serving after a stop signal.
     pub shutdown_delay: Duration,
+    /// How often the files of the configuration are checked for changes; never without it.
+    pub auto_reload: Option<Duration>,
     /// Web configuration file.
     pub web_config_file: Option<PathBuf>,
 }
@@ -89,93 +99,170 @@ pub(crate) struct CheckTask {
     pub watch: Option<Duration>,
 }
 
-/// Parses the command line.
+/// Parses the command line, and takes the settings that are missing on it from the environment.
 ///
 /// # Errors
 /// A usage error, or the text of `--help` or `--version`.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let arguments = Arguments::try_parse_from(arguments)?;
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Invocation, clap::Error> {
+    let (command, environment) = (command(), Environment::new(environment));
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let given = command.clone().try_get_matches_from(&arguments)?;
+    let kind = TaskKind::of(&Arguments::from_arg_matches(&given)?)?;
+    kind.refuse_others(&command, &given)?;
+    let applies = |option: &Arg| kind.takes(&command, &given, option);
+    let arguments = environment.complete(&command, arguments, &given, applies)?;
+    let arguments = Arguments::from_arg_matches(&command.clone().try_get_matches_from(arguments)?)?;
     Ok(Invocation {
         log_level: arguments.log_options.level,
         log_format: arguments.log_options.format,
-        task: task(arguments)?,
+        warnings: environment.warnings(&command),
+        task: task(kind, arguments)?,
     })
 }
 
-/// Returns the task. Options that do not apply to it are an error.
-fn task(arguments: Arguments) -> Result<Task, clap::Error> {
-    let Arguments {
-        subcommand,
-        config_file,
-        config_check,
-        healthcheck,
-        generate,
-        check,
-        check_options,
-        serve_options,
-        ..
-    } = arguments;
-    if check && subcommand == Some(Subcommand::Prometheus) {
-        return Err(conflict("--check cannot be used with `prometheus`"));
-    }
-    let check = check || subcommand == Some(Subcommand::Check);
-    if !check && let Some(option) = check_options.first() {
-        return Err(conflict(&format!("{option} requires --check")));
-    }
-    if check && serve_options.web_config_file.is_some() {
-        return Err(conflict("--web.config.file cannot be used with --check"));
-    }
-    if check && let Some(option) = serve_options.first() {
-        return Err(conflict(&format!("{option} cannot be used with --check")));
-    }
-    let checks_or_serves = check || serve_options.first().is_some();
-    let has_other_task = checks_or_serves || config_check || serve_options.web_config_file.is_some();
-    if let Some(target) = generate {
-        if has_other_task || healthcheck.is_some() {
-            return Err(conflict("--generate cannot be combined with another task"));
+/// Returns the command line as clap describes it, with the environment variables of the options in their help.
+fn command() -> Command {
+    environment::document(Arguments::command())
+}
+
+/// Whether an option is one of a struct of [`Arguments`].
+fn is_in_group(command: &Command, group: &str, option: &Arg) -> bool {
+    let mut groups = command.get_groups().filter(|one| one.get_id() == group);
+    groups.any(|group| group.get_args().any(|id| id == option.get_id()))
+}
+
+/// Whether an option is written on the command line.
+fn is_on_command_line(given: &ArgMatches, option: &Arg) -> bool {
+    given.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
+}
+
+/// Which task the command line asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TaskKind {
+    Serve,
+    Check,
+    CheckConfig,
+    Healthcheck,
+    Generate,
+}
+
+impl TaskKind {
+    /// Options for serving that other tasks take too.
+    const SHARED: [(&str, Self); 1] = [("web_config_file", Self::CheckConfig)];
+
+    fn of(arguments: &Arguments) -> Result<Self, clap::Error> {
+        let Arguments { subcommand, task_options, .. } = arguments;
+        if task_options.check && *subcommand == Some(Subcommand::Prometheus) {
+            return Err(conflict("--check cannot be used with `prometheus`"));
         }
-        return Ok(Task::Generate(target));
-    }
-    if let Some(address) = healthcheck {
-        if has_other_task {
-            return Err(conflict("--healthcheck cannot be combined with another task"));
+        let checks = task_options.check || *subcommand == Some(Subcommand::Check);
+        let mut wanted = [
+            (task_options.generate.is_some(), Self::Generate),
+            (task_options.healthcheck.is_some(), Self::Healthcheck),
+            (task_options.config_check, Self::CheckConfig),
+            (checks, Self::Check),
+        ]
+        .into_iter()
+        .filter_map(|(is_wanted, kind)| is_wanted.then_some(kind));
+        match (wanted.next(), wanted.next()) {
+            (Some(kind), Some(_)) => {
+                Err(conflict(&format!("{} cannot be combined with another task", kind.option())))
+            }
+            (kind, _) => Ok(kind.unwrap_or(Self::Serve)),
         }
-        return Ok(Task::Healthcheck(address));
     }
-    if config_check && checks_or_serves {
-        return Err(conflict("--config.check cannot be combined with another task"));
+
+    /// Returns the option that asks for the task.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Serve => "prometheus",
+            Self::Check => "--check",
+            Self::CheckConfig => "--config.check",
+            Self::Healthcheck => "--healthcheck",
+            Self::Generate => "--generate",
+        }
     }
-    if check_options.all && check_options.strict {
-        return Err(conflict("--strict applies to watched clients and cannot be used with --all"));
+
+    /// Whether an option applies to the task that is `given`.
+    fn takes(self, command: &Command, given: &ArgMatches, option: &Arg) -> bool {
+        if is_in_group(command, "CheckOptions", option) {
+            self == Self::Check && !is_strict_for_all(given, option)
+        } else if is_in_group(command, "ServeOptions", option) {
+            self == Self::Serve || Self::SHARED.contains(&(option.get_id().as_str(), self))
+        } else {
+            true
+        }
+    }
+
+    /// Refuses options on the command line that do not apply to the task.
+    fn refuse_others(self, command: &Command, given: &ArgMatches) -> Result<(), clap::Error> {
+        let is_other = |option: &&Arg| is_on_command_line(given, option) && !self.takes(command, given, option);
+        let Some(option) = command.get_arguments().find(is_other) else { return Ok(()) };
+        let long = option.get_long().unwrap_or_default();
+        Err(conflict(&if self == Self::Check && is_strict_for_all(given, option) {
+            "--strict applies to watched clients and cannot be used with --all".to_owned()
+        } else if is_in_group(command, "CheckOptions", option) {
+            format!("--{long} requires --check")
+        } else {
+            format!("--{long} cannot be used with {}", self.option())
+        }))
+    }
+}
+
+/// Whether an option is `--strict`, which applies to watched clients, together with `--all`.
+fn is_strict_for_all(given: &ArgMatches, option: &Arg) -> bool {
+    option.get_id() == "strict" && given.get_flag("all")
+}
+
+fn task(kind: TaskKind, arguments: Arguments) -> Result<Task, clap::Error> {
+    let Arguments { config_file, task_options, check_options, serve_options, .. } = arguments;
+    match (task_options.generate, task_options.healthcheck) {
+        (Some(target), _) => return Ok(Task::Generate(target)),
+        (_, Some(address)) => return Ok(Task::Healthcheck(address)),
+        _ => {}
     }
     let config_file = config_file.map_or_else(default_config_file, Ok)?;
-    if config_check {
-        return Ok(Task::CheckConfig { config_file, web_config_file: serve_options.web_config_file });
-    }
-    if check {
-        return Ok(Task::Check(CheckTask {
-            config_file,
-            brokers: check_options.brokers,
-            all: check_options.all,
-            output: check_options.output.unwrap_or(OutputFormat::Table),
-            order: check_options.order.unwrap_or_default(),
-            strict: check_options.strict,
-            timeout: check_options.timeout,
-            watch: check_options.watch,
-        }));
-    }
-    Ok(Task::Serve(ServeTask {
+    Ok(match kind {
+        TaskKind::Check => Task::Check(check_task(config_file, check_options)),
+        TaskKind::CheckConfig => {
+            Task::CheckConfig { config_file, web_config_file: serve_options.web_config_file }
+        }
+        _ => Task::Serve(serve_task(config_file, serve_options)),
+    })
+}
+
+fn check_task(config_file: PathBuf, options: CheckOptions) -> CheckTask {
+    CheckTask {
         config_file,
-        listen: serve_options.listen,
-        timeout_offset: serve_options.timeout_offset.unwrap_or(Duration::from_millis(500)),
-        max_probes: serve_options.max_probes.unwrap_or(64),
-        shutdown_delay: serve_options.shutdown_delay.unwrap_or_default(),
-        web_config_file: serve_options.web_config_file,
-    }))
+        brokers: options.brokers,
+        all: options.all,
+        output: options.output.unwrap_or(OutputFormat::Table),
+        order: options.order.unwrap_or_default(),
+        strict: options.strict,
+        timeout: options.timeout,
+        watch: options.watch,
+    }
+}
+
+fn serve_task(config_file: PathBuf, options: ServeOptions) -> ServeTask {
+    ServeTask {
+        config_file,
+        listen: options.listen,
+        timeout_offset: options.timeout_offset.unwrap_or(Duration::from_millis(500)),
+        max_probes: options.max_probes.unwrap_or(64),
+        shutdown_delay: options.shutdown_delay.unwrap_or_default(),
+        auto_reload: options
+            .enable_auto_reload
+            .then(|| options.auto_reload_interval.unwrap_or(DEFAULT_AUTO_RELOAD_INTERVAL)),
+        web_config_file: options.web_config_file,
+    }
 }
 
 fn conflict(message: &str) -> clap::Error {
-    Arguments::command().error(ErrorKind::ArgumentConflict, message)
+    command().error(ErrorKind::ArgumentConflict, message)
 }
 
 fn default_config_file() -> Result<PathBuf, clap::Error> {

@@ -7,7 +7,7 @@ mod api_url;
 mod broker;
 mod diagnostics;
 mod document;
-mod duration;
+pub(crate) mod duration;
 mod error;
 mod location;
 mod mapping;
@@ -39,6 +39,7 @@ use self::document::Document;
 use self::mapping::Mapping;
 use self::node_ref::NodeRef;
 use self::redacted::RedactedConfig;
+use crate::watched_files::WatchedFiles;
 
 /// Returns the path of the configuration file when none is given: the first default path at which a file exists.
 ///
@@ -67,7 +68,7 @@ pub fn default_path() -> Result<PathBuf, ConfigError> {
 }
 
 /// A configuration without problems.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Config {
     /// The brokers, in the order of the file.
     pub brokers: Vec<Arc<Broker>>,
@@ -75,6 +76,8 @@ pub struct Config {
     pub prometheus: PrometheusSettings,
     /// What is suspicious but no error, a sentence each.
     pub warnings: Vec<String>,
+    /// The files it was read from; none for a text. Secrets and TLS files are not among them: probes read those again.
+    pub(crate) files: Arc<WatchedFiles>,
 }
 
 impl Config {
@@ -83,7 +86,14 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or it has problems; the error reports all of them.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&read_text::read_configuration(path)?, path)
+        let mut files = WatchedFiles::default();
+        let config = Self::load_watched(path, &mut files)?;
+        Ok(Self { files: Arc::new(files), ..config })
+    }
+
+    /// Does the same, and adds the files that were read to `files`, also those of a configuration with problems.
+    pub(crate) fn load_watched(path: &Path, files: &mut WatchedFiles) -> Result<Self, ConfigError> {
+        Self::parse(&read_text::read_configuration(path, files)?, path)
     }
 
     /// Parses `text` as the configuration file at `path`; relative file names in it count from the directory of `path`.
@@ -146,7 +156,7 @@ fn read_document<T>(
 fn read(root: &NodeRef<'_>) -> Config {
     const EXPECTED: &str = "a mapping of emqx, monitored_clients and prometheus";
     let Some(mut mapping) = Mapping::open(root, EXPECTED) else {
-        return Config { brokers: Vec::new(), prometheus: PrometheusSettings::default(), warnings: Vec::new() };
+        return Config::default();
     };
     mapping.ignore_extensions();
     let emqx = mapping.required("emqx", "the broker to ask, or a list of brokers");
@@ -159,5 +169,5 @@ fn read(root: &NodeRef<'_>) -> Config {
         watched_clients::assign(&list, offline_after, &mut brokers);
     }
     let brokers = brokers.into_iter().filter_map(|listed| listed.broker).map(Arc::new).collect();
-    Config { brokers, prometheus, warnings: Vec::new() }
+    Config { brokers, prometheus, ..Config::default() }
 }

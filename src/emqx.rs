@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 
 use crate::client::{Client, Groups};
+use crate::connection_stats::ConnectionStats;
 use http::{Http, RawResponse};
 use wire::{ClientRow, ListApiLevel, Page};
 
@@ -235,6 +236,12 @@ impl EmqxApi {
     /// Sends each further request over a new connection of its own.
     pub fn reconnect(&self) {
         self.http.reconnect();
+    }
+
+    /// Returns what was observed on the connections so far.
+    #[must_use]
+    pub fn connection_stats(&self) -> ConnectionStats {
+        self.http.connection_stats()
     }
 
     /// Returns the error for a request that is given up now: the connection phase it was waiting for, or the response.

@@ -1,6 +1,10 @@
 //! Formats durations, times and counts for people.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+
+use crate::connection_stats::ConnectionStats;
 
 /// Formats an age in one rounded-down unit: `a second`, `39 minutes`, `16 hours`, `a month`.
 ///
@@ -36,6 +40,23 @@ pub(crate) fn clients_unknown(clients: usize) -> String {
         0 => String::new(),
         clients => format!(" ({} unknown)", plural(clients as u64, "1 client", "clients")),
     }
+}
+
+/// Describes the connections of a probe, a line each: the TLS version with the expiry of the certificates, and the phases.
+pub(crate) fn connections(stats: &ConnectionStats) -> Vec<String> {
+    let expiry = stats.earliest_cert_expiry.map(|seconds| {
+        let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        format!("certificate valid until {}", time.map_or_else(|| "the year 9999".to_owned(), utc))
+    });
+    let tls: Vec<_> = stats.tls_version.map(ToOwned::to_owned).into_iter().chain(expiry).collect();
+    let phases: Vec<_> =
+        stats.phases.iter().map(|(phase, time)| format!("{phase} {}", milliseconds(time))).collect();
+    [tls, phases].iter().filter(|parts| !parts.is_empty()).map(|parts| parts.join(", ")).collect()
+}
+
+/// Formats a short duration in milliseconds.
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }
 
 /// Formats a time to the second, in UTC.

@@ -7,9 +7,9 @@
 //! main -> cli, logging -> server | check
 //! server/probe, check, server/pages -> probe -> emqx -> emqx/http -> emqx/transport
 //!                                      |        +---> emqx/wire -> client
-//!                                      +-> outcome -> client
+//!                                      +-> outcome -> client, connection_stats
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
-//! emqx -> tls (explains failed handshakes), client
+//! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns) -> humanize, outcome, client
 //! cli -> table (columns to sort by), config (the default file)
@@ -27,6 +27,7 @@ mod cli;
 pub mod client;
 mod closed_set;
 pub mod config;
+pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
@@ -69,7 +70,7 @@ const FAILED: u8 = 1;
 
 /// Runs the program with these command-line arguments, and returns its exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let invocation = match cli::parse(arguments) {
+    let invocation = match cli::parse(arguments, std::env::vars_os()) {
         Ok(invocation) => invocation,
         Err(answer) => {
             // clap returns help and version as errors too. Printing fails only if stderr is closed.
@@ -79,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // Kept to the end of this function, where the last lines are written.
     let _log = start_logging(&invocation);
+    invocation.warnings.iter().for_each(|warning| warn!("{warning}"));
     perform(invocation).unwrap_or_else(|error| {
         // Printing fails only if stderr is closed.
         let _ = writeln!(anstream::stderr(), "{}", chain(error.as_ref()));
@@ -137,14 +139,21 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     let system = System::new();
     // Until the server obeys it, SIGHUP is ignored: the configuration is only being read.
     let _hangup = system.block_on(async { signal(SignalKind::hangup()) })?;
-    let ServeTask { config_file, mut listen, timeout_offset, max_probes, shutdown_delay, web_config_file } =
-        task;
+    let ServeTask {
+        config_file,
+        mut listen,
+        timeout_offset,
+        max_probes,
+        shutdown_delay,
+        auto_reload,
+        web_config_file,
+    } = task;
     let config = load(&config_file)?;
     let web_auth = web_config_file.map(|file| WebAuth::open(&file)).transpose()?;
     if listen.is_empty() {
         listen.push(config.prometheus.listens_at());
     }
-    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, web_auth };
+    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
     system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())
 }

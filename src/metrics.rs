@@ -60,6 +60,8 @@ struct ProbeMetric {
 enum ProbeSamples {
     /// One sample.
     One(fn(&Outcome) -> SampleValue),
+    /// One sample, if there is a value.
+    Optional(fn(&Outcome) -> Option<SampleValue>),
     /// One sample for each value of a label.
     PerLabel(&'static str, fn(&Outcome) -> Vec<(&'static str, SampleValue)>),
     /// The same, with `broker` as the first label.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::client::{BanEnd, Client, Group, Groups, WatchedClient};
 use crate::closed_set::closed_set;
+use crate::connection_stats::ConnectionStats;
 
 /// Maximum number of distinct failures that keep their text. The reasons of the others are still reported.
 const MAX_FAILURE_TEXTS: usize = 8;
@@ -32,6 +33,10 @@ pub struct Outcome {
     pub failures: Failures,
     /// The requests to the broker.
     pub requests: RequestStats,
+    /// The connections to the broker.
+    pub connections: ConnectionStats,
+    /// When the probe began, by this machine's clock.
+    pub started_at: Timestamp,
     /// How long the probe might take.
     pub timeout: Duration,
     /// How long it took.

@@ -16,11 +16,13 @@ mod watching;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::Broker;
+use crate::connection_stats::ConnectionStats;
 use crate::emqx::{Access, EmqxApi, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
@@ -67,16 +69,17 @@ pub async fn probe(spec: ProbeSpec) -> Outcome {
 
 /// Does the same, and reports on the way how far it has come.
 pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcome {
-    let started = Instant::now();
+    let (started, started_at) = (Instant::now(), Timestamp::now());
     let ProbeSpec { broker, targets, groups, timeout } = spec;
     let mut recorder = Recorder::default();
     let deadline = started + timeout;
-    let mut findings = match prepare(&broker, deadline).await {
+    let (mut findings, connections) = match prepare(&broker, deadline).await {
         Ok(api) => {
             let run = BrokerRun { api, broker: &broker, groups, timeout, deadline };
-            run.find(targets, &mut recorder, progress).await
+            let findings = run.find(targets, &mut recorder, progress).await;
+            (findings, run.api.connection_stats())
         }
-        Err((reason, text)) => fail_all(targets, &broker, groups, deadline, (reason, text)),
+        Err(failure) => (fail_all(targets, &broker, groups, deadline, failure), ConnectionStats::default()),
     };
     number_nodes(&mut findings.clients, &broker);
     findings.decisions.into_iter().for_each(|decision| recorder.decision(decision));
@@ -88,6 +91,8 @@ pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcom
         group_results: findings.group_results,
         failures: findings.failures,
         requests: recorder.finish(),
+        connections,
+        started_at,
         timeout,
         duration: started.elapsed(),
     }

@@ -36,12 +36,13 @@ use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpResponseBuilder, Resource, Route};
+use futures_util::future::OptionFuture;
 use tracing::info;
 
 use crate::config::Config;
 use crate::outcome::Outcome;
 use crate::probe::ProbeSpec;
-use active_config::ActiveConfig;
+use active_config::{ActiveConfig, reload_when_changed};
 use failure_log::FailureLog;
 use lifecycle::{Readiness, SignalHandler};
 use limits::Limits;
@@ -62,6 +63,8 @@ pub struct Options {
     pub max_probes: usize,
     /// How long the server keeps serving after a stop signal, while it reports that it is not ready.
     pub shutdown_delay: Duration,
+    /// How often the files of the configuration are checked for changes; never without it.
+    pub auto_reload: Option<Duration>,
     /// Access control and TLS; plain HTTP for everyone without it.
     pub web_auth: Option<Arc<WebAuth>>,
 }
@@ -119,6 +122,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     state: Data<AppState>,
     shutdown_delay: Duration,
+    auto_reload: Option<Duration>,
 }
 
 impl Server {
@@ -154,7 +158,8 @@ impl Server {
         let listeners = listen::listen(&options.listen)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let running = serve::serve(options.web_auth.as_ref(), listeners, limits, app)?;
-        Ok(Self { running, addresses, state, shutdown_delay: options.shutdown_delay })
+        let Options { shutdown_delay, auto_reload, .. } = *options;
+        Ok(Self { running, addresses, state, shutdown_delay, auto_reload })
     }
 
     /// Returns the addresses it listens on, with the ports that were chosen for 0.
@@ -180,9 +185,13 @@ impl Server {
             info!(%address, "listening");
         }
         let handle = self.running.handle();
+        let auto_reload = OptionFuture::from(
+            self.auto_reload.map(|interval| reload_when_changed(self.state.clone(), interval)),
+        );
         tokio::select! {
             result = self.running => result?,
             () = signals.run(self.state, handle, self.shutdown_delay) => {}
+            Some(()) = auto_reload => {}
         }
         info!("stopped");
         Ok(())

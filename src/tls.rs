@@ -3,6 +3,7 @@
 mod error;
 mod handshake_failure;
 mod pem;
+mod presented;
 mod system;
 mod verifier;
 
@@ -26,6 +27,8 @@ pub use self::error::TlsError;
 use self::handshake_failure::explain;
 pub(crate) use self::handshake_failure::explain_io;
 pub(crate) use self::pem::{read_certificates, read_private_key, read_trusted};
+pub(crate) use self::presented::PresentedCertificates;
+use self::presented::RecordingVerifier;
 pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
 /// The TLS settings of a broker, as configured.
@@ -185,7 +188,7 @@ impl Loaded {
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::Unsupported { reason: explain(&error) })?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::new(RecordingVerifier(verifier)));
         let mut config = match &settings.client_cert {
             Some(pair) => {
                 let chain = read_certificates(&pair.cert_file, &mut files)?;

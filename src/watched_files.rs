@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// The files from which something was made, and a digest of what each of them contained.
 ///
@@ -23,7 +23,10 @@ struct WatchedFile {
 }
 
 /// SHA-256 of a content.
-type Digest = [u8; 32];
+type Digest = [u8; SHA256_OUTPUT_LEN];
+
+/// Bytes that are read at once to see whether a file has changed.
+const CHUNK_BYTES: usize = 64 << 10;
 
 impl WatchedFiles {
     /// Reads a regular file of at most `max_bytes` bytes, and watches it whether or not that succeeds.
@@ -32,13 +35,14 @@ impl WatchedFiles {
     /// As of [`read_bounded`].
     pub(crate) fn read(&mut self, path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
         let content = read_bounded(path, max_bytes);
-        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest_of(&content) });
+        let digest = content.as_ref().ok().map(|content| digest(&SHA256, content));
+        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest.map(to_bytes) });
         content
     }
 
     /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
     pub(crate) fn have_changed(&self) -> bool {
-        self.0.iter().any(|file| digest_of(&read_bounded(&file.path, file.max_bytes)) != file.digest)
+        self.0.iter().any(|file| digest_file(&file.path, file.max_bytes).ok() != file.digest)
     }
 }
 
@@ -54,21 +58,50 @@ impl fmt::Debug for WatchedFiles {
 /// # Errors
 /// A file that is missing, unreadable, larger, or not a regular file.
 pub(crate) fn read_bounded(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > max_bytes { Err(too_large(max_bytes)) } else { Ok(content) }
+}
+
+/// Returns the digest of a file without holding its content in memory.
+///
+/// # Errors
+/// As of [`read_bounded`].
+fn digest_file(path: &Path, max_bytes: usize) -> io::Result<Digest> {
+    let mut file = open(path)?;
+    let mut digest = Context::new(&SHA256);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut total = 0;
+    loop {
+        let length = file.read(&mut chunk)?;
+        total += length;
+        if total > max_bytes {
+            return Err(too_large(max_bytes));
+        }
+        if length == 0 {
+            return Ok(to_bytes(digest.finish()));
+        }
+        digest.update(&chunk[..length]);
+    }
+}
+
+/// Opens a regular file.
+fn open(path: &Path) -> io::Result<File> {
     // Checked before the file is opened, because opening a pipe without a writer blocks forever.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut content = Vec::new();
-    File::open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut content)?;
-    if content.len() > max_bytes {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {max_bytes} bytes")));
-    }
-    Ok(content)
+    File::open(path)
 }
 
-/// Returns the digest of a content, `None` for a file that cannot be read.
-fn digest_of(content: &io::Result<Vec<u8>>) -> Option<Digest> {
-    content.as_ref().ok().and_then(|content| digest(&SHA256, content).as_ref().try_into().ok())
+fn too_large(max_bytes: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {max_bytes} bytes"))
+}
+
+fn to_bytes(digest: ring::digest::Digest) -> Digest {
+    let mut bytes = [0; SHA256_OUTPUT_LEN];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
 }
 
 #[cfg(test)]

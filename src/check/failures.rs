@@ -43,8 +43,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::client::{Groups, WatchedClient};
+    use crate::connection_stats::ConnectionStats;
     use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient, RequestStats};
 
     fn outcome(unknown: usize, failures: Failures) -> Outcome {
@@ -65,6 +68,8 @@ mod tests {
             group_results: Vec::new(),
             failures,
             requests: RequestStats::default(),
+            connections: ConnectionStats::default(),
+            started_at: Timestamp::UNIX_EPOCH,
             timeout: Duration::from_secs(15),
             duration: Duration::ZERO,
         }

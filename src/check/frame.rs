@@ -114,6 +114,7 @@ mod tests {
     use super::*;
     use crate::check::CheckStatus;
     use crate::client::Groups;
+    use crate::connection_stats::ConnectionStats;
     use crate::outcome::{
         ClientIdentity, ClientStatus, FailureReason, Failures, Outcome, ProbedClient, RequestStats,
     };
@@ -135,6 +136,8 @@ mod tests {
             group_results: Vec::new(),
             failures: Failures::default(),
             requests: RequestStats::default(),
+            connections: ConnectionStats::default(),
+            started_at: Timestamp::UNIX_EPOCH,
             timeout: Duration::from_secs(15),
             duration: Duration::ZERO,
         };

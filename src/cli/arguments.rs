@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum, ValueHint};
 
 use super::value_parsers::{
-    SortOrderParser, listen_address, max_probes, seconds, seconds_or_zero, watch_seconds,
+    SortOrderParser, check_interval, listen_address, max_probes, seconds, seconds_or_zero, watch_seconds,
 };
 use crate::logging::{Format, Level};
 use crate::table::SortOrder;
@@ -29,31 +29,12 @@ pub(super) struct Arguments {
         long = "cfg",
         alias = "config.file",
         value_name = "FILE",
-        env = "EMQX_CLIENT_MONITOR_CFG",
         value_hint = ValueHint::FilePath
     )]
     pub(super) config_file: Option<PathBuf>,
 
-    /// Query every broker once, print the result and exit
-    #[arg(long, help_heading = "Tasks (instead of serving)")]
-    pub(super) check: bool,
-
-    /// Validate the configuration and exit
-    #[arg(long = "config.check", help_heading = "Tasks (instead of serving)")]
-    pub(super) config_check: bool,
-
-    /// Check whether the exporter at this address is healthy and exit; for container health checks
-    #[arg(
-        long,
-        value_name = "ADDRESS:PORT",
-        value_parser = listen_address,
-        help_heading = "Tasks (instead of serving)"
-    )]
-    pub(super) healthcheck: Option<SocketAddr>,
-
-    /// Print shell completions, the manual page or a commented configuration and exit
-    #[arg(long, value_enum, value_name = "TARGET", help_heading = "Tasks (instead of serving)")]
-    pub(super) generate: Option<GenerateTarget>,
+    #[command(flatten)]
+    pub(super) task_options: TaskOptions,
 
     #[command(flatten)]
     pub(super) check_options: CheckOptions,
@@ -63,6 +44,27 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     pub(super) log_options: LogOptions,
+}
+
+/// Options that choose a task.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tasks (instead of serving)")]
+pub(super) struct TaskOptions {
+    /// Query every broker once, print the result and exit
+    #[arg(long)]
+    pub(super) check: bool,
+
+    /// Validate the configuration and exit
+    #[arg(long = "config.check")]
+    pub(super) config_check: bool,
+
+    /// Check whether the exporter at this address is healthy and exit; for container health checks
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
+    pub(super) healthcheck: Option<SocketAddr>,
+
+    /// Print shell completions, the manual page or a commented configuration and exit
+    #[arg(long, value_enum, value_name = "TARGET")]
+    pub(super) generate: Option<GenerateTarget>,
 }
 
 /// The sub-commands of the program that this one succeeds.
@@ -135,21 +137,6 @@ pub(super) struct CheckOptions {
     pub(super) timeout: Option<Duration>,
 }
 
-impl CheckOptions {
-    /// Returns the first of these options that is given.
-    pub(super) fn first(&self) -> Option<&'static str> {
-        first_given(&[
-            ("--broker", !self.brokers.is_empty()),
-            ("--all", self.all),
-            ("--output", self.output.is_some()),
-            ("--sort", self.order.is_some()),
-            ("--watch", self.watch.is_some()),
-            ("--strict", self.strict),
-            ("--timeout", self.timeout.is_some()),
-        ])
-    }
-}
-
 /// Options for serving Prometheus.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server options")]
@@ -161,6 +148,15 @@ pub(super) struct ServeOptions {
     /// File with TLS and basic authentication for the exporter itself, in the format of Prometheus' exporter-toolkit
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) web_config_file: Option<PathBuf>,
+
+    /// Reload the configuration when one of its files has changed
+    #[arg(long = "config.enable-auto-reload")]
+    pub(super) enable_auto_reload: bool,
+
+    /// How often the files of the configuration are checked for changes; a number of seconds, or a duration such as
+    /// 30s [default: 30]
+    #[arg(long = "config.auto-reload-interval", value_name = "SECONDS", value_parser = check_interval)]
+    pub(super) auto_reload_interval: Option<Duration>,
 
     /// Subtracted from Prometheus' scrape timeout, so that the response arrives in time [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_or_zero)]
@@ -175,18 +171,6 @@ pub(super) struct ServeOptions {
     pub(super) shutdown_delay: Option<Duration>,
 }
 
-impl ServeOptions {
-    /// Returns the first of these options that is given. `--web.config.file` also applies to other tasks.
-    pub(super) fn first(&self) -> Option<&'static str> {
-        first_given(&[
-            ("--web.listen-address", !self.listen.is_empty()),
-            ("--timeout-offset", self.timeout_offset.is_some()),
-            ("--web.max-probes", self.max_probes.is_some()),
-            ("--web.shutdown-delay", self.shutdown_delay.is_some()),
-        ])
-    }
-}
-
 /// Options for logging.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logging options (logs go to stderr)")]
@@ -198,8 +182,4 @@ pub(super) struct LogOptions {
     /// Format of log messages
     #[arg(long = "log.format", value_enum, value_name = "FORMAT", default_value = "logfmt")]
     pub(super) format: Format,
-}
-
-fn first_given(options: &[(&'static str, bool)]) -> Option<&'static str> {
-    options.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
 }

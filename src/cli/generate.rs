@@ -2,11 +2,10 @@
 
 use std::io;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::arguments::{Arguments, GenerateTarget};
-use super::manual;
+use super::arguments::GenerateTarget;
+use super::{command, manual};
 
 const EXAMPLE_CONFIG: &str = include_str!("../../examples/config.yaml");
 
@@ -21,13 +20,13 @@ pub(crate) fn generate(target: GenerateTarget) -> io::Result<Vec<u8>> {
         GenerateTarget::Fish => Ok(completions(Shell::Fish)),
         GenerateTarget::Powershell => Ok(completions(Shell::PowerShell)),
         GenerateTarget::Zsh => Ok(completions(Shell::Zsh)),
-        GenerateTarget::Man => manual::page(Arguments::command()),
+        GenerateTarget::Man => manual::page(command()),
         GenerateTarget::Config => Ok(EXAMPLE_CONFIG.into()),
     }
 }
 
 fn completions(shell: Shell) -> Vec<u8> {
-    let mut command = Arguments::command();
+    let mut command = command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);

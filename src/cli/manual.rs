@@ -17,7 +17,12 @@ const EXIT_STATUS: &[(&str, &str)] = &[
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("EMQX_CLIENT_MONITOR_CFG", "Configuration file, if --cfg is not given."),
+    (
+        "EMQX_CLIENT_MONITOR_*",
+        "Options that are not given on the command line, each under the name that its description shows. Flags are true \
+         or false, repeatable options are separated by commas, and an empty variable counts as unset. A variable that \
+         does not apply to the task is ignored.",
+    ),
     ("NO_COLOR", "If set and not empty, output is not coloured."),
     ("CLICOLOR, CLICOLOR_FORCE", "CLICOLOR=0 turns colours off; CLICOLOR_FORCE=1 turns them on in pipes too."),
     ("TERM", "If dumb, --watch prints one table after the other instead of redrawing it in place."),

@@ -7,10 +7,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
+use crate::config::duration;
 use crate::table::{COLUMNS, Column, SortOrder};
 
-/// Shortest interval of `--watch`.
-const MIN_WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// Shortest interval of `--watch` and of checks for changed files.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Parses a positive number of seconds.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
@@ -31,13 +32,20 @@ pub(super) fn seconds_or_zero(text: &str) -> Result<Duration, String> {
 
 /// Parses the interval of `--watch`.
 pub(super) fn watch_seconds(text: &str) -> Result<Duration, String> {
-    seconds_or_zero(text).and_then(|duration| {
-        if duration < MIN_WATCH_INTERVAL {
-            Err("must be at least 0.1 seconds".to_owned())
-        } else {
-            Ok(duration)
-        }
-    })
+    seconds_or_zero(text).and_then(interval)
+}
+
+/// Parses the interval of checks for changed files: a number of seconds, as the blackbox exporter takes it, or a duration,
+/// as Prometheus takes it.
+pub(super) fn check_interval(text: &str) -> Result<Duration, String> {
+    let parsed = duration::parse(text).or_else(|| seconds_or_zero(text).ok());
+    parsed
+        .ok_or_else(|| "must be a number of seconds or a duration, such as 30 or 30s".to_owned())
+        .and_then(interval)
+}
+
+fn interval(duration: Duration) -> Result<Duration, String> {
+    if duration < MIN_INTERVAL { Err("must be at least 0.1 seconds".to_owned()) } else { Ok(duration) }
 }
 
 /// Parses the value of `--web.max-probes`.

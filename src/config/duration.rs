@@ -28,7 +28,8 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<Duration> {
     parse(value.text(EXPECTED)?).or_else(|| value.expected(EXPECTED))
 }
 
-fn parse(text: &str) -> Option<Duration> {
+/// Parses a positive duration.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut units = UNITS.iter();
     let mut milliseconds: u64 = 0;

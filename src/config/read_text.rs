@@ -4,14 +4,15 @@ use std::path::Path;
 
 use super::error::{ConfigError, SyntaxError};
 use super::location::Location;
-use crate::watched_files::read_bounded;
+use crate::watched_files::WatchedFiles;
 
 /// The largest configuration file, in bytes.
 const MAX_CONFIGURATION_BYTES: usize = 64 << 20;
 
-/// Returns the text of the configuration file at `path`.
-pub(super) fn read_configuration(path: &Path) -> Result<String, ConfigError> {
-    let content = read_bounded(path, MAX_CONFIGURATION_BYTES)
+/// Returns the text of the configuration file at `path`, and adds the file to `files`.
+pub(super) fn read_configuration(path: &Path, files: &mut WatchedFiles) -> Result<String, ConfigError> {
+    let content = files
+        .read(path, MAX_CONFIGURATION_BYTES)
         .map_err(|reason| ConfigError::Unreadable { path: path.to_path_buf(), reason })?;
     text(content, path)
 }

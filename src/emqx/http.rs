@@ -22,6 +22,7 @@ use url::{Position, Url};
 use super::Access;
 use super::error::RequestError;
 use super::transport::{ConnectFailure, ConnectPhase, StaleConnection, Transport};
+use crate::connection_stats::ConnectionStats;
 use crate::tls::explain_io;
 use redirect::redirect_address;
 pub(super) use response::RawResponse;
@@ -85,6 +86,11 @@ impl Http {
     /// did, or unrequested data was received.
     pub(super) fn saw_unsolicited_bytes(&self) -> bool {
         self.is_mixed_up.get() || self.transport.saw_unsolicited_bytes()
+    }
+
+    /// Returns what was observed on the connections so far.
+    pub(super) fn connection_stats(&self) -> ConnectionStats {
+        self.transport.connection_stats()
     }
 
     /// Returns whether each request has a connection of its own.

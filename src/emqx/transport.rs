@@ -3,6 +3,7 @@
 //! The HTTP library gets its connections from here, because its own connector can verify neither another name than the
 //! URL's host nor an IPv6 address, and does not report which phase failed.
 
+mod observations;
 mod race;
 mod response_framing;
 mod stream;
@@ -28,6 +29,8 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use crate::blocking::Blocking;
+use crate::connection_stats::{ConnectionStats, Phase};
+use observations::{ConnectTimer, Observations};
 use race::{connect_first, interleave};
 pub(super) use stream::StaleConnection;
 use stream::{BrokerStream, Socket};
@@ -71,15 +74,6 @@ struct Endpoint {
     addresses: RefCell<Vec<SocketAddr>>,
     /// Furthest phase that any connection reached, which tells what a request that timed out was waiting for.
     phase: Cell<ConnectPhase>,
-}
-
-/// What was seen on the connections of a probe.
-#[derive(Debug, Default)]
-struct Observations {
-    /// Whether anything that begins as HTTP does was received.
-    spoke_http: Cell<bool>,
-    /// Whether unrequested data was received.
-    unsolicited: Cell<bool>,
 }
 
 impl Transport {
@@ -144,6 +138,11 @@ impl Transport {
         self.observations.unsolicited.get()
     }
 
+    /// Returns what was observed on the connections so far.
+    pub(super) fn connection_stats(&self) -> ConnectionStats {
+        self.observations.stats()
+    }
+
     /// Forgets such data, because further requests go over other connections.
     pub(super) fn forget_unsolicited_bytes(&self) {
         self.observations.unsolicited.set(false);
@@ -159,20 +158,27 @@ fn server_name_of(host: &Host) -> io::Result<ServerName<'static>> {
 }
 
 impl Endpoint {
-    async fn connect(&self) -> Result<Socket, ConnectFailure> {
+    async fn connect(&self, observations: &Rc<Observations>) -> Result<Socket, ConnectFailure> {
         let failed = |phase| move |source| ConnectFailure { phase, source: with_descriptor_hint(source) };
-        let addresses = self.resolve().await.map_err(failed(ConnectPhase::Resolve))?;
+        let mut timer = ConnectTimer::start(observations);
+        let addresses = self.resolve(&mut timer).await.map_err(failed(ConnectPhase::Resolve))?;
         self.reached(ConnectPhase::Connect);
+        timer.enter(Some(Phase::Connect));
         let tcp = self.connect_tcp(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
         // A request is one small packet; waiting for more data would only delay it.
         tcp.set_nodelay(true).map_err(failed(ConnectPhase::Connect))?;
         let Some((connector, name)) = &self.tls else {
             self.reached(ConnectPhase::Established);
+            timer.finish();
             return Ok(Socket::Plain(tcp));
         };
         self.reached(ConnectPhase::Tls);
-        let tls = connector.connect(name.clone(), tcp).await.map_err(failed(ConnectPhase::Tls))?;
+        timer.enter(Some(Phase::Tls));
+        let handshake = observations.presented.record_during(connector.connect(name.clone(), tcp));
+        let tls = handshake.await.map_err(failed(ConnectPhase::Tls))?;
         self.reached(ConnectPhase::Established);
+        timer.finish();
+        observations.record_tls(tls.get_ref().1);
         Ok(Socket::Tls(Box::new(tls)))
     }
 
@@ -181,12 +187,13 @@ impl Endpoint {
     }
 
     /// Returns the addresses of the host. A name is resolved until that has succeeded once.
-    async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+    async fn resolve(&self, timer: &mut ConnectTimer) -> io::Result<Vec<SocketAddr>> {
         let known = self.addresses.borrow().clone();
         let Host::Domain(name) = &self.host else { return Ok(known) };
         if !known.is_empty() {
             return Ok(known);
         }
+        timer.enter(Some(Phase::Resolve));
         let addresses = interleave(resolve(name).await?);
         let addresses: Vec<_> =
             addresses.into_iter().map(|address| SocketAddr::new(address, self.port)).collect();
@@ -251,7 +258,7 @@ impl Service<ConnectInfo<Uri>> for Transport {
         let Self { endpoint, observations } = self.clone();
         let uri = request.request().clone();
         Box::pin(async move {
-            match endpoint.connect().await {
+            match endpoint.connect(&observations).await {
                 Ok(socket) => Ok(Connection::new(uri, BrokerStream::new(socket, observations))),
                 Err(error) => Err(ConnectError::Io(io::Error::other(error))),
             }

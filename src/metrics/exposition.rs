@@ -83,6 +83,11 @@ impl Exposition {
         };
         match metric.samples {
             ProbeSamples::One(value) => sample(&[], value(&self.outcome)),
+            ProbeSamples::Optional(value) => {
+                if let Some(value) = value(&self.outcome) {
+                    sample(&[], value);
+                }
+            }
             ProbeSamples::PerLabel(label, samples) => {
                 for (label_value, value) in samples(&self.outcome) {
                     sample(&[label, "=\"", label_value, "\""], value);

@@ -60,6 +60,40 @@ pub(super) const PROBE_METRICS: &[ProbeMetric] = &[
     }),
     ProbeMetric {
         family: FamilyMeta {
+            name: "emqx_probe_phase_duration_seconds",
+            help: "Duration of the phases of the probe, in seconds: resolve, connect and tls of the first connection, \
+                   processing (the longest wait for the head of a response) and transfer (the longest body). A phase \
+                   that did not end has the time waited for it; one that did not occur has no series.",
+            metric_type: MetricType::Gauge,
+        },
+        samples: ProbeSamples::PerLabel("phase", |outcome| {
+            let phases = outcome.connections.phases.iter();
+            phases.map(|(phase, time)| (phase.name(), SampleValue::Float(time.as_secs_f64()))).collect()
+        }),
+    },
+    ProbeMetric {
+        family: FamilyMeta {
+            name: "probe_ssl_earliest_cert_expiry",
+            help: "When the first of all certificates that the broker presented expires, in seconds since 1970; \
+                   refused ones included. Only over TLS.",
+            metric_type: MetricType::Gauge,
+        },
+        samples: ProbeSamples::Optional(|outcome| {
+            outcome.connections.earliest_cert_expiry.map(SampleValue::Count)
+        }),
+    },
+    ProbeMetric {
+        family: FamilyMeta {
+            name: "probe_tls_version_info",
+            help: "The TLS version of the connection to the broker; always 1. Only over TLS.",
+            metric_type: MetricType::Gauge,
+        },
+        samples: ProbeSamples::PerLabel("version", |outcome| {
+            outcome.connections.tls_version.into_iter().map(|version| (version, true.into())).collect()
+        }),
+    },
+    ProbeMetric {
+        family: FamilyMeta {
             name: "emqx_mqtt_clients",
             help: "Number of requested clients by state: connected, disconnected (the broker holds the session), \
                    absent (not known to the broker) or unknown (the probe failed for them).",

@@ -3,27 +3,33 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix_web::rt::time::sleep;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::AppState;
-use crate::blocking::Coalesced;
+use crate::blocking::{Coalesced, run_detached};
 use crate::config::Config;
 use crate::version;
+use crate::watched_files::WatchedFiles;
 
 /// The running configuration. A probe in progress keeps the one it began with.
 pub(super) struct ActiveConfig {
     file: PathBuf,
     config: ArcSwap<Config>,
+    /// The files of the last attempt to load the configuration, whether or not it succeeded.
+    files: ArcSwap<WatchedFiles>,
     reloads: Coalesced<Result<(), String>>,
 }
 
 impl ActiveConfig {
     /// Starts with what was read from `file`.
     pub(super) fn new(file: &Path, config: Arc<Config>) -> Self {
-        Self { file: file.to_owned(), config: ArcSwap::new(config), reloads: Coalesced::new() }
+        let files = ArcSwap::new(Arc::clone(&config.files));
+        Self { file: file.to_owned(), config: ArcSwap::new(config), files, reloads: Coalesced::new() }
     }
 
     /// Returns the running configuration.
@@ -50,9 +56,27 @@ pub(super) async fn reload(state: &Data<AppState>) -> io::Result<Result<(), Stri
     state.active_config.reloads.run(move || reload_now(&shared)).await
 }
 
+/// Reloads the configuration whenever its files have changed, and never returns. A file that did not change since a
+/// failed attempt is not tried again.
+pub(super) async fn reload_when_changed(state: Data<AppState>, interval: Duration) {
+    loop {
+        sleep(interval).await;
+        let files = state.active_config.files.load_full();
+        // Awaited, so that a hung disk costs one thread. Errors of the reload are logged and counted there.
+        let has_changed = run_detached(move || files.have_changed()).await.unwrap_or(false);
+        debug!(has_changed, "checked the files of the configuration");
+        if has_changed {
+            let _ = reload(&state).await;
+        }
+    }
+}
+
 fn reload_now(state: &AppState) -> Result<(), String> {
     let active = &state.active_config;
-    let mut config = match Config::load(&active.file) {
+    let mut files = WatchedFiles::default();
+    let loaded = Config::load_watched(&active.file, &mut files);
+    active.files.store(Arc::new(files));
+    let mut config = match loaded {
         Ok(config) => config,
         Err(problems) => {
             state.telemetry.record_reload(None);

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::client::Group;
 use crate::failure_help;
-use crate::humanize::clients_unknown;
+use crate::humanize::{self, clients_unknown};
 use crate::metrics::exposition::Exposition;
 use crate::outcome::{ClientState, Outcome};
 use crate::sanitize::{is_unsafe, sanitized};
@@ -102,6 +102,15 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     }
     for reason in outcome.failures.reasons() {
         report.line(&format!("{reason}: {} {}", failure_help::meaning(*reason), failure_help::remedy(*reason)));
+    }
+
+    report.heading("Connections");
+    let connections = humanize::connections(&outcome.connections);
+    if connections.is_empty() {
+        report.line("None");
+    }
+    for line in connections {
+        report.line(&line);
     }
 
     let requests = &outcome.requests;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emqx_client_monitor::client::{Group, Groups};
+use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::emqx::wire::{self, Json, Page};
 use emqx_client_monitor::metrics::exposition::Exposition;
 use emqx_client_monitor::outcome::{
     ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
 };
+use jiff::Timestamp;
 
 use crate::bare::BareClient;
 use crate::broker;
@@ -85,6 +87,8 @@ fn outcome(page: Page, groups: Groups) -> Outcome {
         group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
+        connections: ConnectionStats::default(),
+        started_at: Timestamp::UNIX_EPOCH,
         timeout: Duration::from_secs(10),
         duration: Duration::ZERO,
     }

@@ -1,12 +1,17 @@
 //! The command line: what is offered, what is refused, and where each answer goes.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
 
 use fake_emqx::{FakeEmqx, Row, Version};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Authority, Program, Run, ServerProcess, Tls, bare_command, config_of};
+use crate::support::{
+    Authority, Program, Run, ServerProcess, Tls, bare_command, config_of, config_of_brokers, send_signal,
+};
 
 fn healthy() -> (FakeEmqx, Program) {
     let fake = FakeEmqx::start(Version::V5_8_9);
@@ -89,11 +94,11 @@ fn options_that_cannot_be_combined_are_refused() {
         (&["--generate", "man", "--healthcheck", ":9671"], "--generate cannot be combined with another task"),
         (
             &["--generate", "bash", "--web.config.file", "web.yaml"],
-            "--generate cannot be combined with another task",
+            "--web.config.file cannot be used with --generate",
         ),
         (
             &["--healthcheck", ":9671", "--web.config.file", "web.yaml"],
-            "--healthcheck cannot be combined with another task",
+            "--web.config.file cannot be used with --healthcheck",
         ),
         (
             &["--check", "--all", "--strict"],
@@ -110,7 +115,7 @@ fn options_that_cannot_be_combined_are_refused() {
         (&["--timeout-offset=1", "check"], "--timeout-offset cannot be used with --check"),
         (&["--config.check", "--check"], "--config.check cannot be combined with another task"),
         (&["--config.check", "check"], "--config.check cannot be combined with another task"),
-        (&["--config.check", "--timeout-offset", "1"], "--config.check cannot be combined with another task"),
+        (&["--config.check", "--timeout-offset", "1"], "--timeout-offset cannot be used with --config.check"),
         (&["--healthcheck", ":9671", "check"], "--healthcheck cannot be combined with another task"),
         (&["--healthcheck", ":9671", "--all"], "--all requires --check"),
     ] {
@@ -229,6 +234,109 @@ fn the_configuration_file_comes_from_option_environment_or_default_path() {
     assert_eq!(run(None, &["--check"]).status, 0);
     create(&default, "the first place with a file counts");
     assert!(run(None, &["--check"]).stderr.starts_with(&format!("{}:1:1: ", default.display())));
+}
+
+/// Runs the program with these variables, whose names begin with `EMQX_CLIENT_MONITOR_`.
+fn run_with(program: &Program, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+    let mut command = program.command();
+    let variables = variables.iter().map(|(name, value)| (format!("EMQX_CLIENT_MONITOR_{name}"), value));
+    Run::of(command.envs(variables).args(arguments).output().expect("the program starts"))
+}
+
+#[test]
+fn options_come_from_the_environment_and_the_command_line_wins() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let brokers: Vec<_> = ["One", "Two", "Three"].into_iter().map(|alias| (alias, &fake)).collect();
+    let program = Program::with_config(&config_of_brokers(
+        &brokers,
+        "  - {alias: Gone, client_id: nobody, brokers: \"*\"}\n",
+    ));
+    let shown = |run: &Run| -> Vec<_> {
+        run.stdout.lines().map(|line| line.split('"').nth(3).unwrap_or_default().to_owned()).collect()
+    };
+    let variables = &[("OUTPUT", "json"), ("BROKER", "One, Three"), ("STRICT", "true"), ("TIMEOUT", "")];
+    let run = run_with(&program, variables, &["check"]);
+    assert_eq!((run.status, shown(&run)), (3, vec!["One".to_owned(), "Three".to_owned()]), "{}", run.stderr);
+    let run = run_with(&program, variables, &["check", "--broker=Two"]);
+    assert_eq!((run.status, shown(&run)), (3, vec!["Two".to_owned()]));
+    let run = run_with(&program, &[("STRICT", "off"), ("OUTPUT", "table")], &["check", "--output", "json"]);
+    assert_eq!((run.status, shown(&run).len()), (0, 3), "{}", run.stderr);
+    let run = run_with(&program, &[("LOG_LEVEL", "error")], &["--config.check", "--log.level", "loud"]);
+    assert!(run.stderr.starts_with("error: invalid value 'loud' for '--log.level <LEVEL>'"), "{}", run.stderr);
+}
+
+#[test]
+fn variables_that_do_not_apply_to_the_task_are_ignored() {
+    let (_fake, program) = healthy();
+    let server = &[
+        ("WEB_LISTEN_ADDRESS", "nowhere"),
+        ("WEB_MAX_PROBES", "many"),
+        ("WEB_CONFIG_FILE", "/nope.yaml"),
+        ("CONFIG_ENABLE_AUTO_RELOAD", "true"),
+    ];
+    for arguments in [&["check"][..], &["--generate", "config"], &["check", "--all"]] {
+        let run = run_with(&program, server, arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{arguments:?}");
+    }
+    let run = run_with(&program, &[("STRICT", "true")], &["check", "--all"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let run = run_with(&program, &[("STRICT", "true"), ("BROKER", "Nope")], &["--config.check"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    // It applies here.
+    let run = run_with(&program, server, &["--config.check"]);
+    assert!(run.status == 1 && run.stderr.contains("/nope.yaml"), "{}", run.stderr);
+}
+
+#[test]
+fn an_invalid_variable_is_named_in_the_error() {
+    let (_fake, program) = healthy();
+    for (name, value, task, message) in [
+        ("WEB_MAX_PROBES", "0", "prometheus", "invalid value '0' for '--web.max-probes <N>': must be a number"),
+        ("OUTPUT", "xml", "check", "invalid value 'xml' for '--output <FORMAT>'"),
+        ("STRICT", "perhaps", "check", "invalid value 'perhaps' for '--strict'"),
+        ("WEB_LISTEN_ADDRESS", "127.0.0.1:0,x", "prometheus", "invalid value 'x' for '--web.listen-address"),
+    ] {
+        let run = run_with(&program, &[(name, value)], &[task]);
+        let start = format!("error: variable EMQX_CLIENT_MONITOR_{name}: {message}");
+        assert!(run.stderr.starts_with(&start), "{}", run.stderr);
+        assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+    }
+}
+
+#[test]
+fn a_variable_without_effect_is_warned_of_if_it_resembles_a_setting() {
+    let (_fake, program) = healthy();
+    let silent = &[("SERVICE_HOST", "10.0.0.1"), ("PORT_9671_TCP", "tcp://10.0.0.1:9671"), ("API_KEY", "k")];
+    assert_eq!(run_with(&program, silent, &["--config.check"]).stderr, "");
+    let run = run_with(&program, &[("MAX_PROBES", "5"), ("ALL", "true")], &["check", "--output=json"]);
+    assert_eq!((run.status, run.stderr.lines().count()), (0, 2), "{}", run.stderr);
+    for words in [
+        "level=warn",
+        "EMQX_CLIENT_MONITOR_MAX_PROBES has no effect; did you mean EMQX_CLIENT_MONITOR_WEB_MAX_PROBES?",
+        "EMQX_CLIENT_MONITOR_ALL has no effect; --all is not set by a variable",
+    ] {
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn the_server_takes_its_options_from_the_environment() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let program = Program::with_config(&config_of(&fake, "", &[]))
+        .with_variable("EMQX_CLIENT_MONITOR_LOG_FORMAT", "json")
+        .with_variable("EMQX_CLIENT_MONITOR_WEB_MAX_PROBES", "7")
+        .with_variable("EMQX_CLIENT_MONITOR_WEB_LISTEN_ADDRESS", "127.0.0.1:0,[::1]:0");
+    let mut process = program.command().stderr(Stdio::piped()).spawn().expect("the program starts");
+    let lines = BufReader::new(process.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    let listening: Vec<Value> = lines
+        .map(|line| serde_json::from_str(&line).expect("a JSON object"))
+        .filter(|line: &Value| line["message"] == "listening")
+        .take(2)
+        .collect();
+    send_signal(&process, Signal::TERM);
+    assert_eq!(process.wait().expect("it ends").code(), Some(0));
+    let address = |line: &Value| line["address"].as_str().unwrap_or_default().to_owned();
+    assert!(address(&listening[0]).starts_with("127.0.0.1:") && address(&listening[1]).starts_with("[::1]:"));
 }
 
 #[test]

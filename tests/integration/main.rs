@@ -14,6 +14,7 @@ mod command_line;
 mod completions;
 mod config_files;
 mod config_readme;
+mod connections;
 mod dashboard;
 mod debug_view;
 mod demo;

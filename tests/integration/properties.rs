@@ -8,6 +8,7 @@ use std::time::Duration;
 use emqx_client_monitor::client::{
     Address, Client, ExpiryInterval, Group, Groups, Limit, Process, Queue, Session, Traffic, WatchedClient,
 };
+use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::metrics::exposition::Exposition;
 use emqx_client_monitor::outcome::{
     ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
@@ -117,6 +118,8 @@ fn outcome_of(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
+        connections: ConnectionStats::default(),
+        started_at: Timestamp::UNIX_EPOCH,
         timeout: Duration::from_secs(10),
         duration: Duration::from_millis(7),
     }

@@ -1,6 +1,7 @@
 //! Reloading: a valid configuration replaces the active one, an invalid one changes nothing.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -37,6 +38,74 @@ fn a_changed_file_is_reloaded_by_post_and_by_sighup() {
     served.signal(Signal::HUP);
     wait_until("B is watched no more", || watched() == 0);
     assert_eq!(served.request("GET", "/-/reload").0, 405);
+}
+
+/// Starts an exporter that checks its files every tenth of a second.
+fn start_watching(program: &Program) -> ServerProcess {
+    let options =
+        ["--config.enable-auto-reload", "--config.auto-reload-interval", "100ms", "--log.level", "debug"];
+    ServerProcess::start(program, &options)
+}
+
+/// Waits until the files have been found unchanged three times more.
+fn wait_for_unchanged(served: &ServerProcess) {
+    let unchanged = "message=\"checked the files of the configuration\" has_changed=false";
+    served.wait_until_logged(unchanged, served.log().matches(unchanged).count() + 3);
+}
+
+#[test]
+fn a_changed_file_is_reloaded_without_a_signal_if_that_is_enabled() {
+    let fake = broker();
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = start_watching(&program);
+    let watched = || Families::parse(&served.get("/probe?broker=LocalEMQX")).series_names("B").len();
+    let text = fs::read_to_string(program.config_path()).expect("a file");
+    fs::write(program.config_path(), text).expect("a file");
+    wait_for_unchanged(&served);
+    assert!(!served.log().contains("reloaded"), "the same content is no change: {}", served.log());
+
+    fs::write(program.config_path(), config_of(&fake, "", &[("A", "a"), ("B", "b")])).expect("a file");
+    served.wait_until_logged("reloaded the configuration", 1);
+    assert!(watched() > 10);
+    wait_for_unchanged(&served);
+    assert_eq!(served.stop().matches("reloaded the configuration").count(), 1);
+}
+
+#[test]
+fn an_invalid_change_is_logged_once_until_it_is_mended() {
+    let fake = broker();
+    let program = Program::with_config(&config_of(&fake, "", &[("A", "a")]));
+    let served = start_watching(&program);
+    let reloaded = || own(&served, "emqx_client_monitor_config_last_reload_successful", &[]);
+    fs::write(program.config_path(), "emqx: {alias: A}\n").expect("a file");
+    served.wait_until_logged("the configuration was not reloaded", 1);
+    wait_for_unchanged(&served);
+    assert_eq!(reloaded().as_deref(), Some("0"));
+    assert_eq!(served.log().matches("was not reloaded").count(), 1, "{}", served.log());
+    assert!(Families::parse(&served.get("/probe?broker=LocalEMQX")).success());
+
+    fs::write(program.config_path(), config_of(&fake, "", &[("A", "a")])).expect("a file");
+    served.wait_until_logged("reloaded the configuration", 1);
+    assert_eq!(reloaded().as_deref(), Some("1"));
+}
+
+/// Kubernetes mounts files as links to links, and swaps one of them.
+#[test]
+fn a_swapped_link_is_a_change() {
+    let fake = broker();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| directory.path().join(name);
+    for (version, clients) in [("1", &[("A", "a")][..]), ("2", &[("A", "a"), ("B", "b")])] {
+        fs::create_dir(path(version)).expect("a directory");
+        fs::write(path(version).join("config.yaml"), config_of(&fake, "", clients)).expect("a file");
+    }
+    symlink("1", path("..data")).expect("a link");
+    symlink("..data/config.yaml", path("config.yaml")).expect("a link");
+    let served = start_watching(&Program::with_config_at(&path("config.yaml")));
+    symlink("2", path("..new")).expect("a link");
+    fs::rename(path("..new"), path("..data")).expect("a link");
+    served.wait_until_logged("reloaded the configuration", 1);
+    assert!(Families::parse(&served.get("/probe?broker=LocalEMQX")).series_names("B").len() > 10);
 }
 
 #[test]

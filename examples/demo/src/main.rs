@@ -193,6 +193,7 @@ fn bind(config_file: &Path, config: &Arc<Config>) -> Result<Server, Box<dyn Erro
         timeout_offset: Duration::from_millis(500),
         max_probes: 64,
         shutdown_delay: Duration::ZERO,
+        auto_reload: None,
         web_auth: None,
     };
     let preferred = Server::bind(config_file, Arc::clone(config), &options(SocketAddr::from(PREFERRED)));

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 use crate::client::{Client, Groups, MessagesByQos, Queue, Session, Traffic, WatchedClient};
+use crate::connection_stats::ConnectionStats;
 use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient, RequestStats};
 
 const NOW: i64 = 1_800_000_000;
@@ -61,6 +62,8 @@ fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
+        connections: ConnectionStats::default(),
+        started_at: Timestamp::UNIX_EPOCH,
         timeout: Duration::from_secs(15),
         duration: Duration::ZERO,
     }

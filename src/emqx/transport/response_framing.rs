@@ -11,6 +11,8 @@ use std::mem;
 use bytes::Bytes;
 use httparse::{EMPTY_HEADER, ParserConfig, Response, Status};
 
+use crate::connection_stats::Phase;
+
 /// Maximum number of interim responses before the final one.
 const MAX_INTERIM: u32 = 8;
 
@@ -70,6 +72,15 @@ impl ResponseFraming {
     pub(super) fn expect_response(&mut self) {
         if self.is_idle() {
             self.state = State::Head { received: Vec::new(), interim: 0 };
+        }
+    }
+
+    /// Returns the part of a response that is due.
+    pub(super) fn due(&self) -> Option<Phase> {
+        match self.state {
+            State::Head { .. } => Some(Phase::Processing),
+            State::Body(_) => Some(Phase::Transfer),
+            State::Idle | State::Malformed => None,
         }
     }
 

@@ -12,8 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::Observations;
+use super::observations::Observations;
 use super::response_framing::ResponseFraming;
+use crate::connection_stats::{Phase, PhaseTimer};
 
 /// A pooled connection that served a request before, and that ended without a byte of a response to the last one, or
 /// became unusable before that was sent.
@@ -30,13 +31,15 @@ pub(in crate::emqx) struct BrokerStream {
     socket: Socket,
     framing: ResponseFraming,
     observations: Rc<Observations>,
+    timer: PhaseTimer,
     /// Whether anything was received.
     has_received: bool,
 }
 
 impl BrokerStream {
     pub(super) fn new(socket: Socket, observations: Rc<Observations>) -> Self {
-        Self { socket, framing: ResponseFraming::default(), observations, has_received: false }
+        let (framing, timer) = (ResponseFraming::default(), PhaseTimer::default());
+        Self { socket, framing, observations, timer, has_received: false }
     }
 
     /// Returns the error that the end of the connection means for the request in progress.
@@ -61,6 +64,7 @@ impl BrokerStream {
     fn receive(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.has_received = true;
         let length = self.framing.receive(bytes);
+        self.time_response();
         if self.framing.is_http() {
             self.observations.spoke_http.set(true);
         }
@@ -68,6 +72,18 @@ impl BrokerStream {
             self.observations.unsolicited.set(true);
         }
         length
+    }
+
+    /// Times the phases of the response that is due.
+    fn time_response(&mut self) {
+        let due = self.framing.due();
+        let is_at_once = self.framing.is_idle() && self.timer.is_in(Phase::Processing);
+        // A body that is received together with its head has been transferred too.
+        for phase in is_at_once.then_some(Some(Phase::Transfer)).into_iter().chain([due]) {
+            if let Some((ended, duration)) = self.timer.enter(phase) {
+                self.observations.record_phase(ended, duration);
+            }
+        }
     }
 
     /// Fails when the connection cannot take a request: it has ended, or sent unrequested data.
@@ -89,6 +105,15 @@ impl BrokerStream {
             }
             // Anything else that is wrong shows when the request is written.
             _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for BrokerStream {
+    /// Records the phase that did not end.
+    fn drop(&mut self) {
+        if let Some((phase, duration)) = self.timer.enter(None) {
+            self.observations.record_phase(phase, duration);
         }
     }
 }
@@ -181,6 +206,7 @@ impl AsyncWrite for BrokerStream {
             Socket::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
         });
         stream.framing.expect_response();
+        stream.time_response();
         Poll::Ready(written.map_err(|error| stream.closed(error)))
     }
 

@@ -7,7 +7,7 @@ use super::client_table::ClientTable;
 use super::format::{state_symbol, truncated};
 use super::links::Links;
 use crate::failure_help;
-use crate::humanize::{clients_unknown, plural};
+use crate::humanize::{self, clients_unknown, plural};
 use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::sanitized;
 use crate::table::state_label;
@@ -29,6 +29,8 @@ struct ProbeSummary<'a> {
     status: ProbeStatus,
     /// Number of requests and duration.
     cost: String,
+    /// What was observed on the connections, a line each.
+    connections: Vec<String>,
     failures: Vec<ExplainedFailure>,
     states: [StateCount; ClientState::ALL.len()],
     /// Number of watched clients.
@@ -69,6 +71,7 @@ impl<'a> BrokerSection<'a> {
         let probe = outcome.map(|outcome| ProbeSummary {
             status: status(outcome),
             cost: cost(outcome),
+            connections: humanize::connections(&outcome.connections),
             failures: failures(outcome),
             states: states(outcome, &links),
             watched: outcome.clients.len(),

@@ -1,11 +1,13 @@
 //! The broker's table of clients.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::list_query::ListQuery;
 use crate::recorded::Version;
+use crate::retained::RetainedStore;
 use crate::row::Row;
+use crate::shared::lock;
 
 /// Maximum number of cached pages.
 const CACHED_PAGES: usize = 256;
@@ -16,11 +18,13 @@ pub(crate) struct ClientTable {
     rows: BTreeMap<(String, u64), Row>,
     added: u64,
     pages: HashMap<ListQuery, Arc<[u8]>>,
+    /// Learns of each client that connects or disconnects.
+    retained: Arc<Mutex<RetainedStore>>,
 }
 
 impl ClientTable {
-    pub(crate) fn new(version: Version) -> Self {
-        Self { version, rows: BTreeMap::new(), added: 0, pages: HashMap::new() }
+    pub(crate) fn new(version: Version, retained: Arc<Mutex<RetainedStore>>) -> Self {
+        Self { version, rows: BTreeMap::new(), added: 0, pages: HashMap::new(), retained }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -31,6 +35,9 @@ impl ClientTable {
         let row = row.resolved(self.version);
         let id = row.key().expect("a row without a clientid needs known_as()");
         self.added += 1;
+        if row.connection().is_some() {
+            self.came_or_went(&id);
+        }
         self.rows.insert((id, self.added), row);
         self.pages.clear();
     }
@@ -50,7 +57,10 @@ impl ClientTable {
         for key in keys {
             let row = change(self.rows[&key].clone()).resolved(self.version);
             let new_id = row.key().unwrap_or_else(|| key.0.clone());
-            self.rows.remove(&key);
+            let former = self.rows.remove(&key);
+            if former.is_some_and(|former| former.connection() != row.connection()) {
+                self.came_or_went(&new_id);
+            }
             self.rows.insert((new_id, key.1), row);
         }
         self.pages.clear();
@@ -64,13 +74,22 @@ impl ClientTable {
     pub(crate) fn remove(&mut self, id: &str) -> bool {
         let keys = self.keys(id);
         for key in &keys {
-            self.rows.remove(key);
+            if self.rows.remove(key).is_some_and(|row| row.connection().is_some()) {
+                self.came_or_went(id);
+            }
         }
         self.pages.clear();
         !keys.is_empty()
     }
 
+    fn came_or_went(&self, id: &str) {
+        lock(&self.retained).client_came_or_went(id);
+    }
+
     pub(crate) fn clear(&mut self) {
+        for ((id, _), _) in self.rows.iter().filter(|(_, row)| row.connection().is_some()) {
+            self.came_or_went(id);
+        }
         self.rows.clear();
         self.pages.clear();
     }
@@ -81,6 +100,12 @@ impl ClientTable {
         let mut text = Vec::with_capacity(1_280);
         row.write(&mut text);
         Some(text)
+    }
+
+    /// The JSON of a client's subscriptions.
+    pub(crate) fn subscriptions(&self, id: &str) -> Option<String> {
+        let (_, row) = self.range(id).next()?;
+        Some(row.subscriptions(self.version))
     }
 
     /// The body of a page of the list.

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsAcceptor;
 
+use crate::bans::Ban;
 use crate::fault::{FaultPlan, When};
 use crate::recorded::{self, Version};
 use crate::request::Request;
+use crate::retained::Retained;
 use crate::row::Row;
 use crate::server::Server;
 use crate::shared::{Shared, lock};
@@ -152,6 +154,57 @@ impl FakeEmqx {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Retains a message in place of the former one with its topic.
+    pub fn retain(&self, message: Retained) {
+        self.shared.retained().put(message);
+    }
+
+    /// Retains many messages at once.
+    pub fn retain_all(&self, messages: impl IntoIterator<Item = Retained>) {
+        let mut retained = self.shared.retained();
+        messages.into_iter().for_each(|message| retained.put(message));
+    }
+
+    /// Retains the messages of the recorded list.
+    pub fn retain_recorded(&self) {
+        self.retain_all(Retained::all_recorded());
+    }
+
+    /// Clears a retained message, as an empty payload does. Returns whether there was one.
+    pub fn clear_retained(&self, topic: &str) -> bool {
+        self.shared.retained().remove(topic)
+    }
+
+    /// Clears all retained messages, as a restart of a broker does that keeps them in memory.
+    pub fn clear_all_retained(&self) {
+        self.shared.retained().clear();
+    }
+
+    /// Enables or disables the retainer. While it is disabled, the lists of messages are empty.
+    pub fn enable_retainer(&self, enabled: bool) {
+        self.shared.retained().set_enabled(enabled);
+    }
+
+    /// Adds the rule that remembers connections: from now on each connect and disconnect of a client retains a message
+    /// at `$seen/ID`, whose `publish_at` is the present time. A change of a row's `connected` or `connected_at` is one.
+    pub fn remember_connections(&self) {
+        self.shared.retained().remember_connections();
+    }
+
+    /// Adds a ban. One on a client ID closes its connection and discards its session; the fake does not prevent it from
+    /// being added again.
+    pub fn ban(&self, ban: Ban) {
+        let kicked = self.shared.bans().add(ban);
+        if let Some(id) = kicked {
+            self.remove(&id);
+        }
+    }
+
+    /// Removes the bans on exactly this client ID. Returns whether there was one.
+    pub fn unban(&self, id: &str) -> bool {
+        self.shared.bans().remove(id)
     }
 
     /// Injects a fault. The first fault that matches a request and is not used up applies to it.

@@ -24,6 +24,14 @@ pub enum When {
     List,
     /// List requests for this page; without the parameter it is page 1.
     Page(u64),
+    /// Requests for retained messages, with or without `topic=`.
+    Retained,
+    /// Requests for the settings of the retainer.
+    Retainer,
+    /// Requests for bans, with or without `clientid=`.
+    Bans,
+    /// Requests for subscriptions of any client.
+    Subscriptions,
     /// Requests for which this returns true.
     Matching(Arc<dyn Fn(&Request) -> bool + Send + Sync>),
 }
@@ -57,6 +65,10 @@ impl When {
                 let requested = request.parameter("page").pop().unwrap_or_else(|| "1".into());
                 request.is_list() && requested.parse() == Ok(*page)
             }
+            Self::Retained => request.is_retained_list(),
+            Self::Retainer => request.is_retainer(),
+            Self::Bans => request.is_ban_list(),
+            Self::Subscriptions => request.subscriptions_of().is_some(),
             Self::Matching(matches) => matches(request),
         }
     }
@@ -71,6 +83,10 @@ impl fmt::Debug for When {
             Self::Lookups => f.write_str("Lookups"),
             Self::List => f.write_str("List"),
             Self::Page(page) => write!(f, "Page({page})"),
+            Self::Retained => f.write_str("Retained"),
+            Self::Retainer => f.write_str("Retainer"),
+            Self::Bans => f.write_str("Bans"),
+            Self::Subscriptions => f.write_str("Subscriptions"),
             Self::Matching(_) => f.write_str("Matching(..)"),
         }
     }
@@ -209,6 +225,18 @@ impl Fault {
     #[must_use]
     pub fn client_not_found() -> Self {
         Self::status(404, "application/json", recorded::body(Version::V5_8_9, "14-client-missing"))
+    }
+
+    /// The recorded 403 of a key whose scopes do not include the endpoint.
+    #[must_use]
+    pub fn refused_by_scope() -> Self {
+        Self::status(403, "application/json", recorded::body(Version::V6_2_2, "340-retained-scope-monitoring"))
+    }
+
+    /// The recorded 403 of a key of a namespace, which may not read retained messages.
+    #[must_use]
+    pub fn refused_by_namespace() -> Self {
+        Self::status(403, "application/json", recorded::body(Version::V6_2_2, "381-retained-namespaced-key"))
     }
 
     /// A list page with this many rows of this text, which claims that more pages follow.

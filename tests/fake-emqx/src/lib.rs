@@ -16,8 +16,25 @@
 //! assert!(fake.url().starts_with("http://127.0.0.1:"));
 //! ```
 //!
-//! Not implemented: list filters other than `clientid`, `clients_v2`, other endpoints, methods other than GET, and
-//! idle time-outs.
+//! It remembers what a broker remembers, each readable at EMQX's endpoint: retained messages (without payloads), bans,
+//! and the subscriptions of each row.
+//!
+//! ```
+//! use fake_emqx::{Ban, FakeEmqx, Fault, Retained, Row, Version, When};
+//!
+//! let fake = FakeEmqx::start(Version::V6_2_2);
+//! fake.retain(Retained::new("tele/dev-7/STATE", "dev-7").at_text("2026-11-27T07:17:26.176+00:00"));
+//! fake.remember_connections(); // the rule: from now on the messages at `$seen/ID` follow the table of clients
+//! fake.add(Row::like("plain-user-1").client_id("dev-8").subscribed(["cmd/dev-8/#"])); // renews `$seen/dev-8`
+//! fake.ban(Ban::by_flapping_detection("dev-8")); // kicks it, which renews `$seen/dev-8` again
+//! fake.enable_retainer(false); // messages are kept, but the list is empty
+//! fake.inject(When::Retained, Fault::refused_by_scope());
+//! fake.inject(When::Bans, Fault::Silent.times(1)); // also `When::Retainer` and `When::Subscriptions`
+//! assert!(fake.requests().iter().all(|request| !request.is_retained_list() && !request.is_ban_list()));
+//! ```
+//!
+//! Not implemented: list filters other than `clientid` (clients, bans) and `topic`, payloads of retained messages
+//! (`message/{topic}`), `clients_v2`, other endpoints, methods other than GET, and idle time-outs.
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -26,6 +43,7 @@
 )]
 
 mod auth;
+mod bans;
 mod blackhole;
 mod client_table;
 mod connection;
@@ -37,14 +55,18 @@ mod list_query;
 mod recorded;
 mod request;
 mod response;
+mod retained;
 mod routes;
 mod row;
 mod server;
 mod shared;
+mod topic;
 
+pub use bans::Ban;
 pub use blackhole::Blackhole;
 pub use fake::FakeEmqx;
 pub use fault::{Cut, Fault, FaultPlan, OddHead, Packet, When};
 pub use recorded::{Version, body as recorded};
 pub use request::Request;
+pub use retained::Retained;
 pub use row::Row;

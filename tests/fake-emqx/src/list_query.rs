@@ -12,6 +12,44 @@ pub(crate) struct ListQuery {
     pub(crate) ids: Option<Vec<String>>,
 }
 
+/// Which page of a list, and how long a page is at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paging {
+    pub(crate) page: u64,
+    pub(crate) limit: u64,
+}
+
+impl Paging {
+    /// Parses `page` and `limit`. The error is the broker's response to it.
+    pub(crate) fn parse(version: Version, query: &[(String, String)]) -> Result<Self, Response> {
+        let limit = last(query, "limit").map_or(Ok(100), |text| match text.parse() {
+            Ok(limit) if (1..=version.max_limit()).contains(&limit) => Ok(limit),
+            _ => Err(invalid_number(version, "40-limit-10001", "10001", text)),
+        })?;
+        let page = last(query, "page").map_or(Ok(1), |text| match text.parse() {
+            Ok(page) if page >= 1 => Ok(page),
+            _ => Err(invalid_number(version, "48-page-0", "\\\"value\\\":0", text)),
+        })?;
+        Ok(Self { page, limit })
+    }
+
+    /// The rows of this page.
+    pub(crate) fn cut<T>(self, rows: impl IntoIterator<Item = T>) -> Vec<T> {
+        let number = |n| usize::try_from(n).unwrap_or(usize::MAX);
+        let skipped = number(self.page.saturating_sub(1).saturating_mul(self.limit));
+        rows.into_iter().skip(skipped).take(number(self.limit)).collect()
+    }
+
+    pub(crate) fn is_full(self, rows: usize) -> bool {
+        u64::try_from(rows) == Ok(self.limit)
+    }
+}
+
+/// The value of a parameter; of a repeated one the last counts.
+pub(crate) fn last<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
 /// Field names that `fields=` of 5.8.9 accepts.
 const FIELDS: &str = "awaiting_rel_cnt awaiting_rel_max clean_start client_attrs clientid connected connected_at \
     created_at disconnected_at durable expiry_interval heap_size inflight_cnt inflight_max ip_address is_bridge \
@@ -25,18 +63,9 @@ const FIELDS: &str = "awaiting_rel_cnt awaiting_rel_max clean_start client_attrs
 impl ListQuery {
     /// Parses the query of a list request. Like the broker it ignores unknown parameters; the error is its response.
     pub(crate) fn parse(version: Version, query: &[(String, String)]) -> Result<Self, Response> {
-        let last =
-            |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let all = |name| query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.clone());
 
-        let limit = last("limit").map_or(Ok(100), |text| match text.parse() {
-            Ok(limit) if (1..=version.max_limit()).contains(&limit) => Ok(limit),
-            _ => Err(invalid_number(version, "40-limit-10001", "10001", text)),
-        })?;
-        let page = last("page").map_or(Ok(1), |text| match text.parse() {
-            Ok(page) if page >= 1 => Ok(page),
-            _ => Err(invalid_number(version, "48-page-0", "\\\"value\\\":0", text)),
-        })?;
+        let Paging { page, limit } = Paging::parse(version, query)?;
         if version == Version::V5_0_26 {
             return Ok(Self { page, limit, fields: None, ids: None });
         }
@@ -62,7 +91,7 @@ fn known_fields(version: Version, names: &str) -> Result<Vec<String>, Response> 
         return Ok(fields);
     };
     let list: Vec<_> = fields.iter().map(|name| escape_twice(name)).collect();
-    let text = text_of(version, "36-fields-unknown")
+    let text = recorded::text(version, "36-fields-unknown")
         .replace("[\\\"clientid\\\",\\\"bogus\\\"]", &format!("[{}]", list.join(",")))
         .replace("\\\"value\\\":\\\"bogus\\\"", &format!("\\\"value\\\":{}", list[at]))
         .replace("fields.2", &format!("fields.{}", at + 1));
@@ -73,21 +102,24 @@ fn known_fields(version: Version, names: &str) -> Result<Vec<String>, Response> 
 fn invalid_number(version: Version, file: &str, old: &str, value: &str) -> Response {
     let value = if value.parse::<i128>().is_ok() { value.to_owned() } else { escape_twice(value) };
     let new = if old.contains("value") { format!("\\\"value\\\":{value}") } else { value };
-    Response::recorded_with(version, file, text_of(version, file).replacen(old, &new, 1))
+    Response::recorded_with(version, file, recorded::text(version, file).replacen(old, &new, 1))
 }
 
 /// The recorded response to a client ID with control characters, with another ID in it. A filter has its position.
 pub(crate) fn control_characters(file: &str, recorded: &str, id: &str, position: Option<usize>) -> Response {
     let old = format!("\\\"{}\\\"", recorded.replace('\\', "\\\\"));
-    let mut text = text_of(Version::V6_2_2, file).replacen(&old, &escape_twice(id), 1);
+    let mut text = recorded::text(Version::V6_2_2, file).replacen(&old, &escape_twice(id), 1);
     if let Some(position) = position {
         text = text.replacen("clientid.1", &format!("clientid.{}", position + 1), 1);
     }
     Response::recorded_with(Version::V6_2_2, file, text)
 }
 
-fn text_of(version: Version, file: &str) -> &'static str {
-    str::from_utf8(recorded::body(version, file)).expect("recorded bodies are UTF-8")
+/// The recorded response to a topic with NUL, with another topic in it.
+pub(crate) fn nul_in_topic(topic: &str) -> Response {
+    let recorded = recorded::text(Version::V6_2_2, "333-retained-bad-nul");
+    let text = recorded.replacen("\\\"a\\\\u0000b\\\"", &escape_twice(topic), 1);
+    Response::recorded_with(Version::V6_2_2, "333-retained-bad-nul", text)
 }
 
 /// Escapes a text for a JSON string inside a JSON string.

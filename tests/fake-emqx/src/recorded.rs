@@ -67,6 +67,20 @@ const V6_2_2: &[File] = files!("6.2.2":
     "44-page-1-of-4" "46-page-4" "47-page-past-end" "48-page-0" "97-unknown-path" "98-method-not-allowed"
     "99-head" "102-double-slash" "104-root" "105-api-v4" "320-control-char-id" "321-control-char-filter"; bodies);
 
+/// What EMQX 6.2.2 remembers: retained messages, subscriptions, bans. The other versions have no recordings of these.
+const V6_2_2_MEMORY: &[File] = files!("6.2.2":
+    "301-retained-config" "303-retained-list" "304-retained-list-sys" "305-retained-plus" "307-retained-hash"
+    "309-retained-exact" "310-retained-exact-missing" "318-retained-page" "319-retained-page-past-end"
+    "321-retained-limit-10001" "322-retained-limit-0" "323-retained-filter-page-exact-end"
+    "324-retained-unknown-param" "328-retained-topic-empty" "329-retained-bad-hash-inside"
+    "331-retained-bad-plus-glued" "333-retained-bad-nul" "334-retained-bad-shared" "340-retained-scope-monitoring"
+    "343-retained-sort" "364-retained-disabled-list" "365-retained-disabled-filter"
+    "381-retained-namespaced-key" "400-subs-kinds" "402-subs-none" "403-subs-connected-none"
+    "431-subs-durable-away" "433-subs-durable-mem" "450-banned-empty"
+    "453-banned-list" "454-banned-clientid" "456-banned-clientid-re-match" "460-banned-two-filters"
+    "461-banned-clientid-twice" "465-banned-page-past-end" "466-banned-limit-10001" "467-banned-unknown-param"
+    "475-banned-flapping"; bodies "700-seen-rule-exact");
+
 /// Responses to lookups of clients with durable sessions.
 const V6_2_2_DURABLE: &[File] = files!("6.2.2-durable":
     "03-client-live" "07-client-gone" "08-client-gone-never" "09-client-gone-v311" "10-client-gone-queued"
@@ -109,7 +123,7 @@ fn recordings(version: Version) -> &'static Recordings {
     static OF_5_8_9: OnceLock<Recordings> = OnceLock::new();
     static OF_5_0_26: OnceLock<Recordings> = OnceLock::new();
     match version {
-        Version::V6_2_2 => OF_6_2_2.get_or_init(|| read(&[V6_2_2], V6_2_2_DURABLE)),
+        Version::V6_2_2 => OF_6_2_2.get_or_init(|| read(&[V6_2_2, V6_2_2_MEMORY], V6_2_2_DURABLE)),
         Version::V5_8_9 => OF_5_8_9.get_or_init(|| read(&[V5_8_9, CLUSTER], V5_10_4_DURABLE)),
         Version::V5_0_26 => OF_5_0_26.get_or_init(|| read(&[V5_0_26], &[])),
     }
@@ -134,10 +148,13 @@ fn read(sets: &[&'static [File]], lookups: &'static [File]) -> Recordings {
 }
 
 fn rows_of(list: &'static [u8]) -> Vec<(String, Template)> {
-    let list = str::from_utf8(list).expect("recorded lists are UTF-8");
+    texts_of_rows(str::from_utf8(list).expect("recorded lists are UTF-8")).into_iter().map(row).collect()
+}
+
+/// The rows of a list, as written.
+fn texts_of_rows(list: &str) -> Vec<&str> {
     let data = json::parts(list).into_iter().map(json::member).find(|(name, _)| *name == "data");
-    let rows = json::parts(data.expect("a list has data").1);
-    rows.into_iter().map(row).collect()
+    json::parts(data.expect("a list has data").1)
 }
 
 /// A row and the client ID in it.
@@ -151,6 +168,16 @@ fn row(text: &'static str) -> (String, Template) {
 #[must_use]
 pub fn body(version: Version, file: &str) -> &'static [u8] {
     recordings(version).responses.get(file).unwrap_or_else(|| panic!("no recording {file}")).body
+}
+
+/// The same as text.
+pub(crate) fn text(version: Version, file: &str) -> &'static str {
+    str::from_utf8(body(version, file)).expect("recorded bodies are UTF-8")
+}
+
+/// The rows of a recorded list, as written.
+pub(crate) fn rows(version: Version, file: &str) -> Vec<&'static str> {
+    texts_of_rows(text(version, file))
 }
 
 pub(crate) fn response(version: Version, file: &str) -> &'static Recorded {

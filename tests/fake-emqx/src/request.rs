@@ -26,6 +26,17 @@ pub struct Request {
     pub(crate) minor: u8,
 }
 
+/// What a path of the API stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Clients,
+    Client(Vec<u8>),
+    Subscriptions(Vec<u8>),
+    RetainedMessages,
+    Retainer,
+    Bans,
+}
+
 impl Request {
     /// The first header of this name. Case does not matter.
     #[must_use]
@@ -36,17 +47,61 @@ impl Request {
     /// The client ID of a lookup; `None` for other requests.
     #[must_use]
     pub fn client_id(&self) -> Option<String> {
-        match self.segments()?.as_slice() {
-            [api, v5, clients, id] if is_clients(api, v5, clients) => String::from_utf8(id.clone()).ok(),
+        match self.endpoint()? {
+            Endpoint::Client(id) => String::from_utf8(id).ok(),
             _ => None,
         }
     }
 
-    /// Returns whether it is a list request.
+    /// The client ID of a request for subscriptions; `None` for other requests.
+    #[must_use]
+    pub fn subscriptions_of(&self) -> Option<String> {
+        match self.endpoint()? {
+            Endpoint::Subscriptions(id) => String::from_utf8(id).ok(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is a request for the list of clients.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        let segments = self.segments();
-        segments.is_some_and(|s| matches!(s.as_slice(), [api, v5, clients] if is_clients(api, v5, clients)))
+        self.endpoint() == Some(Endpoint::Clients)
+    }
+
+    /// Returns whether it is a request for the list of retained messages, with or without `topic=`.
+    #[must_use]
+    pub fn is_retained_list(&self) -> bool {
+        self.endpoint() == Some(Endpoint::RetainedMessages)
+    }
+
+    /// Returns whether it is a request for the settings of the retainer.
+    #[must_use]
+    pub fn is_retainer(&self) -> bool {
+        self.endpoint() == Some(Endpoint::Retainer)
+    }
+
+    /// Returns whether it is a request for bans, with or without `clientid=`.
+    #[must_use]
+    pub fn is_ban_list(&self) -> bool {
+        self.endpoint() == Some(Endpoint::Bans)
+    }
+
+    /// What its path stands for; `None` for a path that the fake does not know.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        let segments = self.segments()?;
+        let mut segments: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
+        if segments.len() < 3 || segments[..2] != [b"api".as_slice(), b"v5"] {
+            return None;
+        }
+        Some(match segments.split_off(2).as_slice() {
+            [b"clients"] => Endpoint::Clients,
+            [b"clients", id] => Endpoint::Client(id.to_vec()),
+            [b"clients", id, b"subscriptions"] => Endpoint::Subscriptions(id.to_vec()),
+            [b"mqtt", b"retainer", b"messages"] => Endpoint::RetainedMessages,
+            [b"mqtt", b"retainer"] => Endpoint::Retainer,
+            [b"banned"] => Endpoint::Bans,
+            _ => return None,
+        })
     }
 
     /// The decoded query in order; `None` for a broken escape.
@@ -103,10 +158,6 @@ impl Request {
     }
 }
 
-pub(crate) fn is_clients(api: &[u8], v5: &[u8], clients: &[u8]) -> bool {
-    api == b"api" && v5 == b"v5" && clients == b"clients"
-}
-
 fn decoded(part: &str) -> Option<Cow<'_, [u8]>> {
     let bytes = part.as_bytes();
     let whole = |at: usize| bytes.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
@@ -145,6 +196,8 @@ mod tests {
         assert!(get("/api/v5/clients/?page=1").is_list());
         assert_eq!(get("/api/v5/clients/%2E%2E").segments().unwrap(), [b"api".to_vec(), b"v5".to_vec()]);
         assert!(!get("/api/v5//clients").is_list());
+        assert_eq!(get("/api/v5/clients/a%2Fb/subscriptions").subscriptions_of().as_deref(), Some("a/b"));
+        assert!(get("/api/v5/mqtt/retainer/message/..").is_retainer(), "as recorded");
         assert_eq!(get("/api/v5/clients/%zz").segments(), None);
         assert_eq!(get("/api/v5/clients/%4").segments(), None);
     }

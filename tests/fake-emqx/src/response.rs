@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::recorded::{self, Recorded, Version};
 
 /// A body that is cheap to clone.
@@ -43,13 +45,15 @@ pub(crate) enum Framing {
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     head: Head,
+    /// The value of `Date` in place of the recorded one.
+    date: Option<String>,
     pub(crate) body: Body,
 }
 
 impl Response {
     pub(crate) fn recorded(version: Version, file: &str) -> Self {
         let recorded = recorded::response(version, file);
-        Self { head: Head::Recorded(recorded), body: Body::Fixed(recorded.body) }
+        Self { head: Head::Recorded(recorded), date: None, body: Body::Fixed(recorded.body) }
     }
 
     /// A recorded head with another body.
@@ -58,15 +62,20 @@ impl Response {
     }
 
     pub(crate) fn recorded_shared(version: Version, file: &str, body: Arc<[u8]>) -> Self {
-        Self { head: Head::Recorded(recorded::response(version, file)), body: Body::Shared(body) }
+        Self { head: Head::Recorded(recorded::response(version, file)), date: None, body: Body::Shared(body) }
     }
 
     pub(crate) fn made(status: u16, headers: Arc<[(String, String)]>, body: Arc<[u8]>) -> Self {
-        Self { head: Head::Made { status, headers }, body: Body::Shared(body) }
+        Self { head: Head::Made { status, headers }, date: None, body: Body::Shared(body) }
+    }
+
+    /// Sets `Date` to the present time.
+    pub(crate) fn dated_now(self) -> Self {
+        Self { date: Some(Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()), ..self }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self { head: Head::Made { status, headers: Arc::new([]) }, body: Body::Fixed(b"") }
+        Self { head: Head::Made { status, headers: Arc::new([]) }, date: None, body: Body::Fixed(b"") }
     }
 
     /// The bytes of the head. The broker sorts its headers, so `connection` comes before the length.
@@ -91,6 +100,7 @@ impl Response {
                         "content-length" => frame(&mut text),
                         // Headers that depend on the recorded request.
                         "connection" => {}
+                        "date" => push(&mut text, name, self.date.as_deref().unwrap_or(value)),
                         _ => push(&mut text, name, value),
                     }
                 }

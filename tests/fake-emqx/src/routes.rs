@@ -1,8 +1,8 @@
 //! The responses of a healthy broker.
 
-use crate::list_query::{self, ListQuery};
+use crate::list_query::{self, ListQuery, Paging, last};
 use crate::recorded::Version;
-use crate::request::{Request, is_clients};
+use crate::request::{Endpoint, Request};
 use crate::response::Response;
 use crate::shared::Shared;
 
@@ -16,10 +16,8 @@ pub(crate) fn respond(shared: &Shared, request: &Request) -> Response {
     let Some(segments) = request.segments() else {
         return Response::recorded(version, "22-unauth-garbage");
     };
-    let id = match segments.as_slice() {
-        [api, v5, clients] if is_clients(api, v5, clients) => None,
-        [api, v5, clients, id] if is_clients(api, v5, clients) => Some(id),
-        other => return unknown(version, request, other),
+    let Some(endpoint) = request.endpoint() else {
+        return unknown(version, request, &segments);
     };
     if request.method != "GET" {
         return Response::recorded(
@@ -30,10 +28,18 @@ pub(crate) fn respond(shared: &Shared, request: &Request) -> Response {
     if let Err(response) = shared.check(request.header("authorization")) {
         return response;
     }
-    match id {
-        Some(id) => lookup(shared, id),
-        None => list(shared, request),
-    }
+    let Some(query) = request.query() else {
+        return Response::recorded(version, "22-unauth-garbage");
+    };
+    let response = match endpoint {
+        Endpoint::Client(id) => Ok(lookup(shared, &id)),
+        Endpoint::Clients => list(shared, &query),
+        Endpoint::Subscriptions(id) => Ok(subscriptions(shared, &id)),
+        Endpoint::RetainedMessages => retained_messages(shared, &query),
+        Endpoint::Retainer => Ok(memory("301-retained-config", shared.retained().settings())),
+        Endpoint::Bans => bans(shared, &query),
+    };
+    response.unwrap_or_else(|error| error)
 }
 
 fn lookup(shared: &Shared, id: &[u8]) -> Response {
@@ -49,14 +55,44 @@ fn lookup(shared: &Shared, id: &[u8]) -> Response {
     }
 }
 
-fn list(shared: &Shared, request: &Request) -> Response {
-    let Some(query) = request.query() else {
-        return Response::recorded(shared.version, "22-unauth-garbage");
-    };
-    match ListQuery::parse(shared.version, &query) {
-        Ok(query) => Response::recorded_shared(shared.version, "06-clients", shared.clients().page(&query)),
-        Err(response) => response,
+fn list(shared: &Shared, query: &[(String, String)]) -> Result<Response, Response> {
+    let query = ListQuery::parse(shared.version, query)?;
+    Ok(Response::recorded_shared(shared.version, "06-clients", shared.clients().page(&query)))
+}
+
+fn subscriptions(shared: &Shared, id: &[u8]) -> Response {
+    let found = str::from_utf8(id).ok().and_then(|id| shared.clients().subscriptions(id));
+    match found {
+        Some(text) => memory("400-subs-kinds", text),
+        None => Response::recorded(shared.version, "14-client-missing"),
     }
+}
+
+fn retained_messages(shared: &Shared, query: &[(String, String)]) -> Result<Response, Response> {
+    let paging = Paging::parse(shared.version, query)?;
+    let filter = last(query, "topic").filter(|_| shared.version != Version::V5_0_26);
+    if let Some(topic) = filter.filter(|topic| topic.contains('\0')) {
+        return Err(list_query::nul_in_topic(topic));
+    }
+    Ok(memory("303-retained-list", shared.retained().page(shared.version, filter, paging)))
+}
+
+fn bans(shared: &Shared, query: &[(String, String)]) -> Result<Response, Response> {
+    const FILTERS: [&str; 3] = ["clientid", "username", "peerhost"];
+    let paging = Paging::parse(shared.version, query)?;
+    let is_filtered = shared.version != Version::V5_0_26;
+    if is_filtered && FILTERS.iter().filter(|name| last(query, name).is_some()).count() > 1 {
+        return Err(Response::recorded(Version::V6_2_2, "460-banned-two-filters"));
+    }
+    let client_id = last(query, "clientid").filter(|_| is_filtered);
+    let body = shared.bans().page(shared.version, client_id, paging);
+    // The end of a ban is compared with the broker's clock, so it is the one header that is not the recorded one.
+    Ok(memory("453-banned-list", body).dated_now())
+}
+
+/// The recorded head of a response about what the broker remembers, with this body.
+fn memory(file: &str, body: String) -> Response {
+    Response::recorded_with(Version::V6_2_2, file, body)
 }
 
 /// A list page of rows of this text that claims that more pages follow.

@@ -1,6 +1,6 @@
 //! A client's row as the broker sends it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::json;
 use crate::recorded::{self, Template, Version};
@@ -19,6 +19,8 @@ pub struct Row {
     text: Option<String>,
     /// Name and raw value; no value for a removed member.
     changes: Vec<(String, Option<String>)>,
+    /// Topic filters.
+    subscribed: Vec<String>,
 }
 
 impl Row {
@@ -38,6 +40,7 @@ impl Row {
             known_as: None,
             text: None,
             changes: Vec::new(),
+            subscribed: Vec::new(),
         }
     }
 
@@ -87,6 +90,14 @@ impl Row {
         self.put(name, None)
     }
 
+    /// Sets the topic filters that it is subscribed to, and their number in the row.
+    #[must_use]
+    pub fn subscribed<'a>(self, filters: impl IntoIterator<Item = &'a str>) -> Self {
+        let subscribed: Vec<String> = filters.into_iter().map(str::to_owned).collect();
+        let row = self.set("subscriptions_cnt", subscribed.len());
+        Self { subscribed, ..row }
+    }
+
     /// Files it under this ID, whatever its `clientid` says.
     #[must_use]
     pub fn known_as(mut self, id: &str) -> Self {
@@ -126,6 +137,32 @@ impl Row {
             Some((_, value)) => value.as_deref(),
             None => self.template().members.iter().find(|(member, _)| *member == name).map(|(_, value)| *value),
         }
+    }
+
+    /// When it connected; `None` while it is disconnected.
+    pub(crate) fn connection(&self) -> Option<&str> {
+        self.template?;
+        let is_connected = self.value("connected") == Some("true");
+        is_connected.then(|| self.value("connected_at").unwrap_or_default())
+    }
+
+    /// The JSON of its subscriptions.
+    pub(crate) fn subscriptions(&self, version: Version) -> String {
+        let member = |name| self.template.and(self.value(name));
+        let is_durable = member("durable") == Some("true");
+        let is_away = self.connection().is_none();
+        let node = member("node").filter(|_| !(is_durable && is_away)).and_then(json::string);
+        let row = |filter: &String| {
+            let topic = filter.strip_prefix("$exclusive/").unwrap_or(filter);
+            let mut row = json!({
+                "node": node, "nl": 0, "topic": topic, "clientid": self.key(), "qos": 1, "rh": 0, "rap": 0
+            });
+            if version != Version::V5_0_26 {
+                row["durable"] = is_durable.into();
+            }
+            row
+        };
+        Value::from(self.subscribed.iter().map(row).collect::<Vec<_>>()).to_string()
     }
 
     /// Its members in order.
@@ -170,7 +207,8 @@ impl Row {
         const SOCKET: [&str; 4] = ["recv_oct", "recv_cnt", "send_oct", "send_cnt"];
         const SESSION: [&str; 3] = ["clean_start", "is_persistent", "expiry_interval"];
         let gone = recorded::template(version, "persist-v5");
-        let mut row = Self { known_as: self.known_as.clone(), ..Self::of(gone) };
+        let (known_as, subscribed) = (self.known_as.clone(), self.subscribed.clone());
+        let mut row = Self { known_as, subscribed, ..Self::of(gone) };
         let ends = self.value("expiry_interval") == Some("0");
         for (name, recorded) in &gone.members {
             if GONE.contains(name) || ends && SESSION.contains(name) {

@@ -1,17 +1,19 @@
 //! State that the handle and the server share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_rustls::TlsAcceptor;
 
 use crate::auth;
+use crate::bans::BanList;
 use crate::client_table::ClientTable;
 use crate::fault::{Fault, FaultPlan, When};
 use crate::recorded::Version;
 use crate::request::Request;
 use crate::response::Response;
+use crate::retained::RetainedStore;
 
 /// The requests received.
 #[derive(Default)]
@@ -32,11 +34,14 @@ pub(crate) struct Shared {
     pub(crate) requests_in_flight: Gauge,
     pub(crate) open_connections: Gauge,
     clients: Mutex<ClientTable>,
+    retained: Arc<Mutex<RetainedStore>>,
+    bans: Mutex<BanList>,
     latency_micros: AtomicU64,
 }
 
 impl Shared {
     pub(crate) fn new(version: Version, tls: Option<TlsAcceptor>, key: &str, secret: &str) -> Self {
+        let retained = Arc::<Mutex<RetainedStore>>::default();
         Self {
             version,
             tls,
@@ -47,13 +52,23 @@ impl Shared {
             connections: AtomicU64::new(0),
             requests_in_flight: Gauge::default(),
             open_connections: Gauge::default(),
-            clients: Mutex::new(ClientTable::new(version)),
+            clients: Mutex::new(ClientTable::new(version, Arc::clone(&retained))),
+            retained,
+            bans: Mutex::default(),
             latency_micros: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn clients(&self) -> MutexGuard<'_, ClientTable> {
         lock(&self.clients)
+    }
+
+    pub(crate) fn retained(&self) -> MutexGuard<'_, RetainedStore> {
+        lock(&self.retained)
+    }
+
+    pub(crate) fn bans(&self) -> MutexGuard<'_, BanList> {
+        lock(&self.bans)
     }
 
     pub(crate) fn check(&self, header: Option<&str>) -> Result<(), Response> {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emqx_client_monitor::client::{Client, Group, Groups};
+use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::emqx::RequestError;
 use emqx_client_monitor::emqx::wire::{self, ClientRow, Json};
 use emqx_client_monitor::metrics::exposition::Exposition;
 use emqx_client_monitor::outcome::{
     ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
 };
+use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -118,6 +120,8 @@ fn expose(clients: impl Iterator<Item = Client>) {
             group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
+        connections: ConnectionStats::default(),
+        started_at: Timestamp::UNIX_EPOCH,
         timeout: Duration::from_secs(10),
         duration: Duration::from_millis(7),
     };

@@ -46,6 +46,7 @@ impl Exporter {
             timeout_offset: Duration::from_millis(500),
             max_probes,
             shutdown_delay: Duration::ZERO,
+            auto_reload: None,
             web_auth: None,
         };
         let (sender, receiver) = mpsc::channel();

@@ -51,6 +51,13 @@ impl Authority {
         self.leaf(&server_params(names))
     }
 
+    /// A server's certificate that expires at the start of this year.
+    pub(crate) fn server_until(&self, names: &[&str], year: i32) -> Leaf {
+        let mut params = server_params(names);
+        params.not_after = date_time_ymd(year, 1, 1);
+        self.leaf(&params)
+    }
+
     /// A server's certificate that expired at the start of 2020.
     pub(crate) fn expired_server(&self, names: &[&str]) -> Leaf {
         let mut params = server_params(names);

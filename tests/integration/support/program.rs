@@ -1,6 +1,7 @@
 //! The program in a process of its own, run to its end.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +14,9 @@ const AT_MOST: Duration = Duration::from_secs(30);
 
 /// The program with a configuration file.
 pub(crate) struct Program {
-    config: NamedTempFile,
+    config_path: String,
+    /// Removed with this value.
+    _config: Option<NamedTempFile>,
     variables: Vec<(&'static str, String)>,
 }
 
@@ -29,7 +32,14 @@ impl Program {
     pub(crate) fn with_config(config: &str) -> Self {
         let mut file = NamedTempFile::with_suffix(".yaml").expect("a temporary file");
         file.write_all(config.as_bytes()).expect("a temporary file takes text");
-        Self { config: file, variables: Vec::new() }
+        let path = file.path().to_owned();
+        Self { _config: Some(file), ..Self::with_config_at(&path) }
+    }
+
+    /// Uses this configuration file.
+    pub(crate) fn with_config_at(path: &Path) -> Self {
+        let config_path = path.to_str().expect("a path in UTF-8").to_owned();
+        Self { config_path, _config: None, variables: Vec::new() }
     }
 
     /// Sets an environment variable of its runs.
@@ -40,7 +50,7 @@ impl Program {
 
     /// The path of the configuration file.
     pub(crate) fn config_path(&self) -> &str {
-        self.config.path().to_str().expect("a path in UTF-8")
+        &self.config_path
     }
 
     /// The program with `--cfg`, without the environment of this machine.
@@ -59,7 +69,11 @@ impl Program {
 /// The program without arguments, and without the environment of this machine.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emqx-client-monitor"));
-    for variable in ["EMQX_CLIENT_MONITOR_CFG", "XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for variable in ["XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "NOTIFY_SOCKET"] {
+        command.env_remove(variable);
+    }
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for variable in own.filter(|name| name.to_string_lossy().starts_with("EMQX_CLIENT_MONITOR_")) {
         command.env_remove(variable);
     }
     command

@@ -53,11 +53,16 @@ impl ServerProcess {
         Self { process, address, log, reader: Some(reader) }
     }
 
+    /// The log so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("an unpoisoned lock").clone()
+    }
+
     /// Waits until these words were logged this many times.
     pub(crate) fn wait_until_logged(&self, words: &str, times: usize) {
         let since = Instant::now();
         loop {
-            let log = self.log.lock().expect("an unpoisoned lock").clone();
+            let log = self.log();
             if log.matches(words).count() >= times {
                 return;
             }
