@@ -27,6 +27,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod memory;
 mod name_server;
 mod overload;
 mod pace;
