@@ -86,15 +86,24 @@ pub(super) struct Policy {
     pub(super) limits: RequestLimits,
     /// When it is sent, beside others.
     pub(super) rank: Rank,
-    /// Whether failures that may pass are retried at all.
-    pub(super) is_retried: bool,
-    /// Whether a time-out is one of these.
-    pub(super) retries_timeouts: bool,
+    /// Which failures that may pass are retried.
+    pub(super) retries: Retries,
     /// Whether it is a keyed read. Only these say what is slow for this broker, and may stall.
     pub(super) is_keyed: bool,
     /// Whether a 401 or 403 shows that nothing can be asked of this broker, and ends the probe. Other kinds of requests may
     /// be refused to an API key that may look clients up.
     pub(super) ends_probe_if_refused: bool,
+}
+
+/// Which failures that may pass are retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retries {
+    /// All of them.
+    All,
+    /// All but time-outs.
+    NoTimeouts,
+    /// None.
+    Nothing,
 }
 
 impl Request {
@@ -104,8 +113,7 @@ impl Request {
         let lookup = Policy {
             limits,
             rank: Rank::State,
-            is_retried: true,
-            retries_timeouts: true,
+            retries: Retries::All,
             is_keyed: true,
             ends_probe_if_refused: true,
         };
@@ -115,18 +123,15 @@ impl Request {
             Self::Count(until) => {
                 let time = until.saturating_duration_since(Instant::now());
                 let limits = RequestLimits { time, ..limits };
-                Policy { limits, is_retried: false, retries_timeouts: false, is_keyed: false, ..lookup }
+                Policy { limits, retries: Retries::Nothing, is_keyed: false, ..lookup }
             }
             Self::Page(page) => {
                 let time = page.until.saturating_duration_since(Instant::now());
                 let limits = RequestLimits { time, body: MAX_PAGE_BYTES };
                 // A page costs the broker far more than it costs us to wait for it.
-                Policy {
-                    limits,
-                    is_retried: page.is_retried,
-                    retries_timeouts: false,
-                    is_keyed: false,
-                    ..lookup
+                {
+                    let retries = if page.is_retried { Retries::NoTimeouts } else { Retries::Nothing };
+                    Policy { limits, retries, is_keyed: false, ..lookup }
                 }
             }
             Self::Memory(request) => request.policy(request_timeout),

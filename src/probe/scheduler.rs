@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use super::recorder::Recorder;
-use super::request::{Answer, Policy, Request};
+use super::request::{Answer, Policy, Request, Retries};
 use crate::emqx::{RequestError, RequestLimits, Response, Retry};
 use queue::{Job, Queue};
 
@@ -305,13 +305,12 @@ impl<'a> Scheduler<'a> {
             Err(error) => error,
         };
         match error.retry() {
-            Retry::Never => self.answer(&job.request, Err(error)),
             Retry::SameRequest => self.retry(job, error),
             Retry::Broker => self.unreachable(job, started, error),
             Retry::Abort if self.policy(&job.request).ends_probe_if_refused => {
                 self.ended = Some(Ended::Aborted(error));
             }
-            Retry::Abort => self.answer(&job.request, Err(error)),
+            Retry::Abort | Retry::Never => self.answer(&job.request, Err(error)),
         }
     }
 
@@ -331,8 +330,12 @@ impl<'a> Scheduler<'a> {
     /// lasts, no request is sent.
     fn retry(&mut self, mut job: Job, error: RequestError) {
         let policy = self.policy(&job.request);
-        let may_retry = policy.is_retried
-            && (policy.retries_timeouts || !matches!(error, RequestError::Timeout))
+        let is_retried = match policy.retries {
+            Retries::All => true,
+            Retries::NoTimeouts => !matches!(error, RequestError::Timeout),
+            Retries::Nothing => false,
+        };
+        let may_retry = is_retried
             && job.attempts < self.bounds.attempts
             && self.retries < MIN_RETRY_BUDGET.max(self.planned / 10);
         let retry_after = error.retry_after();

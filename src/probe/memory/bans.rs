@@ -34,7 +34,8 @@ pub(super) struct Bans<'a> {
     clients: &'a [Arc<WatchedClient>],
     /// The requested clients by ID.
     indexes: HashMap<&'a str, usize>,
-    bans: Vec<Remembered<BanEnd>>,
+    /// What is known of each client.
+    ends: Vec<Remembered<BanEnd>>,
     /// The clients to ask for when one of them has shown that the broker filters by client ID.
     to_ask: Vec<usize>,
 }
@@ -46,7 +47,7 @@ impl<'a> Bans<'a> {
             run: GroupRun::new(Group::Banned),
             clients,
             indexes: indexes.collect(),
-            bans: vec![Remembered::Unknown; clients.len()],
+            ends: vec![Remembered::Unknown; clients.len()],
             to_ask: Vec::new(),
         }
     }
@@ -90,11 +91,11 @@ impl<'a> Bans<'a> {
     ) -> Vec<MemoryRequest> {
         for Ban { client_id, end } in bans.rows.iter().flatten().filter(|ban| is_current(ban.end, bans.at)) {
             if let Some(index) = self.indexes.get(client_id.as_str()) {
-                self.bans[*index] = Remembered::Fact(*end);
+                self.ends[*index] = Remembered::Fact(*end);
             }
         }
         if bans.rows.len() < limit {
-            self.bans
+            self.ends
                 .iter_mut()
                 .filter(|ban| **ban == Remembered::Unknown)
                 .for_each(|ban| *ban = Remembered::Nothing);
@@ -148,7 +149,7 @@ impl<'a> Bans<'a> {
             return vec![MemoryRequest::Bans { page: 1, limit: LIMIT }];
         }
         let current = bans.rows.iter().flatten().map(|ban| ban.end).find(|end| is_current(*end, bans.at));
-        self.bans[index] = current.map_or(Remembered::Nothing, Remembered::Fact);
+        self.ends[index] = current.map_or(Remembered::Nothing, Remembered::Fact);
         self.ask_for_the_others()
     }
 
@@ -157,7 +158,7 @@ impl<'a> Bans<'a> {
         if !self.run.finish(findings) {
             return;
         }
-        for (client, ban) in findings.clients.iter_mut().zip(self.bans) {
+        for (client, ban) in findings.clients.iter_mut().zip(self.ends) {
             if ban != Remembered::Unknown && !matches!(client.status, ClientStatus::Known(_)) {
                 memory(client).ban = ban;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::request::{Policy, Rank};
+use super::super::request::{Policy, Rank, Retries};
 use crate::client::{Group, WatchedClient};
 use crate::emqx::wire::{ListPage, RetainedMessage};
 use crate::emqx::{Bans, EmqxApi, RequestLimits, Response};
@@ -84,8 +84,7 @@ impl MemoryRequest {
         let single = Policy {
             limits: RequestLimits { time: request_timeout, body: MAX_SMALL_BYTES },
             rank: Rank::Memory,
-            is_retried: true,
-            retries_timeouts: true,
+            retries: Retries::All,
             is_keyed: false,
             ends_probe_if_refused: false,
         };
@@ -97,18 +96,18 @@ impl MemoryRequest {
                 // A page costs the broker far more than it costs us to wait for it.
                 Policy {
                     limits: RequestLimits { time, body: MAX_PAGE_BYTES },
-                    retries_timeouts: false,
+                    retries: Retries::NoTimeouts,
                     ..single
                 }
             }
             Self::Bans { .. } => {
                 let limits = RequestLimits { time: request_timeout, body: MAX_PAGE_BYTES };
-                Policy { limits, retries_timeouts: false, ..single }
+                Policy { limits, retries: Retries::NoTimeouts, ..single }
             }
             Self::Subscriptions(..) => {
                 let limits = RequestLimits { time: request_timeout, body: MAX_SUBSCRIPTIONS_BYTES };
                 // EMQX asks every node of the cluster: one that hangs would hang again.
-                Policy { limits, rank: Rank::Last, retries_timeouts: false, ..single }
+                Policy { limits, rank: Rank::Last, retries: Retries::NoTimeouts, ..single }
             }
         }
     }

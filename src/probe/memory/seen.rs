@@ -276,10 +276,10 @@ impl<'a> Seen<'a> {
         };
         match step {
             Step::Next(page) => return vec![MemoryRequest::RetainedPage(index, page)],
-            Step::Complete => self.settle(index, |_, _| true),
+            Step::Complete => self.settle(index, true),
             Step::Truncated(error) => {
                 self.run.add_failure(request, &error);
-                self.settle(index, |listing, client| listing.is_settled(client));
+                self.settle(index, false);
             }
             Step::GivenUp { rows, requested } => return self.read_exactly(index, rows, requested),
             Step::Unfiltered => self.run.fail(request, &RequestError::decode(FILTER_IGNORED)),
@@ -288,11 +288,11 @@ impl<'a> Seen<'a> {
         Vec::new()
     }
 
-    /// Counts a listing as an answer for each of its clients for which it is one.
-    fn settle(&mut self, index: usize, is_answer: impl Fn(&Listing<'_>, usize) -> bool) {
+    /// Counts a listing as an answer for each of its clients, or only for those that it cannot name any more.
+    fn settle(&mut self, index: usize, for_all: bool) {
         let listing = &self.listings[index];
         for (client, signs) in self.signs.iter_mut().enumerate() {
-            if listing.is_for(client) && is_answer(listing, client) {
+            if listing.is_for(client) && (for_all || listing.is_settled(client)) {
                 signs.open -= 1;
             }
         }
@@ -300,7 +300,7 @@ impl<'a> Seen<'a> {
 
     /// Gives a listing up, and requests the topics of the clients that it has not named yet.
     fn read_exactly(&mut self, index: usize, rows: usize, requested: usize) -> Vec<MemoryRequest> {
-        self.settle(index, |_, _| true);
+        self.settle(index, true);
         let listing = &self.listings[index];
         self.run.decisions.push(format!(
             "{}: of the first {rows} messages only {requested} are of requested clients: asking for exact topics instead",
