@@ -3,6 +3,8 @@
 //! It does not change once the probe has ended. The probe series, the debug view, the logs and the table of `--check` are
 //! all derived from it.
 
+mod overdue;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
+use crate::failure_help;
 use crate::humanize::clients_unknown;
-use crate::outcome::{ClientState, Outcome};
+use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::is_unsafe;
 
-/// Prints the failures with the reasons of the metric `emqx_probe_failure_reason`.
+/// Prints the failures with the reasons of the metric `emqx_probe_failure_reason`, and what each reason means.
 pub(super) fn print(outcomes: &[Outcome]) {
     let mut stderr = anstream::stderr().lock();
     for line in lines(outcomes) {
@@ -14,9 +15,16 @@ pub(super) fn print(outcomes: &[Outcome]) {
     }
 }
 
-/// Returns a line for each failure.
+/// Returns a line for each failure, then a line for each reason that explains it.
 pub(super) fn lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
-    outcomes.iter().flat_map(failure_lines)
+    outcomes.iter().flat_map(failure_lines).chain(explanations(outcomes))
+}
+
+fn explanations(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
+    let has_failed = |reason: &FailureReason| outcomes.iter().any(|outcome| outcome.failures.has(*reason));
+    FailureReason::ALL.into_iter().filter(has_failed).map(|reason| {
+        format!("help: {reason}: {} {}", failure_help::meaning(reason), failure_help::remedy(reason))
+    })
 }
 
 /// Returns a line for each failure, without unsafe characters: parts of it may come from the broker.
