@@ -1,11 +1,13 @@
 //! `--check`: probes every broker and prints the result, once or repeatedly.
 
 mod column_widths;
+mod csv_output;
 mod failures;
 mod frame;
 mod json_output;
 mod progress_line;
 mod screen;
+mod summary;
 mod table_output;
 mod text_table;
 mod watch;
@@ -19,13 +21,13 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
-use crate::cli::{CheckTask, OutputFormat};
-use crate::client::Groups;
+use crate::cli::{CheckTask, OutputFormat, Strictness};
+use crate::client::{Groups, WatchedClient};
 use crate::config::{Broker, Config};
-use crate::outcome::{ClientState, Outcome};
+use crate::outcome::{ClientState, Outcome, ProbedClient};
 use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets, probe_with_progress};
 use crate::sanitize::sanitized;
-use crate::table::{self, Column, SortOrder};
+use crate::table::{self, ClientFilter, Selection};
 use progress_line::{BrokerProgress, ProgressLine};
 
 /// Default timeout for listing all clients of a broker. EMQX takes about a quarter of it for 100 000 clients.
@@ -38,7 +40,7 @@ pub(crate) enum CheckStatus {
     Success,
     /// A probe failed, at least for some clients.
     Incomplete,
-    /// With `--strict`: a watched client is not connected.
+    /// With `--strict`: a watched client is not connected, or is overdue.
     NotConnected,
 }
 
@@ -63,6 +65,9 @@ pub(crate) enum CheckError {
         /// The configured aliases.
         configured: String,
     },
+    /// `--client` matches no watched client.
+    #[error("no watched client matches --client {0:?}")]
+    NoSuchClient(String),
     /// Writing to stdout failed.
     #[error("cannot write to stdout")]
     Write(#[from] io::Error),
@@ -88,23 +93,23 @@ struct CheckRun {
     all: bool,
     groups: Groups,
     timeout: Option<Duration>,
-    strict: bool,
+    strict: Option<Strictness>,
     printer: Printer,
 }
 
 impl CheckRun {
     fn new(config: &Config, task: &CheckTask) -> Result<Self, CheckError> {
-        let table_groups = table::groups(Column::is_in_terminal);
+        let table_groups = table::groups(|_| true);
         Ok(Self {
             brokers: selected_brokers(config, task)?,
             all: task.all,
             groups: match task.output {
                 OutputFormat::Table => table_groups,
-                OutputFormat::Json => table_groups.union(config.prometheus.collect),
+                OutputFormat::Json | OutputFormat::Csv => table_groups.union(config.prometheus.collect),
             },
             timeout: task.timeout,
             strict: task.strict,
-            printer: Printer { format: task.output, order: task.order },
+            printer: Printer { format: task.output, selection: task.selection.clone() },
         })
     }
 
@@ -122,13 +127,16 @@ impl CheckRun {
             Some(line) => line.show_until(&progress, probes).await,
             None => probes.await,
         };
-        let status = status(&outcomes, self.strict);
-        CheckResult { outcomes, status, started_at, ended_at: Timestamp::now(), duration: started.elapsed() }
+        let ended_at = Timestamp::now();
+        let status = status(&outcomes, self.strict, ended_at);
+        CheckResult { outcomes, status, started_at, ended_at, duration: started.elapsed() }
     }
 
     fn probe_spec(&self, broker: &Arc<Broker>) -> ProbeSpec {
+        let filter = &self.printer.selection.filter;
+        let selected = || selected_clients(broker, filter).cloned().collect();
         ProbeSpec {
-            targets: if self.all { Targets::All } else { Targets::Watched(broker.clients.clone()) },
+            targets: if self.all { Targets::All } else { Targets::Watched(selected()) },
             groups: self.groups,
             timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, self.all)),
             broker: Arc::clone(broker),
@@ -145,19 +153,20 @@ struct CheckResult {
     duration: Duration,
 }
 
-/// Prints results in the format and order of the task.
-#[derive(Debug, Clone, Copy)]
+/// Prints the clients that the task selects, in its format and order.
+#[derive(Debug, Clone)]
 struct Printer {
     format: OutputFormat,
-    order: SortOrder,
+    selection: Selection,
 }
 
 impl Printer {
     /// Prints a result to stdout and its failures to stderr. Returns whether stdout is still read.
-    fn print(self, result: &CheckResult) -> io::Result<bool> {
+    fn print(&self, result: &CheckResult) -> io::Result<bool> {
         let printed = match self.format {
-            OutputFormat::Table => table_output::print(&result.outcomes, self.order, result.ended_at),
-            OutputFormat::Json => json_output::print(&result.outcomes, self.order),
+            OutputFormat::Table => table_output::print(&result.outcomes, &self.selection, result.ended_at),
+            OutputFormat::Json => json_output::print(&result.outcomes, &self.selection, result.ended_at),
+            OutputFormat::Csv => csv_output::print(&result.outcomes, &self.selection, result.ended_at),
         };
         let is_read = match printed {
             Ok(()) => true,
@@ -181,14 +190,46 @@ fn selected_brokers(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>
     }
     let selected: BTreeSet<_> = task.brokers.iter().collect();
     let is_selected = |broker: &&Arc<Broker>| selected.is_empty() || selected.contains(&broker.alias);
-    Ok(config.brokers.iter().filter(is_selected).cloned().collect())
+    let brokers: Vec<_> = config.brokers.iter().filter(is_selected).cloned().collect();
+    if task.all { Ok(brokers) } else { with_selected_clients(brokers, &task.selection.filter) }
 }
 
-fn status(outcomes: &[Outcome], strict: bool) -> CheckStatus {
-    let all_connected = |outcome: &Outcome| outcome.count(ClientState::Connected) == outcome.clients.len();
+/// Returns the brokers that have clients with the names of the filter, or every broker if it names none.
+fn with_selected_clients(
+    mut brokers: Vec<Arc<Broker>>,
+    filter: &ClientFilter,
+) -> Result<Vec<Arc<Broker>>, CheckError> {
+    if filter.names.is_empty() {
+        return Ok(brokers);
+    }
+    for pattern in &filter.names {
+        let mut clients = brokers.iter().flat_map(|broker| &broker.clients);
+        if !clients.any(|client| pattern.matches(&client.alias) || pattern.matches(&client.client_id)) {
+            return Err(CheckError::NoSuchClient(pattern.as_str().to_owned()));
+        }
+    }
+    brokers.retain(|broker| selected_clients(broker, filter).next().is_some());
+    Ok(brokers)
+}
+
+/// Returns the watched clients of a broker with the names of the filter.
+fn selected_clients<'a>(
+    broker: &'a Broker,
+    filter: &'a ClientFilter,
+) -> impl Iterator<Item = &'a Arc<WatchedClient>> {
+    broker.clients.iter().filter(|client| filter.matches_name(&client.alias, &client.client_id))
+}
+
+/// Returns the overall result. It covers every probed client, whichever of them are shown.
+fn status(outcomes: &[Outcome], strict: Option<Strictness>, now: Timestamp) -> CheckStatus {
+    let fails = |client: &ProbedClient| match strict {
+        Some(Strictness::Connected) => client.status.state() != ClientState::Connected,
+        Some(Strictness::Overdue) => client.overdue(now) == Some(true),
+        None => false,
+    };
     if !outcomes.iter().all(Outcome::is_success) {
         CheckStatus::Incomplete
-    } else if strict && !outcomes.iter().all(all_connected) {
+    } else if outcomes.iter().flat_map(|outcome| &outcome.clients).any(fails) {
         CheckStatus::NotConnected
     } else {
         CheckStatus::Success

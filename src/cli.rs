@@ -17,9 +17,9 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::config;
 use crate::logging::{Format, Level};
-use crate::table::SortOrder;
+use crate::table::{ClientFilter, Selection};
 use arguments::{Arguments, CheckOptions, ServeOptions, Subcommand};
-pub(crate) use arguments::{GenerateTarget, OutputFormat};
+pub(crate) use arguments::{GenerateTarget, OutputFormat, Strictness};
 use environment::Environment;
 pub(crate) use generate::generate;
 
@@ -66,6 +66,8 @@ pub(crate) struct ServeTask {
     pub config_file: PathBuf,
     /// Addresses to listen on; if empty, the configured one.
     pub listen: Vec<SocketAddr>,
+    /// Whether to listen on the sockets that systemd passes instead.
+    pub systemd_socket: bool,
     /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
     /// Maximum number of concurrent probes.
@@ -89,10 +91,10 @@ pub(crate) struct CheckTask {
     pub all: bool,
     /// Output format.
     pub output: OutputFormat,
-    /// Order of the clients.
-    pub(crate) order: SortOrder,
-    /// Whether a watched client that is not connected changes the exit status.
-    pub strict: bool,
+    /// Which clients are shown, in which order.
+    pub(crate) selection: Selection,
+    /// Whether and when a watched client that is not connected changes the exit status.
+    pub(crate) strict: Option<Strictness>,
     /// Timeout of the whole query; if `None`, that of each broker.
     pub timeout: Option<Duration>,
     /// Time between the starts of two queries; `None` for a single query.
@@ -189,7 +191,7 @@ impl TaskKind {
     /// Whether an option applies to the task that is `given`.
     fn takes(self, command: &Command, given: &ArgMatches, option: &Arg) -> bool {
         if is_in_group(command, "CheckOptions", option) {
-            self == Self::Check && !is_strict_for_all(given, option)
+            self == Self::Check && !is_for_watched_with_all(given, option)
         } else if is_in_group(command, "ServeOptions", option) {
             self == Self::Serve || Self::SHARED.contains(&(option.get_id().as_str(), self))
         } else {
@@ -202,8 +204,8 @@ impl TaskKind {
         let is_other = |option: &&Arg| is_on_command_line(given, option) && !self.takes(command, given, option);
         let Some(option) = command.get_arguments().find(is_other) else { return Ok(()) };
         let long = option.get_long().unwrap_or_default();
-        Err(conflict(&if self == Self::Check && is_strict_for_all(given, option) {
-            "--strict applies to watched clients and cannot be used with --all".to_owned()
+        Err(conflict(&if self == Self::Check && is_for_watched_with_all(given, option) {
+            format!("--{long} applies to watched clients and cannot be used with --all")
         } else if is_in_group(command, "CheckOptions", option) {
             format!("--{long} requires --check")
         } else {
@@ -212,9 +214,9 @@ impl TaskKind {
     }
 }
 
-/// Whether an option is `--strict`, which applies to watched clients, together with `--all`.
-fn is_strict_for_all(given: &ArgMatches, option: &Arg) -> bool {
-    option.get_id() == "strict" && given.get_flag("all")
+/// Whether an option that applies to watched clients is given together with `--all`.
+fn is_for_watched_with_all(given: &ArgMatches, option: &Arg) -> bool {
+    ["strict", "overdue"].contains(&option.get_id().as_str()) && given.get_flag("all")
 }
 
 fn task(kind: TaskKind, arguments: Arguments) -> Result<Task, clap::Error> {
@@ -240,7 +242,15 @@ fn check_task(config_file: PathBuf, options: CheckOptions) -> CheckTask {
         brokers: options.brokers,
         all: options.all,
         output: options.output.unwrap_or(OutputFormat::Table),
-        order: options.order.unwrap_or_default(),
+        selection: Selection {
+            filter: ClientFilter {
+                names: options.clients,
+                states: options.states,
+                overdue: options.overdue,
+                ..ClientFilter::default()
+            },
+            order: options.order.unwrap_or_default(),
+        },
         strict: options.strict,
         timeout: options.timeout,
         watch: options.watch,
@@ -251,6 +261,7 @@ fn serve_task(config_file: PathBuf, options: ServeOptions) -> ServeTask {
     ServeTask {
         config_file,
         listen: options.listen,
+        systemd_socket: options.systemd_socket,
         timeout_offset: options.timeout_offset.unwrap_or(Duration::from_millis(500)),
         max_probes: options.max_probes.unwrap_or(64),
         shutdown_delay: options.shutdown_delay.unwrap_or_default(),

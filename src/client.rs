@@ -3,6 +3,8 @@
 //! EMQX's spelling of these facts stays in `emqx`, that of Prometheus in `metrics`, and that of the tables in `table`. A fact
 //! that the broker did not send is `None`, never zero.
 
+mod topic_template;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -14,6 +16,8 @@ use serde::{Serialize, Serializer};
 
 use crate::closed_set::closed_set;
 
+pub use topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, matches};
+
 /// A client that the configuration asks to watch on one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedClient {
@@ -23,6 +27,29 @@ pub struct WatchedClient {
     pub client_id: String,
     /// How long it may be away before it is overdue.
     pub offline_after: Duration,
+    /// Topics of its own, beside those of its broker. Boxed, because most clients have none.
+    pub topics: Option<Box<Topics>>,
+}
+
+impl WatchedClient {
+    /// Returns the topics of its signs of life: its own, and those that its broker's `topics` give to each client.
+    pub fn seen_topics<'a>(&'a self, of_broker: &'a Topics) -> impl Iterator<Item = &'a TopicTemplate> {
+        let own = self.topics.iter().flat_map(|topics| &topics.seen);
+        own.chain(of_broker.seen.iter().filter(|template| template.has_placeholder()))
+    }
+
+    /// Returns the subscriptions that it must have, as EMQX spells them, each once: those of its broker, and its own.
+    #[must_use]
+    pub fn expected_subscriptions(&self, of_broker: &Topics) -> Vec<String> {
+        let own = self.topics.iter().flat_map(|topics| &topics.subscriptions);
+        let mut expected = Vec::new();
+        for topic in of_broker.subscriptions.iter().chain(own).filter_map(|one| one.subscription_of(self)) {
+            if !expected.contains(&topic) {
+                expected.push(topic);
+            }
+        }
+        expected
+    }
 }
 
 /// One MQTT client as its broker describes it.
@@ -231,6 +258,15 @@ impl Serialize for Limit {
     }
 }
 
+/// When a ban ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BanEnd {
+    /// At this time of the broker's clock.
+    At(Timestamp),
+    /// Never.
+    Never,
+}
+
 /// How long a session outlives its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryInterval {
@@ -265,6 +301,23 @@ closed_set! {
         Process = "process",
         /// See [`Address`].
         Address = "address",
+        /// Signs of life: retained messages of the client.
+        Seen = "seen",
+        /// Whether its client ID is banned.
+        Banned = "banned",
+        /// Whether it is subscribed to what it must be.
+        Subscriptions = "subscriptions",
+    }
+}
+
+impl Group {
+    /// The groups that are not facts of a client's row, but what the broker remembers of a watched client.
+    pub const REMEMBERED: [Self; 3] = [Self::Seen, Self::Banned, Self::Subscriptions];
+
+    /// Returns whether it is one of [`Group::REMEMBERED`].
+    #[must_use]
+    pub fn is_remembered(self) -> bool {
+        Self::REMEMBERED.contains(&self)
     }
 }
 
@@ -283,7 +336,7 @@ impl FromStr for Group {
 
 /// A set of metric groups, which always has [`Group::State`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Groups(u8);
+pub struct Groups(u16);
 
 impl Groups {
     /// [`Group::State`] alone.
@@ -299,6 +352,12 @@ impl Groups {
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Returns the groups that are facts of a client's row.
+    #[must_use]
+    pub fn of_rows(self) -> Self {
+        self.iter().filter(|group| !group.is_remembered()).collect()
     }
 
     /// Returns whether `group` is in the set.

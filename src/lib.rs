@@ -11,9 +11,9 @@
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
 //! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
-//! check, server/pages -> table (the table of columns) -> humanize, outcome, client
-//! cli -> table (columns to sort by), config (the default file)
-//! server, server/pages -> failure_help (what each failure reason means and what to do)
+//! check, server/pages -> table (the table of columns, filters and order) -> glob, humanize, outcome, client
+//! cli -> table (filters and order), config (the default file)
+//! server, server/pages, check -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! tls -> certificate (what a certificate states), humanize
 //! server, check/watch -> signals
@@ -31,6 +31,7 @@ pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
+mod glob;
 mod healthcheck;
 mod humanize;
 pub mod logging;
@@ -63,7 +64,7 @@ use config::{Config, ConfigError};
 use error_chain::chain;
 use logging::LogGuard;
 use server::web_auth::WebAuth;
-use server::{Options, Server};
+use server::{ListenOn, Options, Server};
 
 /// Exit status of a configuration or usage error, and of any other error that ends the program.
 const FAILED: u8 = 1;
@@ -141,7 +142,8 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     let _hangup = system.block_on(async { signal(SignalKind::hangup()) })?;
     let ServeTask {
         config_file,
-        mut listen,
+        listen,
+        systemd_socket,
         timeout_offset,
         max_probes,
         shutdown_delay,
@@ -150,9 +152,13 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     } = task;
     let config = load(&config_file)?;
     let web_auth = web_config_file.map(|file| WebAuth::open(&file)).transpose()?;
-    if listen.is_empty() {
-        listen.push(config.prometheus.listens_at());
-    }
+    let listen = if systemd_socket {
+        ListenOn::SystemdSockets
+    } else if listen.is_empty() {
+        ListenOn::Addresses(vec![config.prometheus.listens_at()])
+    } else {
+        ListenOn::Addresses(listen)
+    };
     let options = Options { listen, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
     system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())

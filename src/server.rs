@@ -20,6 +20,7 @@ mod probe_limiter;
 pub mod query;
 mod refusal;
 mod serve;
+mod service_manager;
 mod status;
 mod telemetry;
 pub mod web_auth;
@@ -55,8 +56,8 @@ use web_auth::WebAuth;
 /// Settings of the server that come from the command line.
 #[derive(Debug)]
 pub struct Options {
-    /// The addresses to listen on. Port 0 takes any free one.
-    pub listen: Vec<SocketAddr>,
+    /// The sockets to listen on.
+    pub listen: ListenOn,
     /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
     /// Maximum number of concurrent probes.
@@ -69,6 +70,15 @@ pub struct Options {
     pub web_auth: Option<Arc<WebAuth>>,
 }
 
+/// The sockets that a server listens on.
+#[derive(Debug)]
+pub enum ListenOn {
+    /// New ones, with these addresses. Port 0 takes any free one.
+    Addresses(Vec<SocketAddr>),
+    /// Those that systemd passes to the process (socket activation).
+    SystemdSockets,
+}
+
 /// Why the server could not start, or broke.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -78,6 +88,20 @@ pub enum ServerError {
         /// The address.
         address: SocketAddr,
         /// The operating system's error.
+        source: io::Error,
+    },
+    /// systemd passed no socket.
+    #[error(
+        "--web.systemd-socket: systemd passed no socket; is the .socket unit of the service active, and was the \
+         service started by systemd?"
+    )]
+    NoSystemdSocket,
+    /// A socket of systemd is not one for TCP.
+    #[error("--web.systemd-socket: socket {index} of systemd cannot be used; expected a listening TCP socket")]
+    SystemdSocket {
+        /// Its index, from 0.
+        index: usize,
+        /// What is wrong with it.
         source: io::Error,
     },
     /// The exporter's own metrics could not be set up.
@@ -185,6 +209,7 @@ impl Server {
             info!(%address, "listening");
         }
         let handle = self.running.handle();
+        service_manager::notify_ready();
         let auto_reload = OptionFuture::from(
             self.auto_reload.map(|interval| reload_when_changed(self.state.clone(), interval)),
         );

@@ -4,6 +4,7 @@
 
 mod cell;
 mod column_value;
+mod selection;
 mod sort_order;
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use crate::outcome::ProbedClient;
 pub(crate) use cell::{Cell, Severity};
 use column_value::ColumnValue;
 pub(crate) use column_value::state_label;
+pub(crate) use selection::{ClientFilter, Selection, state_named};
 use sort_order::SortKey;
 pub(crate) use sort_order::{SortOrder, UnknownColumn};
 

@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
+use crate::failure_help;
 use crate::humanize::clients_unknown;
-use crate::outcome::{ClientState, Outcome};
+use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::is_unsafe;
 
-/// Prints the failures with the reasons of the metric `emqx_probe_failure_reason`.
+/// Prints the failures with the reasons of the metric `emqx_probe_failure_reason`, and what each reason means.
 pub(super) fn print(outcomes: &[Outcome]) {
     let mut stderr = anstream::stderr().lock();
     for line in lines(outcomes) {
@@ -14,9 +15,16 @@ pub(super) fn print(outcomes: &[Outcome]) {
     }
 }
 
-/// Returns a line for each failure.
+/// Returns a line for each failure, then a line for each reason that explains it.
 pub(super) fn lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
-    outcomes.iter().flat_map(failure_lines)
+    outcomes.iter().flat_map(failure_lines).chain(explanations(outcomes))
+}
+
+fn explanations(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
+    let has_failed = |reason: &FailureReason| outcomes.iter().any(|outcome| outcome.failures.has(*reason));
+    FailureReason::ALL.into_iter().filter(has_failed).map(|reason| {
+        format!("help: {reason}: {} {}", failure_help::meaning(reason), failure_help::remedy(reason))
+    })
 }
 
 /// Returns a line for each failure, without unsafe characters: parts of it may come from the broker.
@@ -55,16 +63,17 @@ mod tests {
             alias: format!("Client {number}"),
             client_id: format!("client-{number}"),
             offline_after: Duration::from_secs(900),
+            topics: None,
         };
-        let probed = |number| ProbedClient {
-            identity: ClientIdentity::Watched(Arc::new(client(number))),
-            status: ClientStatus::Unknown,
+        let probed = |number| {
+            ProbedClient::new(ClientIdentity::Watched(Arc::new(client(number))), ClientStatus::Unknown)
         };
         Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..unknown).map(probed).collect(),
             is_complete: true,
+            group_results: Vec::new(),
             failures,
             requests: RequestStats::default(),
             connections: ConnectionStats::default(),

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use comfy_table::{ColumnConstraint, Table, TableStyle, Width};
 
-use super::text_table::{TextTable, table_rows};
+use super::summary::summary;
+use super::text_table::TextTable;
 use super::{CheckResult, failures, table_output};
 use crate::humanize::utc;
-use crate::table::SortOrder;
+use crate::table::Selection;
 
 /// Returns the lines that are shown until the first result.
 pub(super) fn first_frame(interval: Duration, columns: usize) -> Vec<String> {
@@ -19,17 +20,19 @@ pub(super) fn first_frame(interval: Duration, columns: usize) -> Vec<String> {
 pub(super) fn frame(
     result: &CheckResult,
     interval: Duration,
-    order: SortOrder,
+    selection: &Selection,
     (columns, height): (usize, usize),
 ) -> Vec<String> {
     let mut lines = wrap(&title(result, interval), columns);
-    let rows = table_rows(&result.outcomes, order);
+    let rows = selection.rows(&result.outcomes, result.ended_at);
     let room = height.saturating_sub(lines.len());
     // Only rows that may fit are measured.
     let measured = &rows[..rows.len().min(room)];
     let table = TextTable::new(measured, result.outcomes.len() > 1, result.ended_at, Some(columns));
-    let notes =
-        table_output::brokers_without_clients(&result.outcomes).chain(failures::lines(&result.outcomes));
+    let notes = summary(&result.outcomes, rows.len(), result.ended_at)
+        .into_iter()
+        .chain(table_output::brokers_without_clients(&result.outcomes))
+        .chain(failures::lines(&result.outcomes));
     // One line is kept for the number of hidden clients.
     let room_for_notes = room.saturating_sub(usize::from(!rows.is_empty()));
     let notes = truncated(notes.flat_map(|note| wrap(&note, columns)).collect(), room_for_notes);
@@ -122,15 +125,18 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(5);
 
     fn result(clients: usize, failures: usize) -> CheckResult {
-        let probed = |number| ProbedClient {
-            identity: ClientIdentity::Listed(Arc::from(format!("client-{number:03}"))),
-            status: ClientStatus::Absent,
+        let probed = |number| {
+            ProbedClient::new(
+                ClientIdentity::Listed(Arc::from(format!("client-{number:03}"))),
+                ClientStatus::Absent,
+            )
         };
         let mut outcome = Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..clients).map(probed).collect(),
             is_complete: true,
+            group_results: Vec::new(),
             failures: Failures::default(),
             requests: RequestStats::default(),
             connections: ConnectionStats::default(),
@@ -154,7 +160,7 @@ mod tests {
     }
 
     fn shown(result: &CheckResult, size: (usize, usize)) -> Vec<String> {
-        let lines = frame(result, INTERVAL, SortOrder::default(), size);
+        let lines = frame(result, INTERVAL, &Selection::default(), size);
         lines.iter().map(|line| strip_str(line).to_string()).collect()
     }
 
@@ -163,12 +169,14 @@ mod tests {
         let lines = shown(&result(3, 1), (160, 24));
         assert_eq!(lines[0], "Every 5 s. Last query: 2027-01-15 08:00:00 UTC, took 1.23 s.");
         assert!(lines[1].starts_with('┏') && lines[8].starts_with('└'), "{lines:#?}");
-        assert!(lines[9].starts_with("LocalEMQX: decode: failure 0 with"), "{lines:#?}");
-        assert_eq!(lines.len(), 10);
-        let exactly = shown(&result(3, 1), (160, 10));
+        assert_eq!(lines[9], "3 clients: 3 absent");
+        assert!(lines[10].starts_with("LocalEMQX: decode: failure 0 with"), "{lines:#?}");
+        assert!(lines[11].starts_with("help: decode: The response was complete, but"), "{lines:#?}");
+        assert_eq!(lines.len(), 13);
+        let exactly = shown(&result(3, 1), (160, 13));
         assert_eq!(exactly, lines, "and not a line more is needed");
-        let less = shown(&result(3, 1), (160, 9));
-        assert_eq!((less.len(), less[7].as_str()), (9, "2 of 3 clients hidden"), "{less:#?}");
+        let less = shown(&result(3, 1), (160, 12));
+        assert_eq!((less.len(), less[7].as_str()), (12, "2 of 3 clients hidden"), "{less:#?}");
     }
 
     #[test]
@@ -197,6 +205,6 @@ mod tests {
     fn failures_that_do_not_fit_are_counted() {
         let lines = shown(&result(0, 8), (160, 5));
         assert_eq!(lines.len(), 5);
-        assert_eq!(lines[4], "5 more lines hidden");
+        assert_eq!(lines[4], "7 more lines hidden", "two of them explain the reason");
     }
 }

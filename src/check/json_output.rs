@@ -2,14 +2,14 @@
 
 use std::io::{self, BufWriter, Write};
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use super::text_table::table_rows;
 use crate::client::{Address, Process, Queue, Session, Traffic};
 use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::is_unsafe;
-use crate::table::{SortOrder, TableRow};
+use crate::table::{Selection, TableRow};
 
 /// A broker. Values that the broker did not report are left out, so that no script takes `null` for a value.
 #[derive(Serialize)]
@@ -17,8 +17,7 @@ struct JsonBroker<'a> {
     alias: &'a str,
     success: bool,
     failures: Vec<JsonFailure<'a>>,
-    #[serde(serialize_with = "serialize_clients")]
-    clients: &'a [TableRow<'a>],
+    clients: JsonClients<'a>,
 }
 
 #[derive(Serialize)]
@@ -28,11 +27,22 @@ struct JsonFailure<'a> {
     clients_unknown: usize,
 }
 
+/// The clients of a broker, converted one by one: a broker may have 100 000.
+struct JsonClients<'a> {
+    rows: Vec<TableRow<'a>>,
+    now: Timestamp,
+}
+
+/// A client, whose values are left out likewise.
 #[derive(Serialize)]
-struct JsonClient<'a> {
+pub(super) struct JsonClient<'a> {
     alias: &'a str,
     client_id: &'a str,
     state: ClientState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offline_after_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overdue: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,17 +60,17 @@ struct JsonClient<'a> {
 }
 
 /// Prints the outcomes to stdout, sorted by broker alias.
-pub(super) fn print(outcomes: &[Outcome], order: SortOrder) -> io::Result<()> {
+pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp) -> io::Result<()> {
     let mut sorted: Vec<_> = outcomes.iter().collect();
     sorted.sort_by_key(|outcome| &outcome.broker);
     let mut stdout = BufWriter::new(io::stdout().lock());
     for outcome in sorted {
-        write(outcome, order, &mut stdout)?;
+        write(outcome, selection, now, &mut stdout)?;
     }
     stdout.flush()
 }
 
-fn write(outcome: &Outcome, order: SortOrder, mut to: impl Write) -> io::Result<()> {
+fn write(outcome: &Outcome, selection: &Selection, now: Timestamp, mut to: impl Write) -> io::Result<()> {
     let failures = outcome.failures.listed().iter().map(|failure| JsonFailure {
         reason: failure.reason,
         text: &failure.text,
@@ -70,23 +80,28 @@ fn write(outcome: &Outcome, order: SortOrder, mut to: impl Write) -> io::Result<
         alias: &outcome.broker,
         success: outcome.is_success(),
         failures: failures.collect(),
-        clients: &table_rows(std::slice::from_ref(outcome), order),
+        clients: JsonClients { rows: selection.rows(std::slice::from_ref(outcome), now), now },
     };
     broker.serialize(&mut serde_json::Serializer::with_formatter(&mut to, SafeFormatter))?;
     writeln!(to)
 }
 
-fn serialize_clients<S: Serializer>(rows: &&[TableRow<'_>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(rows.iter().map(|row| JsonClient::from(*row)))
+impl Serialize for JsonClients<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| JsonClient::new(*row, self.now)))
+    }
 }
 
-impl<'a> From<TableRow<'a>> for JsonClient<'a> {
-    fn from(TableRow { client: probed, .. }: TableRow<'a>) -> Self {
+impl<'a> JsonClient<'a> {
+    /// Collects what is known of the client.
+    pub(super) fn new(TableRow { client: probed, .. }: TableRow<'a>, now: Timestamp) -> Self {
         let client = probed.status.client();
         Self {
             alias: probed.alias(),
             client_id: probed.client_id(),
             state: probed.status.state(),
+            offline_after_seconds: probed.offline_after().map(|duration| duration.as_secs()),
+            overdue: probed.overdue(now),
             username: client.and_then(|client| client.username.as_deref()),
             node: client.and_then(|client| client.node.as_deref()),
             session: client.and_then(|client| client.session.as_deref()),

@@ -8,32 +8,33 @@ use std::io::{self, BufWriter, Write};
 use anstream::AutoStream;
 use jiff::Timestamp;
 
-use super::text_table::{TextTable, table_rows};
+use super::summary::summary;
+use super::text_table::TextTable;
 use crate::outcome::Outcome;
 use crate::sanitize::sanitized;
-use crate::table::SortOrder;
+use crate::table::Selection;
 
 /// Number of rows formatted at once.
 const CHUNK_ROWS: usize = 256;
 
 /// Prints the outcomes to stdout as one table, coloured if stdout is a terminal.
-pub(super) fn print(outcomes: &[Outcome], order: SortOrder, now: Timestamp) -> io::Result<()> {
+pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp) -> io::Result<()> {
     let stdout = io::stdout();
     let width = terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
     let mut stdout = BufWriter::new(AutoStream::auto(stdout.lock()));
-    write(outcomes, order, now, width, &mut stdout)?;
+    write(outcomes, selection, now, width, &mut stdout)?;
     stdout.flush()
 }
 
-/// Writes the table, and one line for each broker without clients.
+/// Writes the table, the closing line, and one line for each broker without clients.
 fn write(
     outcomes: &[Outcome],
-    order: SortOrder,
+    selection: &Selection,
     now: Timestamp,
     width: Option<usize>,
     to: &mut impl Write,
 ) -> io::Result<()> {
-    let rows = table_rows(outcomes, order);
+    let rows = selection.rows(outcomes, now);
     if !rows.is_empty() {
         let table = TextTable::new(&rows, outcomes.len() > 1, now, width);
         write_lines(to, table.header())?;
@@ -42,7 +43,7 @@ fn write(
         }
         write_lines(to, [table.bottom_border()].into_iter().chain(table.hidden_columns()))?;
     }
-    write_lines(to, brokers_without_clients(outcomes))
+    write_lines(to, summary(outcomes, rows.len(), now).into_iter().chain(brokers_without_clients(outcomes)))
 }
 
 /// Returns a line for each broker that was probed successfully and has no clients.

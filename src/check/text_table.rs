@@ -11,8 +11,7 @@ use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::column_widths::{ColumnNeeds, ColumnWidths, fit};
-use crate::outcome::Outcome;
-use crate::table::{Alignment, COLUMNS, Cell, Column, Severity, SortOrder, TableRow, Visibility};
+use crate::table::{Alignment, COLUMNS, Cell, Column, Severity, TableRow, Visibility};
 
 /// Vertical lines: heavy in the header, light between the rows.
 const VERTICAL_LINES: TableStyle = TableStyle::new()
@@ -29,16 +28,6 @@ const MIN_NAME_WIDTH: usize = 12;
 
 /// Width at which a name is wrapped even if there is space: a client ID may have 65 535 bytes.
 const MAX_NAME_WIDTH: usize = 100;
-
-/// Returns the clients of all brokers in this order.
-pub(super) fn table_rows(outcomes: &[Outcome], order: SortOrder) -> Vec<TableRow<'_>> {
-    let rows = outcomes.iter().flat_map(|outcome| {
-        outcome.clients.iter().map(move |client| TableRow { client, broker: &outcome.broker })
-    });
-    let mut rows: Vec<_> = rows.collect();
-    order.sort(&mut rows);
-    rows
-}
 
 /// Rows with the columns and widths at which they are drawn.
 pub(super) struct TextTable<'a> {
@@ -178,7 +167,7 @@ fn styled(cell: Cell) -> StyledCell {
     let styled = StyledCell::new(cell.text);
     match cell.severity {
         Severity::Normal => styled,
-        Severity::Warning => styled.add_attribute(Attribute::Bold),
+        Severity::Warning => styled.add_attribute(Attribute::Bold).fg(Color::DarkYellow),
         Severity::Critical => styled.fg(Color::Red),
     }
 }

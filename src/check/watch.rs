@@ -39,7 +39,7 @@ async fn print_until(stop: &mut StopSignals, run: &CheckRun, interval: Duration)
             break;
         };
         status = result.status;
-        let mut printing = pin!(print(run.printer, result));
+        let mut printing = pin!(print(run.printer.clone(), result));
         let Some(is_read) = stop.run_until_stopped(&mut printing).await else {
             // A reader that stopped reading must not delay the end.
             let _ = timeout(PRINT_TIMEOUT, printing).await;
@@ -111,7 +111,7 @@ impl<'a> LiveTable<'a> {
     fn draw(&mut self) -> io::Result<()> {
         let size = self.screen.size();
         let lines = match &self.last {
-            Some(result) => frame(result, self.interval, self.run.printer.order, size),
+            Some(result) => frame(result, self.interval, &self.run.printer.selection, size),
             None => first_frame(self.interval, size.0),
         };
         self.screen.show(&lines)

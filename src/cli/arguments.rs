@@ -7,9 +7,12 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum, ValueHint};
 
 use super::value_parsers::{
-    SortOrderParser, check_interval, listen_address, max_probes, seconds, seconds_or_zero, watch_seconds,
+    SortOrderParser, check_interval, client_state, listen_address, max_probes, seconds, seconds_or_zero,
+    watch_seconds,
 };
+use crate::glob::Glob;
 use crate::logging::{Format, Level};
+use crate::outcome::ClientState;
 use crate::table::SortOrder;
 use crate::version;
 
@@ -102,6 +105,17 @@ pub(crate) enum OutputFormat {
     Table,
     /// One JSON object per broker, one per line
     Json,
+    /// One line per client, for spreadsheets
+    Csv,
+}
+
+/// Which clients that are not connected `--strict` fails for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strictness {
+    /// Any of them
+    Connected,
+    /// Those that are away for longer than their `offline_after`
+    Overdue,
 }
 
 /// Options of `--check`.
@@ -116,6 +130,18 @@ pub(super) struct CheckOptions {
     #[arg(long)]
     pub(super) all: bool,
 
+    /// Show only clients whose alias or client ID matches this pattern (`*`, `?`); can be repeated
+    #[arg(long = "client", value_name = "GLOB")]
+    pub(super) clients: Vec<Glob>,
+
+    /// Show only clients in this state; can be repeated
+    #[arg(long = "state", value_name = "STATE", value_parser = client_state())]
+    pub(super) states: Vec<ClientState>,
+
+    /// Show only clients that are away for longer than their `offline_after`
+    #[arg(long)]
+    pub(super) overdue: bool,
+
     /// Output format [default: table]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) output: Option<OutputFormat>,
@@ -128,9 +154,17 @@ pub(super) struct CheckOptions {
     #[arg(long, value_name = "SECONDS", value_parser = watch_seconds)]
     pub(super) watch: Option<Duration>,
 
-    /// Exit with status 3 if a watched client is not connected
-    #[arg(long)]
-    pub(super) strict: bool,
+    /// Exit with status 3 if a watched client is not connected, with `=overdue` only if it is away for longer than its
+    /// `offline_after`
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "connected"
+    )]
+    pub(super) strict: Option<Strictness>,
 
     /// Timeout of the whole query [default: `timeout_seconds` x `attempts`; 60 with --all]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -144,6 +178,10 @@ pub(super) struct ServeOptions {
     /// Address to listen on instead of the configured one; can be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS:PORT", value_parser = listen_address)]
     pub(super) listen: Vec<SocketAddr>,
+
+    /// Listen on the sockets that systemd passes (socket activation) instead of any address
+    #[arg(long = "web.systemd-socket")]
+    pub(super) systemd_socket: bool,
 
     /// File with TLS and basic authentication for the exporter itself, in the format of Prometheus' exporter-toolkit
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]

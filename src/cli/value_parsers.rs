@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
 use crate::config::duration;
-use crate::table::{COLUMNS, Column, SortOrder};
+use crate::outcome::ClientState;
+use crate::table::{COLUMNS, SortOrder, state_label, state_named};
 
 /// Shortest interval of `--watch` and of checks for changed files.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -63,6 +64,13 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "must be an address and a port, such as 127.0.0.1:9671, [::1]:9671 or :9671".to_owned())
 }
 
+/// Returns a parser for the state of a client, by its name or its label.
+pub(super) fn client_state() -> impl TypedValueParser<Value = ClientState> {
+    let value = |state: ClientState| PossibleValue::new(state.name()).alias(state_label(state));
+    let names = PossibleValuesParser::new(ClientState::ALL.map(value));
+    names.try_map(|name| state_named(&name).ok_or("unknown state"))
+}
+
 /// Parses a column to sort by, and lists the possible values for the help and shell completions.
 #[derive(Debug, Clone)]
 pub(super) struct SortOrderParser;
@@ -76,12 +84,11 @@ impl TypedValueParser for SortOrderParser {
         argument: Option<&Arg>,
         value: &OsStr,
     ) -> Result<SortOrder, clap::Error> {
-        let parse = |text: &str| SortOrder::parse(text, Column::is_in_terminal);
+        let parse = |text: &str| SortOrder::parse(text, |_| true);
         parse.parse_ref(command, argument, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let shown = COLUMNS.iter().filter(|column| column.is_in_terminal());
-        Some(Box::new(shown.map(|column| PossibleValue::new(column.name))))
+        Some(Box::new(COLUMNS.iter().map(|column| PossibleValue::new(column.name))))
     }
 }

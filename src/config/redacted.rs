@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Broker, Config, PrometheusSettings, duration};
-use crate::client::WatchedClient;
+use crate::client::{Topics, WatchedClient};
 
 /// The whole configuration in the shape of its file.
 #[derive(Serialize)]
@@ -25,6 +25,8 @@ struct RedactedClient<'a> {
     brokers: Vec<&'a str>,
     #[serde(serialize_with = "duration::serialize")]
     offline_after: Duration,
+    #[serde(flatten)]
+    topics: Option<&'a Topics>,
 }
 
 impl<'a> From<&'a Config> for RedactedConfig<'a> {
@@ -45,12 +47,13 @@ fn clients(config: &Config) -> Vec<RedactedClient<'_>> {
         for client in &broker.clients {
             let index = *indexes.entry(Arc::as_ptr(client)).or_insert(clients.len());
             if index == clients.len() {
-                let WatchedClient { alias, client_id, offline_after } = &**client;
+                let WatchedClient { alias, client_id, offline_after, topics } = &**client;
                 clients.push(RedactedClient {
                     alias,
                     client_id,
                     brokers: Vec::new(),
                     offline_after: *offline_after,
+                    topics: topics.as_deref(),
                 });
             }
             clients[index].brokers.push(&broker.alias);

@@ -9,8 +9,9 @@ use super::diagnostics::quoted;
 use super::duration;
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
-use crate::client::WatchedClient;
-use crate::emqx::request_line_bytes;
+use super::topics;
+use crate::client::{TopicTemplate, Topics, WatchedClient};
+use crate::emqx::{lookup_line_bytes, retained_line_bytes};
 
 const ALIAS: &str = "a name of your choice for this client";
 const CLIENT_ID: &str = "the MQTT client ID";
@@ -20,6 +21,8 @@ const BROKERS: &str = "a list of broker aliases, or \"*\" for all brokers";
 const MAX_CLIENT_ID_BYTES: usize = u16::MAX as usize;
 /// EMQX's HTTP server refuses a longer request line.
 const MAX_REQUEST_LINE_BYTES: usize = 8000;
+/// A shorter topic fits into a request line even if each of its bytes is escaped.
+const SHORT_TOPIC_BYTES: usize = 2000;
 
 /// Reads the list of clients and assigns each to its brokers.
 pub(super) fn assign(list: &NodeRef<'_>, default_offline_after: Duration, brokers: &mut [ListedBroker]) {
@@ -63,13 +66,16 @@ impl<'b> ClientAssignment<'b> {
         let client_id = mapping.required("client_id", CLIENT_ID);
         let indexes = self.read_brokers(&mut mapping);
         let offline_after = mapping.optional("offline_after").and_then(|value| duration::read(&value));
+        let topics = Some(topics::read_of_client(&mut mapping)).filter(|topics| !topics.is_empty());
         mapping.finish();
 
-        let alias = alias.and_then(|value| self.read_alias(&value, &indexes));
-        let client_id = client_id.and_then(|value| self.read_client_id(&value, &indexes));
-        if let Some((alias, client_id)) = alias.zip(client_id) {
+        let alias = alias.and_then(|value| self.read_alias(&value, &indexes, topics.as_ref()));
+        let id = client_id.as_ref().and_then(|value| self.read_client_id(value, &indexes));
+        if let (Some(alias), Some(client_id), Some(value)) = (alias, id, client_id) {
             let offline_after = offline_after.unwrap_or(default_offline_after);
-            self.assign_to(&Arc::new(WatchedClient { alias, client_id, offline_after }), &indexes);
+            let client = WatchedClient { alias, client_id, offline_after, topics: topics.map(Box::new) };
+            self.check_seen_topics(&value, &client, &indexes);
+            self.assign_to(&Arc::new(client), &indexes);
         }
     }
 
@@ -133,8 +139,20 @@ impl<'b> ClientAssignment<'b> {
         aliases.join(", ")
     }
 
-    fn read_alias(&mut self, value: &NodeRef<'_>, indexes: &[usize]) -> Option<String> {
+    fn read_alias(
+        &mut self,
+        value: &NodeRef<'_>,
+        indexes: &[usize],
+        own_topics: Option<&Topics>,
+    ) -> Option<String> {
         let alias = value.line(ALIAS)?.to_owned();
+        let of_brokers = indexes.iter().filter_map(|index| self.brokers[*index].broker.as_ref());
+        let mut topics = of_brokers.map(|broker| &broker.topics).chain(own_topics).flat_map(Topics::iter);
+        if alias.contains(['+', '#']) && topics.any(TopicTemplate::uses_alias) {
+            value.error(
+                "must not contain `+` or `#`: ${alias} in seen_topics or subscriptions puts it into a topic",
+            );
+        }
         for index in indexes {
             if !self.used[*index].aliases.insert(alias.clone()) {
                 return value.refuse("duplicate alias; another client of the same broker has it");
@@ -167,16 +185,23 @@ impl<'b> ClientAssignment<'b> {
     }
 
     fn check_request_line(&self, value: &NodeRef<'_>, client_id: &str, index: usize) {
-        let Some(broker) = &self.brokers[index].broker else {
-            return;
-        };
-        let length = request_line_bytes(&broker.api_url, client_id);
-        if length > MAX_REQUEST_LINE_BYTES {
-            value.error(format_args!(
-                "too long to look up on broker {}: its request line would have {length} bytes, \
-                 and EMQX reads at most {MAX_REQUEST_LINE_BYTES}",
-                quoted(&broker.alias)
-            ));
+        if let Some(broker) = &self.brokers[index].broker {
+            let length = lookup_line_bytes(&broker.api_url, client_id);
+            refuse_long_request(value, "look up", length, &broker.alias);
+        }
+    }
+
+    /// Reports a client whose topics of signs of life cannot be asked for.
+    fn check_seen_topics(&self, value: &NodeRef<'_>, client: &WatchedClient, indexes: &[usize]) {
+        for broker in indexes.iter().filter_map(|index| self.brokers[*index].broker.as_ref()) {
+            for template in client.seen_topics(&broker.topics) {
+                if template.max_topic_bytes(client) < SHORT_TOPIC_BYTES {
+                    continue;
+                }
+                let topic = template.topic_of(client).unwrap_or_default();
+                let length = retained_line_bytes(&broker.api_url, &topic);
+                refuse_long_request(value, "ask for its seen_topics", length, &broker.alias);
+            }
         }
     }
 
@@ -186,5 +211,15 @@ impl<'b> ClientAssignment<'b> {
                 broker.clients.push(Arc::clone(client));
             }
         }
+    }
+}
+
+fn refuse_long_request(value: &NodeRef<'_>, action: &str, length: usize, broker: &str) {
+    if length > MAX_REQUEST_LINE_BYTES {
+        value.error(format_args!(
+            "too long to {action} on broker {}: its request line would have {length} bytes, \
+             and EMQX reads at most {MAX_REQUEST_LINE_BYTES}",
+            quoted(broker)
+        ));
     }
 }

@@ -127,8 +127,15 @@ impl Exposition {
                 write_sample(metric.family.name, labels, value, text);
             };
             match (&metric.samples, probed.status.client()) {
-                (ClientSamples::State(value), _) => {
+                (ClientSamples::WithoutUsername(value), _) => {
                     sample(&[self.labels.without_username(index)], value(probed));
+                }
+                (ClientSamples::PerSubscription(label, value), _) => {
+                    for subscription in probed.expected_subscriptions() {
+                        let mut topic = String::from(",");
+                        push_label(label, &subscription.topic, &mut topic);
+                        sample(&[self.labels.without_username(index), &topic], Some(value(subscription)));
+                    }
                 }
                 (_, None) => {}
                 (ClientSamples::One(value), Some(client)) => sample(&[identity], value(client)),

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tracing::{debug, error, info, warn};
 
 use super::AppState;
+use super::service_manager::Reloading;
 use crate::blocking::{Coalesced, run_detached};
 use crate::config::Config;
 use crate::version;
@@ -72,6 +73,7 @@ pub(super) async fn reload_when_changed(state: Data<AppState>, interval: Duratio
 }
 
 fn reload_now(state: &AppState) -> Result<(), String> {
+    let _reloading = Reloading::begin();
     let active = &state.active_config;
     let mut files = WatchedFiles::default();
     let loaded = Config::load_watched(&active.file, &mut files);

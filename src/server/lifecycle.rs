@@ -11,8 +11,8 @@ use actix_web::web::Data;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-use super::AppState;
 use super::active_config::reload;
+use super::{AppState, service_manager};
 use crate::signals::StopSignals;
 
 /// Whether the exporter is ready, which ends when a signal stops it.
@@ -62,6 +62,7 @@ impl SignalHandler {
         }
         info!("stopping");
         state.readiness.set_stopping();
+        service_manager::notify_stopping();
         let stopped = async {
             // By the end of it, load balancers that check readiness send no more requests.
             sleep(shutdown_delay).await;

@@ -5,17 +5,41 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::ServerError;
+use listenfd::ListenFd;
+
+use super::{ListenOn, ServerError};
 
 /// Connections that wait to be accepted, of each socket.
 const BACKLOG: i32 = 1024;
+
+/// Returns the sockets to listen on.
+///
+/// # Errors
+/// An address that cannot be listened on, or no usable socket of systemd.
+pub(super) fn listen(on: &ListenOn) -> Result<Vec<TcpListener>, ServerError> {
+    match on {
+        ListenOn::Addresses(addresses) => bind_all(addresses),
+        ListenOn::SystemdSockets => systemd_sockets(),
+    }
+}
+
+/// Takes the sockets that systemd passes, of which each process has one set.
+fn systemd_sockets() -> Result<Vec<TcpListener>, ServerError> {
+    let mut sockets = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..sockets.len() {
+        let listener = sockets.take_tcp_listener(index);
+        listeners.extend(listener.map_err(|source| ServerError::SystemdSocket { index, source })?);
+    }
+    if listeners.is_empty() { Err(ServerError::NoSystemdSocket) } else { Ok(listeners) }
+}
 
 /// Listens on these addresses. `[::]` stands for every address, IPv6 and IPv4, and for every IPv4 address where the
 /// system has no IPv6.
 ///
 /// # Errors
 /// An address that cannot be listened on.
-pub(super) fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ServerError> {
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ServerError> {
     let listen = |address: &SocketAddr| {
         bind(*address)
             .or_else(|error| {
@@ -61,13 +85,13 @@ mod tests {
     #[test]
     fn every_address_is_that_of_both_protocols() {
         let every = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-        let listeners = listen(&[every]).expect("a free port");
+        let listeners = bind_all(&[every]).expect("a free port");
         let port = listeners[0].local_addr().expect("it is bound").port();
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
         if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
             assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_ok());
         }
-        let taken = listen(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]);
+        let taken = bind_all(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]);
         assert!(matches!(taken, Err(ServerError::Listen { .. })), "no fallback for an address in use");
     }
 }

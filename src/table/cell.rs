@@ -49,6 +49,12 @@ impl Cell {
         Self { time: Some(time), ..Self::text(text) }
     }
 
+    /// Returns the cell with the age of `time` after its text.
+    pub(super) fn since(self, time: Timestamp, now: Timestamp) -> Self {
+        let age = Self::age(time, now);
+        Self { text: format!("{} {}", self.text, age.text), time: age.time, ..self }
+    }
+
     /// Returns the cell with this severity if the condition holds.
     pub(super) fn severity_if(self, condition: bool, severity: Severity) -> Self {
         if condition { Self { severity, ..self } } else { self }

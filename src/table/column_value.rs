@@ -47,18 +47,18 @@ impl ColumnValue {
             }
             Self::Seconds(seconds) => client.and_then(seconds).map(humanize::short_duration).map(Cell::text),
             Self::Age(time) => time(probed).map(|time| Cell::age(time, now)),
-            Self::State if is_within_offline_after(probed, now) => {
-                Some(state_cell(state).severity_if(true, Severity::Warning))
-            }
             Self::StateAge => {
-                let is_overdue = state == ClientState::Disconnected && !is_within_offline_after(probed, now);
                 let cell = Cell::age(state_since(probed)?, now);
-                Some(cell.severity_if(is_overdue, Severity::Critical))
+                Some(cell.severity_if(probed.overdue(now) == Some(true), Severity::Critical))
             }
             Self::ConnectedFor if state == ClientState::Connected => {
                 state_since(probed).map(|time| Cell::age(time, now))
             }
-            Self::State | Self::ConnectedFor => Some(state_cell(state)),
+            Self::State => Some(state_cell(probed, now)),
+            Self::ConnectedFor => Some(match probed.away_since() {
+                Some(since) => state_cell(probed, now).since(since, now),
+                None => state_cell(probed, now),
+            }),
         }
     }
 
@@ -82,9 +82,20 @@ impl ColumnValue {
     }
 }
 
-fn state_cell(state: ClientState) -> Cell {
-    Cell { state: Some(state), ..Cell::text(state_label(state).to_owned()) }
-        .severity_if(state != ClientState::Connected, Severity::Critical)
+fn state_cell(probed: &ProbedClient, now: Timestamp) -> Cell {
+    let state = probed.status.state();
+    let severity = state_severity(state, probed.overdue(now));
+    Cell { state: Some(state), severity, ..Cell::text(state_label(state).to_owned()) }
+}
+
+/// Returns how urgent a state is. A client that is away may be so for its `offline_after`, and nothing is known of an
+/// unknown one.
+fn state_severity(state: ClientState, overdue: Option<bool>) -> Severity {
+    match (state, overdue) {
+        (ClientState::Connected, _) => Severity::Normal,
+        (ClientState::Unknown, _) | (_, Some(false)) => Severity::Warning,
+        (ClientState::Disconnected | ClientState::Absent, _) => Severity::Critical,
+    }
 }
 
 /// Returns the displayed name of a state: a disconnected client is shown as offline.
@@ -115,19 +126,8 @@ fn age_key(time: Timestamp) -> SortKey<'static> {
 
 /// Returns the time at which the client entered its state.
 fn state_since(client: &ProbedClient) -> Option<Timestamp> {
-    let session = session(client)?;
     match client.status.state() {
-        ClientState::Connected => session.connected_at,
-        ClientState::Disconnected => session.disconnected_at,
-        ClientState::Absent | ClientState::Unknown => None,
+        ClientState::Connected => session(client)?.connected_at,
+        _ => client.away_since(),
     }
-}
-
-/// Whether the client is disconnected for no longer than its `offline_after`.
-fn is_within_offline_after(client: &ProbedClient, now: Timestamp) -> bool {
-    let Some((since, offline_after)) = state_since(client).zip(client.offline_after()) else {
-        return false;
-    };
-    let seconds = u64::try_from(now.as_second().saturating_sub(since.as_second())).unwrap_or(0);
-    client.status.state() == ClientState::Disconnected && seconds <= offline_after.as_secs()
 }

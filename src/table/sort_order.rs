@@ -26,16 +26,16 @@ pub(crate) struct SortOrder {
 }
 
 impl SortOrder {
-    /// Parses the name of a column that matches `is_shown`, with a `-` before it for descending order.
+    /// Parses the name of a column that matches `can_sort`, with a `-` before it for descending order.
     ///
     /// # Errors
     /// An unknown column.
-    pub(crate) fn parse(text: &str, is_shown: fn(&Column) -> bool) -> Result<Self, UnknownColumn> {
+    pub(crate) fn parse(text: &str, can_sort: fn(&Column) -> bool) -> Result<Self, UnknownColumn> {
         let (name, descending) = match text.strip_prefix('-') {
             Some(name) => (name, true),
             None => (text, false),
         };
-        let columns = || COLUMNS.iter().filter(|column| is_shown(column));
+        let columns = || COLUMNS.iter().filter(|column| can_sort(column));
         columns().find(|column| column.name == name).map(|column| Self { column, descending }).ok_or_else(
             || {
                 let available: Vec<_> = columns().map(|column| column.name).collect();
@@ -62,7 +62,7 @@ impl SortOrder {
     }
 }
 
-/// No shown column has this name.
+/// No such column has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown column {name:?}; available columns: {available}")]
 pub(crate) struct UnknownColumn {

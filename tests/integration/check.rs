@@ -1,5 +1,6 @@
 //! `--check`: the real program, in pipes and in terminals.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -27,6 +28,7 @@ const TABLE: &str = "\
 │ RTL433_Room1           │    a month │    1m │   23 hours │   0 │     0 │  702456 │    0 │   0 │    0 │
 │ RTL433_Room2           │    30 days │    1m │    18 days │   0 │     0 │ 5184897 │    0 │   0 │    0 │
 └────────────────────────┴────────────┴───────┴────────────┴─────┴───────┴─────────┴──────┴─────┴──────┘
+4 clients: 4 connected
 ";
 
 const NARROW: &str = "\
@@ -42,6 +44,7 @@ const NARROW: &str = "\
 │RTL433_Room1          │a month│   1m│ 23 hours│  0│    0│ 702456│   0│  0│   0│
 │RTL433_Room2          │30 days│   1m│  18 days│  0│    0│5184897│   0│  0│   0│
 └──────────────────────┴───────┴─────┴─────────┴───┴─────┴───────┴────┴───┴────┘
+4 clients: 4 connected
 ";
 
 const SENSORS: [(&str, &str); 4] = [
@@ -94,6 +97,8 @@ fn every_state() -> (FakeEmqx, Program) {
     fake.add(row("here", 2 * HOUR + 30 * MINUTE, 0, 90, 5));
     fake.add(row("away", 2 * HOUR + 30 * MINUTE, 60, 90, 5));
     fake.disconnect("away");
+    let disconnected_at = Timestamp::now() - Duration::from_secs(2 * HOUR + 30 * MINUTE);
+    fake.change("away", |row| row.set("disconnected_at", disconnected_at.to_string()));
     fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
     let clients = [("Here", "here"), ("Away", "away"), ("Nowhere", "nowhere"), ("Silenced", "silenced")];
     let program = Program::with_config(&config_of(&fake, "", &clients));
@@ -117,6 +122,16 @@ fn one_of_two() -> (FakeEmqx, Program) {
         broker("Alpha", REFUSED_URL),
     ));
     (fake, program)
+}
+
+/// The failures on stderr; each of their reasons is explained after them.
+fn failures(stderr: &str) -> Vec<&str> {
+    let (explanations, failures): (Vec<_>, _) = stderr.lines().partition(|line| line.starts_with("help: "));
+    let reasons: BTreeSet<_> = failures.iter().filter_map(|line: &&str| line.split(": ").nth(1)).collect();
+    assert_eq!(explanations.len(), reasons.len(), "{stderr}");
+    let explained = |line: &str| line.split(": ").nth(1).is_some_and(|reason| reasons.contains(reason));
+    assert!(explanations.iter().all(|line| explained(line)), "{stderr}");
+    failures
 }
 
 fn answers(run: &Run) -> Vec<Value> {
@@ -164,13 +179,16 @@ fn every_state_is_named_in_the_table() {
         line.trim_matches('│').split('│').map(|cell| cell.trim().to_owned()).collect()
     };
     assert_eq!(cells("Here"), ["Here", "2 hours", "off", "a minute", "0", "0", "5", "0", "0", "0"]);
-    assert_eq!(cells("Away")[..4], ["Away", "2 hours", "1m", "offline"]);
+    assert_eq!(cells("Away")[..4], ["Away", "2 hours", "1m", "offline 2 hours"]);
     assert_eq!(cells("Nowhere"), ["Nowhere", "", "", "absent", "", "", "", "", "", ""]);
     assert_eq!(cells("Silenced"), ["Silenced", "", "", "unknown", "", "", "", "", "", ""]);
     assert_eq!(run.status, 2);
-    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
-    assert!(run.stderr.starts_with("LocalEMQX: decode: "), "{}", run.stderr);
-    assert!(run.stderr.ends_with(" (1 client unknown)\n"), "{}", run.stderr);
+    assert!(run.stdout.ends_with(
+        "\n4 clients: 1 connected, 1 offline, 1 absent, 1 unknown; 1 overdue, 1 away for an unknown time\n"
+    ));
+    let [failure] = failures(&run.stderr).try_into().expect("one failure");
+    assert!(failure.starts_with("LocalEMQX: decode: "), "{failure}");
+    assert!(failure.ends_with(" (1 client unknown)"), "{failure}");
 }
 
 #[test]
@@ -182,12 +200,13 @@ fn colours_are_used_only_in_terminals_that_support_them() {
         run_in_terminal(command, 120).stdout
     };
     let coloured = shown(None);
-    for word in ["offline", " absent", "unknown"] {
-        assert!(coloured.contains(&format!("\u{1b}[38;5;9m    {word} \u{1b}[39m")), "{word}: {coloured:?}");
+    for (colour, word) in [("9", "offline 2 hours"), ("9", "absent"), ("3", "unknown")] {
+        let styled = |line: &&str| line.contains(&format!("\u{1b}[38;5;{colour}m")) && line.contains(word);
+        assert!(coloured.lines().any(|line| styled(&line)), "{word}: {coloured:?}");
     }
     assert_eq!(coloured.matches("\u{1b}[38").count(), 3, "{coloured:?}");
     for plain in [shown(Some(("NO_COLOR", "1"))), program.run(&["--check"]).stdout] {
-        assert!(plain.contains("│    offline │") && !plain.contains('\u{1b}'), "{plain:?}");
+        assert!(plain.contains("│ offline 2 hours │") && !plain.contains('\u{1b}'), "{plain:?}");
     }
 }
 
@@ -208,8 +227,8 @@ fn no_control_character_from_a_broker_reaches_the_terminal() {
         assert!(!said.chars().any(|one| one.is_control() && one != '\n'), "{said:?}");
     }
     assert!(!run.stdout.contains("evil"), "{}", run.stdout);
-    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("LocalEMQX: ")).count(), 3, "{}", run.stderr);
-    assert_eq!(run.stderr.lines().count(), 3, "{}", run.stderr);
+    assert_eq!(failures(&run.stderr).len(), 3, "{}", run.stderr);
+    assert!(failures(&run.stderr).iter().all(|line| line.starts_with("LocalEMQX: ")), "{}", run.stderr);
 }
 
 #[test]
@@ -221,9 +240,9 @@ fn partial_results_are_printed_when_a_broker_is_down() {
     assert!(lines[2].starts_with("┃ Alias  ┃ Broker ┃ (time ago) ┃"), "{}", run.stdout);
     assert!(lines[4].starts_with("│ Sensor │ Alpha  │            │       │    unknown │"), "{}", run.stdout);
     assert!(lines[5].starts_with("│ Sensor │ Zeta   │      a day │    1m │    an hour │"), "{}", run.stdout);
-    assert!(run.stderr.starts_with("Alpha: connect: cannot connect to 127.0.0.1:1: "), "{}", run.stderr);
-    assert!(run.stderr.ends_with(": Connection refused (os error 111) (1 client unknown)\n"), "{}", run.stderr);
-    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    let [failure] = failures(&run.stderr).try_into().expect("one failure");
+    assert!(failure.starts_with("Alpha: connect: cannot connect to 127.0.0.1:1: "), "{failure}");
+    assert!(failure.ends_with(": Connection refused (os error 111) (1 client unknown)"), "{failure}");
 }
 
 #[test]
@@ -249,7 +268,7 @@ fn strict_requires_all_clients_to_be_connected() {
     fake.disconnect("rtl433-1");
     let run = program.run(&["--check", "--strict"]);
     assert_eq!((run.status, run.stderr.as_str()), (3, ""));
-    assert!(run.stdout.contains("│    offline │"), "{}", run.stdout);
+    assert!(run.stdout.contains("│ offline "), "{}", run.stdout);
     assert_eq!(program.run(&["--check"]).status, 0, "only --strict minds");
     assert!(fake.remove("rtl433-1"));
     assert_eq!(program.run(&["--check", "--strict", "--output", "json"]).status, 3, "an absent one, too");
@@ -286,7 +305,7 @@ fn json_has_the_documented_values() {
     let program = Program::with_config(&config_of(&fake, "", &clients));
     let run = program.run(&["--check", "--output", "json"]);
     assert_eq!(run.status, 2);
-    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert_eq!(failures(&run.stderr).len(), 1, "{}", run.stderr);
     let [answer] = answers(&run).try_into().expect("one broker");
     assert!(!run.stdout.contains("null"), "{answer:#}");
     assert_eq!((&answer["alias"], &answer["success"]), (&json!("LocalEMQX"), &json!(false)));
@@ -297,8 +316,14 @@ fn json_has_the_documented_values() {
     let clients = answer["clients"].as_array().expect("a list of clients");
     let aliases: Vec<_> = clients.iter().map(|client| client["alias"].as_str().expect("an alias")).collect();
     assert_eq!(aliases, ["A", "B", "C", "Z"]);
-    assert_eq!(clients[0], json!({"alias": "A", "client_id": "nowhere", "state": "absent"}));
-    assert_eq!(clients[1], json!({"alias": "B", "client_id": "silenced", "state": "unknown"}));
+    assert_eq!(
+        clients[0],
+        json!({"alias": "A", "client_id": "nowhere", "state": "absent", "offline_after_seconds": 900})
+    );
+    assert_eq!(
+        clients[1],
+        json!({"alias": "B", "client_id": "silenced", "state": "unknown", "offline_after_seconds": 900})
+    );
     let connected = &clients[2];
     assert_eq!(connected["state"], "connected");
     assert_eq!(connected.get("username"), None);
@@ -337,14 +362,20 @@ fn the_timeout_bounds_the_whole_query() {
     assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     assert_eq!(run.status, 2);
     assert!(run.stderr.starts_with("LocalEMQX: timeout: "), "{}", run.stderr);
-    assert!(run.stderr.ends_with(" (4 clients unknown)\n"), "{}", run.stderr);
+    assert!(failures(&run.stderr)[0].ends_with(" (4 clients unknown)"), "{}", run.stderr);
     assert_eq!(run.stdout.matches("│    unknown │").count(), 4, "{}", run.stdout);
 }
 
 #[test]
 fn a_closed_pipe_is_not_an_error() {
     let (_fake, program) = sensors();
-    for arguments in [&["--check"][..], &["--check", "--output", "json"], &["--config.check"], &["--help"]] {
+    for arguments in [
+        &["--check"][..],
+        &["--check", "--output", "json"],
+        &["--check", "--output", "csv"],
+        &["--config.check"],
+        &["--help"],
+    ] {
         let mut command = program.command();
         let mut child = command
             .args(arguments)
@@ -366,7 +397,12 @@ fn a_result_that_cannot_be_printed_is_an_error() {
         return;
     }
     let (_fake, program) = sensors();
-    for arguments in [&["--check"][..], &["--check", "--output", "json"], &["--config.check"]] {
+    for arguments in [
+        &["--check"][..],
+        &["--check", "--output", "json"],
+        &["--check", "--output", "csv"],
+        &["--config.check"],
+    ] {
         let full = File::options().write(true).open("/dev/full").expect("a device that is always full");
         let output = program.command().args(arguments).stdout(full).output().expect("the program starts");
         let run = Run::of(output);
@@ -410,7 +446,8 @@ fn a_very_long_client_id_is_wrapped_in_pipes_and_terminals() {
     let program = Program::with_config(&config_of(&fake, "", &[]));
     let run = program.run(&["--check", "--all"]);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
-    let widths: Vec<_> = run.stdout.lines().map(|line| line.chars().count()).collect();
+    let table = run.stdout.strip_suffix("2 clients: 2 connected\n").expect("a closing line");
+    let widths: Vec<_> = table.lines().map(|line| line.chars().count()).collect();
     assert!(widths.iter().all(|width| *width == widths[0] && *width < 200), "{widths:?}");
     let names = run.stdout.lines().filter_map(|line| line.strip_prefix("│ ")?.split('│').next());
     let names: Vec<_> = names.map(str::trim).collect();

@@ -85,6 +85,10 @@ fn options_that_cannot_be_combined_are_refused() {
         (&["--broker", "A"][..], "--broker requires --check"),
         (&["--output", "json"], "--output requires --check"),
         (&["--strict"], "--strict requires --check"),
+        (&["--strict=overdue"], "--strict requires --check"),
+        (&["--client", "*"], "--client requires --check"),
+        (&["--state", "absent"], "--state requires --check"),
+        (&["--overdue"], "--overdue requires --check"),
         (&["--all"], "--all requires --check"),
         (&["--sort", "received"], "--sort requires --check"),
         (&["prometheus", "--sort=-received"], "--sort requires --check"),
@@ -103,6 +107,10 @@ fn options_that_cannot_be_combined_are_refused() {
         (
             &["--check", "--all", "--strict"],
             "--strict applies to watched clients and cannot be used with --all",
+        ),
+        (
+            &["--check", "--all", "--overdue"],
+            "--overdue applies to watched clients and cannot be used with --all",
         ),
         (&["prometheus", "--timeout", "5"], "--timeout requires --check"),
         (&["--config.check", "--strict"], "--strict requires --check"),
@@ -132,7 +140,14 @@ fn invalid_arguments_are_refused_with_status_1() {
         (&["--check", "--output", "xml"], "invalid value 'xml' for '--output <FORMAT>'"),
         (&["--check", "--sort", "size"], "invalid value 'size' for '--sort <COLUMN>': unknown column \"size\""),
         (&["--check", "--sort", "--received"], "invalid value '--received' for '--sort <COLUMN>'"),
-        (&["--check", "--sort", "state"], "invalid value 'state' for '--sort <COLUMN>'"),
+        (&["--check", "--state", "gone"], "invalid value 'gone' for '--state <STATE>'"),
+        (&["--check", "--client", ""], "invalid value '' for '--client <GLOB>': must not be empty"),
+        (
+            &["--check", "--client", r"a\b"],
+            r"invalid value 'a\b' for '--client <GLOB>': `\` must be followed by",
+        ),
+        (&["--check", "--strict=absent"], "invalid value 'absent' for '--strict[=<WHEN>]'"),
+        (&["--check", "--output", "xml"], "invalid value 'xml' for '--output <FORMAT>'"),
         (
             &["--check", "--watch", "0"],
             "invalid value '0' for '--watch <SECONDS>': must be at least 0.1 seconds",
@@ -145,7 +160,10 @@ fn invalid_arguments_are_refused_with_status_1() {
         (&["--check", "--timeout", "soon"], "invalid value 'soon' for '--timeout <SECONDS>'"),
         (&["--check", "--timeout", "NaN"], "invalid value 'NaN' for '--timeout <SECONDS>'"),
         (&["--check", "--broker"], "a value is required for '--broker <ALIAS>'"),
-        (&["--check", "--strict", "--strict"], "the argument '--strict' cannot be used multiple times"),
+        (
+            &["--check", "--strict", "--strict"],
+            "the argument '--strict[=<WHEN>]' cannot be used multiple times",
+        ),
         (&["--log.level", "loud"], "invalid value 'loud' for '--log.level <LEVEL>'"),
     ] {
         assert!(refused(arguments).starts_with(&format!("error: {message}")), "{}", refused(arguments));
@@ -168,13 +186,13 @@ fn the_help_is_grouped_and_lists_the_sort_columns() {
         ]
     );
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let columns = "[possible values: alias, broker, created, keepalive, connected, subscriptions, inflight, \
-                   received, received-dropped, sent, sent-dropped]";
+    let columns = "[possible values: alias, broker, state, since, created, keepalive, connected, \
+                   subscriptions, inflight, queue, received, received-dropped, sent, sent-dropped, username, node]";
     assert!(words.contains(columns), "{help}");
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");
     // An unknown column is answered with the same list.
     let run = bare(&["check", "--sort", "size"]);
-    assert!(run.stderr.contains("alias, broker, created, keepalive"), "{}", run.stderr);
+    assert!(run.stderr.contains("alias, broker, state, since, created, keepalive"), "{}", run.stderr);
 }
 
 #[test]
@@ -293,7 +311,7 @@ fn an_invalid_variable_is_named_in_the_error() {
     for (name, value, task, message) in [
         ("WEB_MAX_PROBES", "0", "prometheus", "invalid value '0' for '--web.max-probes <N>': must be a number"),
         ("OUTPUT", "xml", "check", "invalid value 'xml' for '--output <FORMAT>'"),
-        ("STRICT", "perhaps", "check", "invalid value 'perhaps' for '--strict'"),
+        ("STRICT", "perhaps", "check", "invalid value 'perhaps' for '--strict[=<WHEN>]'"),
         ("WEB_LISTEN_ADDRESS", "127.0.0.1:0,x", "prometheus", "invalid value 'x' for '--web.listen-address"),
     ] {
         let run = run_with(&program, &[(name, value)], &[task]);

@@ -25,7 +25,7 @@ fn options() -> BTreeSet<String> {
         .lines()
         .filter_map(|line| line.trim_start().split_once("--"))
         .filter(|(before, _)| before.is_empty() || *before == "-h, " || *before == "-V, ")
-        .map(|(_, rest)| rest.split(' ').next().unwrap_or_default().to_owned())
+        .map(|(_, rest)| rest.split([' ', '[']).next().unwrap_or_default().to_owned())
         .collect();
     for known in ["cfg", "check", "sort", "watch", "generate", "web.max-probes", "log.level", "help", "version"]
     {

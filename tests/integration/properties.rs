@@ -101,8 +101,8 @@ fn any_status() -> impl Strategy<Value = ClientStatus> {
 
 fn watched(alias: &str, client_id: &str, status: ClientStatus) -> ProbedClient {
     let (alias, client_id) = (alias.to_owned(), client_id.to_owned());
-    let client = WatchedClient { alias, client_id, offline_after: Duration::from_secs(900) };
-    ProbedClient { identity: ClientIdentity::Watched(Arc::new(client)), status }
+    let client = WatchedClient { alias, client_id, offline_after: Duration::from_secs(900), topics: None };
+    ProbedClient::new(ClientIdentity::Watched(Arc::new(client)), status)
 }
 
 fn all_groups() -> Groups {
@@ -115,6 +115,7 @@ fn outcome_of(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         groups: all_groups(),
         clients,
         is_complete: true,
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         connections: ConnectionStats::default(),

@@ -53,6 +53,8 @@ fn table_and_json_have_the_same_order() {
         (&["--sort=-received"], ["B", "C", "A", "Bare", "Lost"]),
         (&["--sort", "keepalive"], ["C", "B", "A", "Bare", "Lost"]),
         (&["--sort", "-keepalive"], ["A", "B", "C", "Bare", "Lost"]),
+        (&["--sort", "state"], ["Lost", "A", "B", "Bare", "C"]),
+        (&["--sort", "-state"], ["A", "B", "Bare", "C", "Lost"]),
         (&["--sort", "created"], ["B", "A", "C", "Bare", "Lost"]),
         (&["--sort", "-created"], ["C", "A", "B", "Bare", "Lost"]),
     ] {
@@ -77,7 +79,7 @@ fn every_column_can_be_sorted_by() {
         .1
         .to_owned();
     let columns: Vec<_> = listed.split(", ").collect();
-    assert_eq!(columns.len(), 11, "{columns:?}");
+    assert_eq!(columns.len(), 16, "{columns:?}");
     let readme = include_str!("../../README.md");
     for column in columns {
         assert!(readme.contains(&format!("`{column}`")), "the README does not name {column}");

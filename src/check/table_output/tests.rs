@@ -19,8 +19,9 @@ fn probed(alias: &str, status: ClientStatus) -> ProbedClient {
         alias: alias.to_owned(),
         client_id: alias.to_lowercase(),
         offline_after: Duration::from_secs(900),
+        topics: None,
     };
-    ProbedClient { identity: ClientIdentity::Watched(Arc::new(watched)), status }
+    ProbedClient::new(ClientIdentity::Watched(Arc::new(watched)), status)
 }
 
 /// A client with every value; times are seconds ago.
@@ -58,6 +59,7 @@ fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         groups: Groups::STATE,
         clients,
         is_complete: true,
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         connections: ConnectionStats::default(),
@@ -76,7 +78,7 @@ fn shown(outcomes: &[Outcome], room: Option<usize>) -> String {
 /// The text as it is printed, sorted by alias.
 fn written(outcomes: &[Outcome], now: Timestamp, room: Option<usize>) -> String {
     let mut text = Vec::new();
-    write(outcomes, SortOrder::default(), now, room, &mut text).expect("writing to a `Vec` never fails");
+    write(outcomes, &Selection::default(), now, room, &mut text).expect("writing to a `Vec` never fails");
     String::from_utf8(text).expect("text")
 }
 
@@ -100,13 +102,24 @@ fn four_sensors() -> Outcome {
     outcome("LocalEMQX", clients.map(with_alias).into())
 }
 
+/// The client, disconnected this many seconds ago.
+fn away(client: Client, seconds: i64) -> Client {
+    let session = client.session.map(|session| {
+        let disconnected_at = Timestamp::from_second(NOW - seconds).ok();
+        Box::new(Session { disconnected_at, ..*session })
+    });
+    Client { connected: false, session, ..client }
+}
+
 fn every_state() -> Outcome {
-    let away = Client { connected: false, ..known(400 * DAY, 0, 3 * HOUR, [2, 0, 9, 0, 9, 0]) };
+    let overdue = away(known(400 * DAY, 0, 3 * HOUR, [2, 0, 9, 0, 9, 0]), 2 * HOUR);
+    let resting = away(known(2 * HOUR, 0, HOUR, [0; 6]), 600);
     outcome(
         "LocalEMQX",
         vec![
             probed("Connected", ClientStatus::Known(known(DAY, 90, HOUR, [1; 6]))),
-            probed("Disconnected", ClientStatus::Known(away)),
+            probed("Disconnected", ClientStatus::Known(overdue)),
+            probed("Resting", ClientStatus::Known(resting)),
             probed("Nowhere to be found", ClientStatus::Absent),
             probed("Unknown", ClientStatus::Unknown),
             probed("Without values", ClientStatus::Known(Client { connected: true, ..Client::default() })),
@@ -129,6 +142,7 @@ fn a_table_has_a_heavy_header_and_is_sorted_by_alias() {
 │ RTL433_Room1           │    a month │    1m │   23 hours │   0 │     0 │  702456 │    0 │   0 │    0 │
 │ RTL433_Room2           │    30 days │    1m │    18 days │   0 │     0 │ 5184897 │    0 │   0 │    0 │
 └────────────────────────┴────────────┴───────┴────────────┴─────┴───────┴─────────┴──────┴─────┴──────┘
+4 clients: 4 connected
 ",
     );
 }
@@ -139,16 +153,18 @@ fn every_state_has_its_word_and_what_is_not_known_is_not_probed() {
         &[every_state()],
         None,
         "
-┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━━━━┳━━━━━┳━━━━━━━┳━━━━━┳━━━━━━┳━━━━━┳━━━━━━┓
-┃                     ┃         Created ┃  Keep ┃  Connected ┃ Sub ┃ MsgIn ┃  RX ┃   RX ┃  TX ┃   TX ┃
-┃ Alias               ┃      (time ago) ┃ alive ┃ (time ago) ┃ Cnt ┃ Flght ┃ Msg ┃ Drop ┃ Msg ┃ Drop ┃
-┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━━━━━╇━━━━━╇━━━━━━━╇━━━━━╇━━━━━━╇━━━━━╇━━━━━━┩
-│ Connected           │           a day │ 1m30s │    an hour │   1 │     1 │   1 │    1 │   1 │    1 │
-│ Disconnected        │ 1 year, 1 month │   off │    offline │   2 │     0 │   9 │    0 │   9 │    0 │
-│ Nowhere to be found │                 │       │     absent │     │       │     │      │     │      │
-│ Unknown             │                 │       │    unknown │     │       │     │      │     │      │
-│ Without values      │                 │       │            │     │       │     │      │     │      │
-└─────────────────────┴─────────────────┴───────┴────────────┴─────┴───────┴─────┴──────┴─────┴──────┘
+┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┳━━━━━┳━━━━━━━┳━━━━━┳━━━━━━┳━━━━━┳━━━━━━┓
+┃                     ┃         Created ┃  Keep ┃          Connected ┃ Sub ┃ MsgIn ┃  RX ┃   RX ┃  TX ┃   TX ┃
+┃ Alias               ┃      (time ago) ┃ alive ┃         (time ago) ┃ Cnt ┃ Flght ┃ Msg ┃ Drop ┃ Msg ┃ Drop ┃
+┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━━━━━━━━━━━━━╇━━━━━╇━━━━━━━╇━━━━━╇━━━━━━╇━━━━━╇━━━━━━┩
+│ Connected           │           a day │ 1m30s │            an hour │   1 │     1 │   1 │    1 │   1 │    1 │
+│ Disconnected        │ 1 year, 1 month │   off │    offline 2 hours │   2 │     0 │   9 │    0 │   9 │    0 │
+│ Nowhere to be found │                 │       │             absent │     │       │     │      │     │      │
+│ Resting             │         2 hours │   off │ offline 10 minutes │   0 │     0 │   0 │    0 │   0 │    0 │
+│ Unknown             │                 │       │            unknown │     │       │     │      │     │      │
+│ Without values      │                 │       │                    │     │       │     │      │     │      │
+└─────────────────────┴─────────────────┴───────┴────────────────────┴─────┴───────┴─────┴──────┴─────┴──────┘
+6 clients: 2 connected, 2 offline, 1 absent, 1 unknown; 1 overdue, 1 away for an unknown time
 ",
     );
 }
@@ -171,6 +187,7 @@ fn in_80_columns_words_break_before_names_and_numbers_never_do() {
 │RTL433_Room1          │a month│   1m│ 23 hours│  0│    0│ 702456│   0│  0│   0│
 │RTL433_Room2          │30 days│   1m│  18 days│  0│    0│5184897│   0│  0│   0│
 └──────────────────────┴───────┴─────┴─────────┴───┴─────┴───────┴────┴───┴────┘
+4 clients: 4 connected
 ",
     );
 }
@@ -194,6 +211,7 @@ fn columns_that_do_not_fit_are_hidden_and_named() {
 │RTL433_Room2    │  18 days│  0│    0│5184897│   0│  0│   0│
 └────────────────┴─────────┴───┴─────┴───────┴────┴───┴────┘
 Columns hidden: Created (time ago), Keep alive
+4 clients: 4 connected
 ",
     );
 }
@@ -204,7 +222,9 @@ fn no_line_of_a_table_is_wider_than_its_terminal() {
     let clients = vec![probed(long, ClientStatus::Known(known(DAY, 90, HOUR, [u64::MAX; 6])))];
     let outcomes = [every_state(), four_sensors(), outcome(long, clients)];
     for room in 40..200 {
-        for line in shown(&outcomes, Some(room)).lines().filter(|line| !line.starts_with("Columns hidden")) {
+        for line in
+            shown(&outcomes, Some(room)).lines().filter(|line| line.starts_with(['┏', '┃', '┡', '│', '└']))
+        {
             assert!(line.width() <= room, "{} in {room}: {line}", line.width());
         }
     }
@@ -220,7 +240,10 @@ fn brokers_are_named_where_there_are_several() {
     assert!(lines[2].starts_with("┃ Alias  ┃ Broker ┃"), "{several}");
     assert!(lines[4].starts_with("│ Sensor │ A      │"), "{several}");
     assert!(lines[5].starts_with("│ Sensor │ B      │"), "{several}");
-    assert_eq!(lines[7], "C is reachable and has no clients to show.");
+    assert_eq!(
+        lines[7..],
+        ["2 clients: 2 absent; 2 away for an unknown time", "C is reachable and has no clients to show."]
+    );
 }
 
 #[test]
@@ -233,9 +256,13 @@ fn a_broker_without_clients_is_called_reachable_only_if_it_is() {
 }
 
 #[test]
-fn clients_that_are_not_connected_are_red() {
-    let text = written(&[every_state()], Timestamp::now(), None);
-    let red = |word: &str| text.contains(&format!("\u{1b}[38;5;9m    {word} \u{1b}[39m"));
-    assert!(red("offline") && red(" absent") && red("unknown"), "{text:?}");
-    assert_eq!(text.matches("\u{1b}[38").count(), 3, "{text:?}");
+fn overdue_and_absent_clients_are_red_and_others_that_are_not_connected_amber() {
+    let text = written(&[every_state()], Timestamp::from_second(NOW).expect("a time"), None);
+    let line = |alias: &str| {
+        text.lines().find(|line| line.contains(alias)).unwrap_or_else(|| panic!("{alias} is in {text}"))
+    };
+    for (alias, colour) in [("Disconnected", "9"), ("Nowhere", "9"), ("Resting", "3"), ("Unknown", "3")] {
+        assert!(line(alias).contains(&format!("\u{1b}[38;5;{colour}m")), "{:?}", line(alias));
+    }
+    assert!(!line("Without values").contains('\u{1b}'), "{text:?}");
 }

@@ -66,6 +66,7 @@ fn lookup(index: usize) -> Request {
         alias: format!("client {index}"),
         client_id: format!("client-{index}"),
         offline_after: Duration::from_secs(900),
+        topics: None,
     };
     Request::Lookup(index, Arc::new(client))
 }

@@ -32,7 +32,8 @@ struct ProbeSummary<'a> {
     /// What was observed on the connections, a line each.
     connections: Vec<String>,
     failures: Vec<ExplainedFailure>,
-    states: [StateCount; ClientState::ALL.len()],
+    /// The number of clients in each state, and of overdue ones if there are any.
+    counts: Vec<ClientCount>,
     /// Number of watched clients.
     watched: usize,
     clients: ClientTable<'a>,
@@ -53,14 +54,14 @@ struct ExplainedFailure {
     causes: Vec<String>,
 }
 
-/// The number of clients in a state.
-struct StateCount {
+/// The number of clients in a state, or of overdue clients.
+struct ClientCount {
     count: usize,
     label: &'static str,
     /// CSS class.
     class: &'static str,
     symbol: &'static str,
-    /// URL of the view of this state, or of all states if that is the current view.
+    /// URL of the view of these clients, or of all if that is the current view.
     link: String,
     is_selected: bool,
 }
@@ -73,7 +74,7 @@ impl<'a> BrokerSection<'a> {
             cost: cost(outcome),
             connections: humanize::connections(&outcome.connections),
             failures: failures(outcome),
-            states: states(outcome, &links),
+            counts: counts(outcome, &links, now),
             watched: outcome.clients.len(),
             clients: ClientTable::new(outcome, &links, now),
         });
@@ -113,11 +114,16 @@ fn failures(outcome: &Outcome) -> Vec<ExplainedFailure> {
     outcome.failures.reasons().iter().map(explained).collect()
 }
 
-fn states(outcome: &Outcome, links: &Links<'_>) -> [StateCount; ClientState::ALL.len()] {
-    outcome.by_state().map(|(state, count)| {
-        let is_selected = links.view.state == Some(state);
+fn counts(outcome: &Outcome, links: &Links<'_>, now: Timestamp) -> Vec<ClientCount> {
+    let by_state = outcome.by_state().map(|(state, count)| {
+        let is_selected = links.view.state() == Some(state);
         let view = links.view.with_state((!is_selected).then_some(state));
         let (label, class, symbol) = (state_label(state), state.name(), state_symbol(state));
-        StateCount { count, label, class, symbol, link: links.to(&view), is_selected }
-    })
+        ClientCount { count, label, class, symbol, link: links.to(&view), is_selected }
+    });
+    let is_selected = links.view.filter().overdue;
+    let count = outcome.clients.iter().filter(|client| client.overdue(now) == Some(true)).count();
+    let link = links.to(&links.view.with_overdue(!is_selected));
+    let overdue = ClientCount { count, label: "overdue", class: "overdue", symbol: "!", link, is_selected };
+    by_state.into_iter().chain((count > 0 || is_selected).then_some(overdue)).collect()
 }

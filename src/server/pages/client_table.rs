@@ -71,9 +71,7 @@ impl<'a> ClientTable<'a> {
     /// Selects and sorts the clients of the outcome.
     pub(super) fn new(outcome: &'a Outcome, links: &Links<'a>, now: Timestamp) -> Self {
         let view = links.view;
-        let matching = outcome.clients.iter().filter(|client| view.matches(client));
-        let mut rows: Vec<_> = matching.map(|client| TableRow { client, broker: &outcome.broker }).collect();
-        view.order.sort(&mut rows);
+        let mut rows = view.selection.rows(std::slice::from_ref(outcome), now);
         let matching = rows.len();
         rows.truncate(if links.is_only_broker { MAX_ROWS } else { MAX_ROWS_PER_BROKER });
         Self {
@@ -119,7 +117,7 @@ fn caption(shown: usize, matching: usize, watched: usize) -> String {
 }
 
 fn header(column: &'static Column, links: &Links<'_>) -> ColumnHeader {
-    let direction = if links.view.order.descending { "descending" } else { "ascending" };
+    let direction = if links.view.selection.order.descending { "descending" } else { "ascending" };
     let sorted = links.view.is_sorted_by(column).then_some(direction);
     let link = links.to(&links.view.sorted_by(column));
     ColumnHeader { title: column.title, class: class(column), link, sorted }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use url::form_urlencoded;
 
 use crate::config::{Broker, Config};
-use crate::outcome::{ClientState, ProbedClient};
+use crate::outcome::ClientState;
 use crate::sanitize::sanitized;
 use crate::server::query::excerpt;
-use crate::table::{Column, SortOrder, UnknownColumn, state_label};
+use crate::table::{ClientFilter, Column, Selection, SortOrder, UnknownColumn, state_label, state_named};
 
 /// Maximum number of characters of a filter.
 const MAX_FILTER_CHARACTERS: usize = 200;
@@ -18,12 +18,8 @@ const MAX_FILTER_CHARACTERS: usize = 200;
 pub(super) struct View {
     /// Show only this broker.
     pub(super) broker: Option<String>,
-    /// Show only clients with this text in one of their names.
-    pub(super) filter: String,
-    /// Show only clients in this state.
-    pub(super) state: Option<ClientState>,
-    /// Order of the clients.
-    pub(super) order: SortOrder,
+    /// Which clients are shown, in which order.
+    pub(super) selection: Selection,
 }
 
 /// Errors in the query parameters.
@@ -35,6 +31,9 @@ pub(super) enum ViewError {
     /// The state does not exist.
     #[error("unknown state {0:?}; known states: {states}", states = ClientState::ALL.map(ClientState::name).join(", "))]
     UnknownState(String),
+    /// The value of `overdue` is not a truth value.
+    #[error("`overdue` must be true or false")]
+    InvalidOverdue,
     /// The column does not exist.
     #[error(transparent)]
     UnknownColumn(#[from] UnknownColumn),
@@ -42,7 +41,7 @@ pub(super) enum ViewError {
     #[error("`filter` is longer than {MAX_FILTER_CHARACTERS} characters")]
     LongFilter,
     /// The parameter does not exist.
-    #[error("unknown parameter {0:?}; known parameters: broker, filter, state, sort")]
+    #[error("unknown parameter {0:?}; known parameters: broker, filter, state, overdue, sort")]
     UnknownParameter(String),
 }
 
@@ -53,26 +52,31 @@ impl View {
     /// # Errors
     /// An unknown parameter or value.
     pub(super) fn parse(query: &str, config: &Config) -> Result<Self, ViewError> {
-        let mut view = Self { broker: None, filter: String::new(), state: None, order: by_state() };
+        let mut broker = None;
+        let mut selection = Selection { filter: ClientFilter::default(), order: by_state() };
+        let filter = &mut selection.filter;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let is_given = !value.is_empty();
             match name.as_ref() {
-                "broker" => view.broker = is_given.then(|| value.into_owned()),
-                "filter" => view.filter = sanitized(value.trim()),
-                "state" if is_given => view.state = Some(state(&value)?),
-                "sort" if is_given => view.order = SortOrder::parse(&value, Column::is_on_page)?,
-                "state" | "sort" => {}
+                "broker" => broker = is_given.then(|| value.into_owned()),
+                "filter" => filter.words = sanitized(value.trim()),
+                "state" if is_given => filter.states = vec![state(&value)?],
+                "overdue" if is_given => {
+                    filter.overdue = value.parse().map_err(|_| ViewError::InvalidOverdue)?;
+                }
+                "sort" if is_given => selection.order = SortOrder::parse(&value, Column::is_on_page)?,
+                "state" | "overdue" | "sort" => {}
                 unknown => return Err(ViewError::UnknownParameter(excerpt(unknown))),
             }
         }
-        if view.filter.chars().count() > MAX_FILTER_CHARACTERS {
+        if filter.words.chars().count() > MAX_FILTER_CHARACTERS {
             return Err(ViewError::LongFilter);
         }
-        match &view.broker {
+        match &broker {
             Some(alias) if config.broker(alias).is_none() => {
                 Err(ViewError::UnknownBroker(excerpt(alias), config.broker_aliases()))
             }
-            _ => Ok(view),
+            _ => Ok(Self { broker, selection }),
         }
     }
 
@@ -84,32 +88,22 @@ impl View {
 
     /// Whether clients are filtered.
     pub(super) fn is_filtered(&self) -> bool {
-        self.state.is_some() || !self.filter.is_empty()
+        !self.filter().is_empty()
     }
 
-    /// Whether the client passes the filters.
-    pub(super) fn matches(&self, probed: &ProbedClient) -> bool {
-        if self.state.is_some_and(|state| state != probed.status.state()) {
-            return false;
-        }
-        if self.filter.is_empty() {
-            return true;
-        }
-        let filter = self.filter.to_lowercase();
-        let client = probed.status.client();
-        let names = [
-            Some(probed.alias()),
-            Some(probed.client_id()),
-            client.and_then(|client| client.username.as_deref()),
-            client.and_then(|client| client.node.as_deref()),
-        ];
-        // Names are compared as they are shown, so that text copied from the page is found.
-        names.into_iter().flatten().any(|name| sanitized(name).to_lowercase().contains(&filter))
+    /// Returns the filter.
+    pub(super) fn filter(&self) -> &ClientFilter {
+        &self.selection.filter
+    }
+
+    /// Returns the state whose clients are shown; `None` for any.
+    pub(super) fn state(&self) -> Option<ClientState> {
+        self.filter().states.first().copied()
     }
 
     /// Returns name and label of each state for the form, and whether it is selected.
     pub(super) fn states(&self) -> [(&'static str, &'static str, bool); ClientState::ALL.len()] {
-        ClientState::ALL.map(|state| (state.name(), state_label(state), self.state == Some(state)))
+        ClientState::ALL.map(|state| (state.name(), state_label(state), self.state() == Some(state)))
     }
 
     /// Returns the view of one broker.
@@ -119,37 +113,52 @@ impl View {
 
     /// Returns the view of clients in this state, or in any.
     pub(super) fn with_state(&self, state: Option<ClientState>) -> Self {
-        Self { state, ..self.clone() }
+        self.with_filter(ClientFilter { states: state.into_iter().collect(), ..self.filter().clone() })
+    }
+
+    /// Returns the view of overdue clients, or of all.
+    pub(super) fn with_overdue(&self, overdue: bool) -> Self {
+        self.with_filter(ClientFilter { overdue, ..self.filter().clone() })
     }
 
     /// Returns the view of all clients.
     pub(super) fn without_filters(&self) -> Self {
-        Self { state: None, filter: String::new(), ..self.clone() }
+        self.with_filter(ClientFilter::default())
+    }
+
+    fn with_filter(&self, filter: ClientFilter) -> Self {
+        Self { broker: self.broker.clone(), selection: Selection { filter, order: self.selection.order } }
     }
 
     /// Returns the view sorted by a column: counts in descending order first, and in the other direction if it is sorted
     /// by this column already.
     pub(super) fn sorted_by(&self, column: &'static Column) -> Self {
-        let descending = if self.is_sorted_by(column) { !self.order.descending } else { column.is_count() };
-        Self { order: SortOrder { column, descending }, ..self.clone() }
+        let order = self.selection.order;
+        let descending = if self.is_sorted_by(column) { !order.descending } else { column.is_count() };
+        let selection = Selection { order: SortOrder { column, descending }, ..self.selection.clone() };
+        Self { broker: self.broker.clone(), selection }
     }
 
     /// Whether it is sorted by this column.
     pub(super) fn is_sorted_by(&self, column: &Column) -> bool {
-        self.order.column.name == column.name
+        self.selection.order.column.name == column.name
     }
 
     /// Returns the value of `sort`; empty for the default order.
     pub(super) fn sort(&self) -> String {
-        if self.order == by_state() { String::new() } else { self.order.to_string() }
+        let order = self.selection.order;
+        if order == by_state() { String::new() } else { order.to_string() }
     }
 
     /// Returns the URL of this view, relative so that it works behind a proxy with a path prefix.
     pub(super) fn link(&self) -> String {
-        let state = self.state.map_or("", ClientState::name);
+        let state = self.state().map_or("", ClientState::name);
+        let overdue = if self.filter().overdue { "true" } else { "" };
         let sort = self.sort();
         let broker = self.broker.as_deref().unwrap_or_default();
-        let parameters = [("broker", broker), ("state", state), ("filter", &self.filter), ("sort", &sort)];
+        let words = &self.filter().words;
+        let parameters =
+            [("broker", broker), ("state", state), ("overdue", overdue), ("filter", words), ("sort", &sort)];
         let given = parameters.into_iter().filter(|(_, value)| !value.is_empty());
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
         if query.is_empty() { "./".to_owned() } else { format!("./?{query}") }
@@ -162,6 +171,5 @@ fn by_state() -> SortOrder {
 }
 
 fn state(name: &str) -> Result<ClientState, ViewError> {
-    let state = ClientState::ALL.into_iter().find(|state| state.name() == name);
-    state.ok_or_else(|| ViewError::UnknownState(excerpt(name)))
+    state_named(name).ok_or_else(|| ViewError::UnknownState(excerpt(name)))
 }

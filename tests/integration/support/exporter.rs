@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use emqx_client_monitor::config::Config;
-use emqx_client_monitor::server::{Options, Server};
+use emqx_client_monitor::server::{ListenOn, Options, Server};
 use fake_emqx::FakeEmqx;
 
 use super::Families;
@@ -42,7 +42,7 @@ impl Exporter {
     pub(crate) fn start_with(config: &str, max_probes: usize) -> Self {
         let config = Config::parse(config, Path::new("test.yaml")).expect("the configuration is valid");
         let options = Options {
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            listen: ListenOn::Addresses(vec![SocketAddr::from(([127, 0, 0, 1], 0))]),
             timeout_offset: Duration::from_millis(500),
             max_probes,
             shutdown_delay: Duration::ZERO,

@@ -23,7 +23,7 @@ pub(crate) use haproxy::HaProxy;
 pub(crate) use http_client::{HttpClient, Reply};
 pub(crate) use pki::{Authority, FIXTURES, Leaf, Tls};
 pub(crate) use program::{Program, Run, bare_command, send_signal};
-pub(crate) use prometheus::{Prometheus, Release, Series, promtool};
+pub(crate) use prometheus::{Prometheus, Release, Series, free_address, promtool};
 pub(crate) use raw_server::{RawServer, Step};
 pub(crate) use resolver::with_resolver;
 pub(crate) use server_process::ServerProcess;

@@ -195,7 +195,7 @@ fn promtool_of(release: Release, arguments: &[&str], input: Option<&Path>) -> Re
 }
 
 /// A free loopback address.
-pub(super) fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").to_string()
 }

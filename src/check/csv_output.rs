@@ -1,0 +1,100 @@
+//! The result of `--check` as CSV: one line per client, with the values of the JSON output.
+
+use std::io::{self, BufWriter, Write};
+
+use csv::{ErrorKind, Writer};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::json_output::JsonClient;
+use crate::outcome::Outcome;
+use crate::sanitize::sanitized;
+use crate::table::Selection;
+
+/// The columns after `broker`: the path of each value in a client of the JSON output. Its parts are joined by `_` in
+/// the header.
+pub(super) const COLUMNS: &[&[&str]] = &[
+    &["alias"],
+    &["client_id"],
+    &["state"],
+    &["overdue"],
+    &["offline_after_seconds"],
+    &["username"],
+    &["node"],
+    &["session", "protocol_name"],
+    &["session", "protocol_version"],
+    &["session", "clean_start"],
+    &["session", "created_at"],
+    &["session", "connected_at"],
+    &["session", "disconnected_at"],
+    &["session", "keepalive_seconds"],
+    &["session", "expiry_interval_seconds"],
+    &["session", "expired"],
+    &["queue", "subscriptions"],
+    &["queue", "subscriptions_limit"],
+    &["queue", "inflight"],
+    &["queue", "inflight_limit"],
+    &["queue", "mqueue"],
+    &["queue", "mqueue_limit"],
+    &["queue", "awaiting_pubrel"],
+    &["queue", "awaiting_pubrel_limit"],
+    &["queue", "mqueue_dropped"],
+    &["traffic", "received_messages", "qos0"],
+    &["traffic", "received_messages", "qos1"],
+    &["traffic", "received_messages", "qos2"],
+    &["traffic", "received_dropped"],
+    &["traffic", "received_dropped_await_pubrel_timeout"],
+    &["traffic", "received_bytes"],
+    &["traffic", "received_packets"],
+    &["traffic", "sent_messages", "qos0"],
+    &["traffic", "sent_messages", "qos1"],
+    &["traffic", "sent_messages", "qos2"],
+    &["traffic", "sent_dropped"],
+    &["traffic", "sent_dropped_expired"],
+    &["traffic", "sent_dropped_queue_full"],
+    &["traffic", "sent_dropped_too_large"],
+    &["traffic", "sent_bytes"],
+    &["traffic", "sent_packets"],
+    &["process", "mailbox"],
+    &["process", "reductions"],
+    &["address", "ip"],
+    &["address", "port"],
+    &["address", "node_number"],
+];
+
+/// Prints the outcomes to stdout.
+pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp) -> io::Result<()> {
+    let stdout = BufWriter::new(io::stdout().lock());
+    write(outcomes, selection, now, stdout).map_err(|error| match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    })
+}
+
+fn write(outcomes: &[Outcome], selection: &Selection, now: Timestamp, to: impl Write) -> csv::Result<()> {
+    let mut writer = Writer::from_writer(to);
+    writer.write_field("broker")?;
+    writer.write_record(COLUMNS.iter().map(|path| path.join("_")))?;
+    for row in selection.rows(outcomes, now) {
+        let client = serde_json::to_value(JsonClient::new(row, now)).map_err(io::Error::from)?;
+        writer.write_field(safe(row.broker))?;
+        writer.write_record(COLUMNS.iter().map(|path| field(&client, path)))?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// Returns the value at this path; empty if there is none.
+fn field(client: &Value, path: &[&str]) -> String {
+    match path.iter().try_fold(client, |value, key| value.get(key)) {
+        None => String::new(),
+        Some(Value::String(text)) => safe(text),
+        Some(value) => value.to_string(),
+    }
+}
+
+/// Returns a text that neither a terminal nor a spreadsheet acts on. A spreadsheet takes a cell that begins with one of
+/// these characters for a formula, and an apostrophe before it for the mark of a text.
+fn safe(text: &str) -> String {
+    let text = sanitized(text);
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}

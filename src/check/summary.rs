@@ -1,0 +1,37 @@
+//! The closing line of the table: how many clients are in each state.
+
+use jiff::Timestamp;
+
+use crate::humanize::plural;
+use crate::outcome::{ClientState, Outcome};
+use crate::table::state_label;
+
+/// Returns the closing line for all clients, of which `shown` pass the filters; `None` if there are no clients.
+pub(super) fn summary(outcomes: &[Outcome], shown: usize, now: Timestamp) -> Option<String> {
+    let clients = || outcomes.iter().flat_map(|outcome| &outcome.clients);
+    let total = clients().count();
+    if total == 0 {
+        return None;
+    }
+    let count = |state| (outcomes.iter().map(|outcome| outcome.count(state)).sum::<usize>(), state);
+    let by_state = ClientState::ALL.map(count).into_iter().filter(|(count, _)| *count > 0);
+    let by_state: Vec<_> = by_state.map(|(count, state)| format!("{count} {}", state_label(state))).collect();
+    let watched_and_away = || {
+        clients().filter(|client| {
+            let state = client.status.state();
+            client.offline_after().is_some() && matches!(state, ClientState::Disconnected | ClientState::Absent)
+        })
+    };
+    let overdue = watched_and_away().filter(|client| client.overdue(now) == Some(true)).count();
+    let undated = watched_and_away().filter(|client| client.overdue(now).is_none()).count();
+    let notes = [(overdue, "overdue"), (undated, "away for an unknown time")];
+    let notes: Vec<_> = notes
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, note)| format!("{count} {note}"))
+        .collect();
+
+    let shown = if shown < total { format!(" ({shown} shown)") } else { String::new() };
+    let notes = if notes.is_empty() { String::new() } else { format!("; {}", notes.join(", ")) };
+    Some(format!("{}{shown}: {}{notes}", plural(total as u64, "1 client", "clients"), by_state.join(", ")))
+}

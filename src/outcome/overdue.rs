@@ -1,0 +1,30 @@
+//! Whether a client is away for longer than it may be.
+
+use jiff::Timestamp;
+
+use super::{ClientState, ProbedClient};
+
+impl ProbedClient {
+    /// Returns when a client that is away now was last there; `None` if nothing tells.
+    ///
+    /// The broker remembers it of a session that it holds. Of an absent client it has forgotten it.
+    #[must_use]
+    pub fn away_since(&self) -> Option<Timestamp> {
+        match self.status.state() {
+            ClientState::Disconnected => self.status.client()?.session.as_deref()?.disconnected_at,
+            ClientState::Connected | ClientState::Absent | ClientState::Unknown => None,
+        }
+    }
+
+    /// Returns whether the client is away for longer than its `offline_after`; `None` if nothing tells, or if no
+    /// `offline_after` applies to it. A time in the future counts as now: clocks differ.
+    #[must_use]
+    pub fn overdue(&self, now: Timestamp) -> Option<bool> {
+        let offline_after = self.offline_after()?;
+        if self.status.state() == ClientState::Connected {
+            return Some(false);
+        }
+        let seconds = now.as_second().saturating_sub(self.away_since()?.as_second());
+        Some(u64::try_from(seconds).unwrap_or(0) > offline_after.as_secs())
+    }
+}
