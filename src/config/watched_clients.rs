@@ -187,7 +187,7 @@ impl<'b> ClientAssignment<'b> {
     fn check_request_line(&self, value: &NodeRef<'_>, client_id: &str, index: usize) {
         if let Some(broker) = &self.brokers[index].broker {
             let length = lookup_line_bytes(&broker.api_url, client_id);
-            refuse_long_request(value, "look up", length, &broker.alias);
+            refuse_long_request(value, "too long to look up", length, &broker.alias);
         }
     }
 
@@ -200,7 +200,12 @@ impl<'b> ClientAssignment<'b> {
                 }
                 let topic = template.topic_of(client).unwrap_or_default();
                 let length = retained_line_bytes(&broker.api_url, &topic);
-                refuse_long_request(value, "ask for its seen_topics", length, &broker.alias);
+                refuse_long_request(
+                    value,
+                    "one of its seen_topics is too long to be asked for",
+                    length,
+                    &broker.alias,
+                );
             }
         }
     }
@@ -214,10 +219,10 @@ impl<'b> ClientAssignment<'b> {
     }
 }
 
-fn refuse_long_request(value: &NodeRef<'_>, action: &str, length: usize, broker: &str) {
+fn refuse_long_request(value: &NodeRef<'_>, problem: &str, length: usize, broker: &str) {
     if length > MAX_REQUEST_LINE_BYTES {
         value.error(format_args!(
-            "too long to {action} on broker {}: its request line would have {length} bytes, \
+            "{problem} on broker {}: its request line would have {length} bytes, \
              and EMQX reads at most {MAX_REQUEST_LINE_BYTES}",
             quoted(broker)
         ));
