@@ -174,7 +174,7 @@ impl Server {
         let app = move || {
             App::new()
                 .app_data(shared.clone())
-                .wrap(from_fn(web_auth::authenticate))
+                .wrap(from_fn(web_auth::guard))
                 .wrap(from_fn(access_log::log))
                 .wrap(from_fn(connections::track))
                 .configure(routes)

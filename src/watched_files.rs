@@ -14,7 +14,11 @@ use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 ///
 /// The contents themselves are not kept: some of them are private keys.
 #[derive(Default)]
-pub(crate) struct WatchedFiles(Vec<WatchedFile>);
+pub(crate) struct WatchedFiles {
+    files: Vec<WatchedFile>,
+    /// What else was read, each with a function that returns whether it has changed.
+    sources: Vec<Box<dyn Fn() -> bool + Send + Sync>>,
+}
 
 struct WatchedFile {
     path: PathBuf,
@@ -36,20 +40,26 @@ impl WatchedFiles {
     pub(crate) fn read(&mut self, path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
         let content = read_bounded(path, max_bytes);
         let digest = content.as_ref().ok().map(|content| digest(&SHA256, content));
-        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest.map(to_bytes) });
+        self.files.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest.map(to_bytes) });
         content
+    }
+
+    /// Watches something that is no single file.
+    pub(crate) fn watch(&mut self, has_changed: impl Fn() -> bool + Send + Sync + 'static) {
+        self.sources.push(Box::new(has_changed));
     }
 
     /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
     pub(crate) fn have_changed(&self) -> bool {
-        self.0.iter().any(|file| digest_file(&file.path, file.max_bytes).ok() != file.digest)
+        let has_changed = |file: &WatchedFile| digest_file(&file.path, file.max_bytes).ok() != file.digest;
+        self.files.iter().any(has_changed) || self.sources.iter().any(|has_changed| has_changed())
     }
 }
 
 impl fmt::Debug for WatchedFiles {
     /// Shows the paths, but no digest.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|file| &file.path)).finish()
+        formatter.debug_list().entries(self.files.iter().map(|file| &file.path)).finish()
     }
 }
 

@@ -49,3 +49,4 @@ mod tls;
 mod transport;
 mod watch;
 mod web_auth;
+mod web_config;

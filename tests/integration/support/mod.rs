@@ -14,6 +14,7 @@ mod resolver;
 mod server_process;
 mod terminal;
 mod wait;
+pub(crate) mod web_config_dir;
 
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use demo::Demo;
