@@ -10,6 +10,7 @@
 mod absence;
 mod browser;
 mod check;
+mod client_files;
 mod command_line;
 mod completions;
 mod config_files;
@@ -29,6 +30,7 @@ mod logs;
 mod lookups;
 mod memory;
 mod name_server;
+mod open_metrics;
 mod overload;
 mod pace;
 mod pages;

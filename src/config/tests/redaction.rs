@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// What `/config` shows.
+fn shown(config: Config) -> String {
+    Arc::new(config).redacted().expect("YAML").collect()
+}
+
 #[test]
 fn every_setting_is_shown_and_no_secret() {
     let config = good(
@@ -20,7 +25,7 @@ prometheus: {address: '::', port: 1, collect: [address, queue]}
 ",
     );
     assert_eq!(
-        config.redacted().expect("YAML"),
+        shown(config),
         "emqx:
 - alias: A
   api_url: http://a:18083/api
@@ -61,7 +66,6 @@ monitored_clients:
   brokers:
   - B
   offline_after: 15m
-  seen_topics: []
   subscriptions:
   - '#'
   - '$share/g/a'
@@ -71,6 +75,7 @@ prometheus:
   collect:
   - queue
   - address
+  created_timestamps: false
 "
     );
 }

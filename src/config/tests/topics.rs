@@ -50,11 +50,18 @@ fn malformed_topics_are_reported_where_they_are() {
          retained message of each client"
     );
     assert_eq!(
-        broker_problem("  seen_topics: a\n"),
+        broker_problem("  seen_topics: {}\n"),
         "6:16: emqx.seen_topics: must be a list of topics of retained messages that are a sign of life"
     );
     assert_eq!(broker_problem("  seen_topics: [[]]\n"), "6:17: emqx.seen_topics[0]: must be a topic");
     assert_eq!(broker_problem("  seen_topics: [a, a]\n"), "6:20: emqx.seen_topics[1]: duplicate entry");
+}
+
+#[test]
+fn one_topic_needs_no_list() {
+    let config = good(&format!("{BROKER}  seen_topics: a/b\n"));
+    assert_eq!(config.brokers[0].topics.seen[0].as_str(), "a/b");
+    assert_eq!(broker_problem("  seen_topics: a+\n").split(": ").nth(1), Some("emqx.seen_topics"));
 }
 
 #[test]
