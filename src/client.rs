@@ -4,53 +4,20 @@
 //! that the broker did not send is `None`, never zero.
 
 mod topic_template;
+mod watched_client;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+pub use self::topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, matches};
+pub use self::watched_client::{Labels, Origin, WatchedClient};
+
 use crate::closed_set::closed_set;
-
-pub use topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, matches};
-
-/// A client that the configuration asks to watch on one broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchedClient {
-    /// The name of the user's choice, unique on its broker.
-    pub alias: String,
-    /// The MQTT client ID, unique on its broker.
-    pub client_id: String,
-    /// How long it may be away before it is overdue.
-    pub offline_after: Duration,
-    /// Topics of its own, beside those of its broker. Boxed, because most clients have none.
-    pub topics: Option<Box<Topics>>,
-}
-
-impl WatchedClient {
-    /// Returns the topics of its signs of life: its own, and those that its broker's `topics` give to each client.
-    pub fn seen_topics<'a>(&'a self, of_broker: &'a Topics) -> impl Iterator<Item = &'a TopicTemplate> {
-        let own = self.topics.iter().flat_map(|topics| &topics.seen);
-        own.chain(of_broker.seen.iter().filter(|template| template.has_placeholder()))
-    }
-
-    /// Returns the subscriptions that it must have, as EMQX spells them, each once: those of its broker, and its own.
-    #[must_use]
-    pub fn expected_subscriptions(&self, of_broker: &Topics) -> Vec<String> {
-        let own = self.topics.iter().flat_map(|topics| &topics.subscriptions);
-        let mut expected = Vec::new();
-        for topic in of_broker.subscriptions.iter().chain(own).filter_map(|one| one.subscription_of(self)) {
-            if !expected.contains(&topic) {
-                expected.push(topic);
-            }
-        }
-        expected
-    }
-}
 
 /// One MQTT client as its broker describes it.
 ///

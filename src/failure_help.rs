@@ -65,8 +65,7 @@ pub fn remedy(reason: FailureReason) -> &'static str {
         }
         FailureReason::Decode => {
             "Check that `api_url` points to EMQX, not to a login page or another program. If only some clients are \
-             affected, EMQX returned an invalid value: the debug view shows it. If only a group failed, the error says why: \
-             the retainer is disabled, or EMQX is older than the group requires."
+             affected, EMQX returned an invalid value: the debug view shows it."
         }
         FailureReason::TooLarge => {
             "Check that `api_url` points to EMQX, not to another program. A list of retained messages needs a narrower \

@@ -8,7 +8,7 @@ mod probe_metrics;
 
 use jiff::Timestamp;
 
-use crate::client::{BanEnd, Client, ExpiryInterval, Group, Limit};
+use crate::client::{BanEnd, Client, ExpiryInterval, Group, Labels, Limit};
 use crate::outcome::{ExpectedSubscription, Outcome, ProbedClient};
 use client_metrics::CLIENT_METRICS;
 use probe_metrics::PROBE_METRICS;
@@ -72,6 +72,8 @@ enum ProbeSamples {
 struct ClientMetric {
     family: FamilyMeta,
     group: Group,
+    /// When the counts of a counter began.
+    start: Option<Getter<Timestamp>>,
     samples: ClientSamples,
 }
 
@@ -84,6 +86,8 @@ enum ClientSamples {
     WithoutUsername(fn(&ProbedClient) -> Option<SampleValue>),
     /// One sample for each expected subscription, by its label; the same holds for it.
     PerSubscription(&'static str, fn(&ExpectedSubscription) -> SampleValue),
+    /// One sample of value 1 with the labels of the configuration, whatever is known about the client.
+    Labels(fn(&ProbedClient) -> Option<&Labels>),
     /// One sample.
     One(Getter<SampleValue>),
     /// One sample for each value of a label.
@@ -180,10 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn counters_of_clients_and_only_these_have_a_start() {
+        for metric in CLIENT_METRICS {
+            let is_counter = metric.family.metric_type == MetricType::Counter;
+            assert_eq!(metric.start.is_some(), is_counter, "{}", metric.family.name);
+        }
+        // Counters without a start have no place in OpenMetrics.
+        let of_probe = PROBE_METRICS.iter().filter(|metric| metric.family.metric_type == MetricType::Counter);
+        assert_eq!(of_probe.count(), 0);
+    }
+
+    #[test]
     fn every_help_is_one_line_of_whole_sentences() {
         for family in families() {
             assert!(family.help.len() > 20 && family.help.ends_with('.'), "{}", family.name);
-            assert!(!family.help.contains(['\n', '\\']) && !family.help.contains("  "), "{}", family.name);
+            assert!(!family.help.contains(['\n', '\\', '"']) && !family.help.contains("  "), "{}", family.name);
         }
     }
 
@@ -198,6 +213,7 @@ mod tests {
                 }
                 ClientSamples::WithoutUsername(_)
                 | ClientSamples::PerSubscription(..)
+                | ClientSamples::Labels(_)
                 | ClientSamples::Info(_) => {}
             }
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::client::{BanEnd, Client, Group, Groups, WatchedClient};
+use crate::client::{BanEnd, Client, Group, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 use crate::connection_stats::ConnectionStats;
 
@@ -118,6 +118,15 @@ impl ProbedClient {
         match &self.identity {
             ClientIdentity::Watched(watched) => &watched.client_id,
             ClientIdentity::Listed(client_id) => client_id,
+        }
+    }
+
+    /// Returns the labels of the client, if it is configured.
+    #[must_use]
+    pub fn labels(&self) -> Option<&Labels> {
+        match &self.identity {
+            ClientIdentity::Watched(watched) => Some(&watched.labels),
+            ClientIdentity::Listed(_) => None,
         }
     }
 
@@ -356,7 +365,8 @@ pub struct RequestStats {
     pub last_error_status: Option<u16>,
     /// How the requests were chosen, and why, a sentence each; the first few.
     pub decisions: Vec<String>,
-    /// The first few hundred requests, in the order in which they ended. Those that had not ended with the probe come last.
+    /// The first few hundred requests, in the order in which they ended, and failed ones instead of others where they are
+    /// more. Those that had not ended with the probe come last.
     pub records: Vec<RequestRecord>,
     /// Status and duration of every request; no status where no response began.
     pub timings: Vec<(Option<u16>, Duration)>,

@@ -34,6 +34,12 @@ impl Topics {
         self.seen.is_empty() && self.subscriptions.is_empty()
     }
 
+    /// Returns each list under its key of the configuration.
+    #[must_use]
+    pub fn by_key(&self) -> [(&'static str, &[TopicTemplate]); 2] {
+        [("seen_topics", &self.seen), ("subscriptions", &self.subscriptions)]
+    }
+
     /// Returns all of them.
     pub fn iter(&self) -> impl Iterator<Item = &TopicTemplate> {
         self.seen.iter().chain(&self.subscriptions)
@@ -295,17 +301,10 @@ pub fn matches(filter: &str, topic: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn client(alias: &str, client_id: &str) -> WatchedClient {
-        WatchedClient {
-            alias: alias.to_owned(),
-            client_id: client_id.to_owned(),
-            offline_after: Duration::from_secs(900),
-            topics: None,
-        }
+        WatchedClient { alias: alias.into(), client_id: client_id.into(), ..WatchedClient::default() }
     }
 
     #[test]

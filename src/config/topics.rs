@@ -31,7 +31,11 @@ fn read_list(
     parse: fn(&str) -> Result<TopicTemplate, TopicError>,
 ) -> Vec<TopicTemplate> {
     let mut templates: Vec<TopicTemplate> = Vec::new();
-    for element in value.elements(expected).unwrap_or_default() {
+    let elements = match value.as_text() {
+        Some(_) => vec![value.clone()],
+        None => value.elements(expected).unwrap_or_default(),
+    };
+    for element in elements {
         // Not `text`, which warns of variables: here they are placeholders, or errors.
         let Some(text) = element.as_text() else {
             element.error("must be a topic");

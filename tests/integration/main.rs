@@ -8,9 +8,11 @@
 )]
 
 mod absence;
+mod behind_a_proxy;
 mod broker_memory;
 mod browser;
 mod check;
+mod client_files;
 mod command_line;
 mod completions;
 mod config_files;
@@ -30,6 +32,7 @@ mod logs;
 mod lookups;
 mod memory;
 mod name_server;
+mod open_metrics;
 mod overload;
 mod pace;
 mod pages;
@@ -50,3 +53,4 @@ mod tls;
 mod transport;
 mod watch;
 mod web_auth;
+mod web_config;

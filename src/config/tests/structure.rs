@@ -5,7 +5,7 @@ fn unknown_keys_are_reported() {
     assert_eq!(broker_problem("prometeus: {}\n"), "6:1: prometeus: unknown key; did you mean prometheus?");
     assert_eq!(
         broker_problem("other: {}\n"),
-        "6:1: other: unknown key; known keys: emqx, monitored_clients, prometheus"
+        "6:1: other: unknown key; known keys: emqx, monitored_clients, monitored_client_files, prometheus"
     );
     assert_eq!(
         broker_problem("  api_secert: x\n"),
@@ -14,13 +14,16 @@ fn unknown_keys_are_reported() {
     assert_eq!(
         broker_problem("  password: x\n"),
         "6:3: emqx.password: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, \
-         attempts, concurrency, nodes"
+         attempts, concurrency, nodes, seen_topics, subscriptions"
     );
     assert_eq!(
         broker_problem("monitored_clients:\n- alias: a\n  client_id: b\n  broker: A\n"),
         "9:3: monitored_clients[0].broker: unknown key; did you mean brokers?"
     );
-    assert_eq!(broker_problem("1: x\n"), "6:1: unknown key; known keys: emqx, monitored_clients, prometheus");
+    assert_eq!(
+        broker_problem("1: x\n"),
+        "6:1: unknown key; known keys: emqx, monitored_clients, monitored_client_files, prometheus"
+    );
     assert_eq!(broker_problem("? [a]\n: x\n"), "6:3: key must be a text");
 }
 
@@ -95,7 +98,7 @@ fn problems_of_merged_settings_are_where_they_are_written() {
     assert_eq!(
         broker_problem("  x-own: 1\n"),
         "6:3: emqx: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, attempts, \
-         concurrency, nodes",
+         concurrency, nodes, seen_topics, subscriptions",
         "only the top level has extensions"
     );
 }
@@ -134,7 +137,7 @@ extra: 1
         problems(text),
         [
             "1:20: prometheus.port: must be a whole number from 0 to 65535",
-            "1:33: prometheus.collect[0]: unknown metric group; known groups: state, session, queue, traffic, process, address",
+            "1:33: prometheus.collect[0]: unknown metric group; known groups: state, session, queue, traffic, process, address, seen, banned, subscriptions",
             "3:3: monitored_clients[0]: alias is missing; expected a name of your choice for this client",
             "5:3: emqx[0]: api_key is missing; expected the key of an EMQX API key",
             "5:3: emqx[0]: api_secret is missing; expected the secret of that API key",
@@ -143,7 +146,7 @@ extra: 1
             "7:13: emqx[0].attempts: must be a whole number from 1 to 10",
             "8:8: emqx[0].ssl: key_file needs cert_file; set both or neither",
             "9:3: emqx[1]: must be a mapping with alias, api_url, api_key and api_secret",
-            "10:1: extra: unknown key; known keys: emqx, monitored_clients, prometheus",
+            "10:1: extra: unknown key; known keys: emqx, monitored_clients, monitored_client_files, prometheus",
         ]
     );
 }

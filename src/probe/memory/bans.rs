@@ -42,7 +42,7 @@ pub(super) struct Bans<'a> {
 
 impl<'a> Bans<'a> {
     pub(super) fn new(clients: &'a [Arc<WatchedClient>]) -> Self {
-        let indexes = clients.iter().enumerate().map(|(index, client)| (client.client_id.as_str(), index));
+        let indexes = clients.iter().enumerate().map(|(index, client)| (&*client.client_id, index));
         Self {
             run: GroupRun::new(Group::Banned),
             clients,
@@ -139,7 +139,7 @@ impl<'a> Bans<'a> {
     }
 
     fn on_ban(&mut self, index: usize, bans: &emqx::Bans) -> Vec<MemoryRequest> {
-        let client_id = self.clients[index].client_id.as_str();
+        let client_id = &*self.clients[index].client_id;
         let is_own = |ban: &Option<Ban>| ban.as_ref().is_some_and(|ban| ban.client_id == client_id);
         if !bans.rows.iter().all(is_own) {
             self.run.decisions.push(

@@ -63,7 +63,7 @@ pub(super) enum Step {
 impl<'a> Listing<'a> {
     /// Lists the messages of a filter without a placeholder, which belong to their publishers.
     pub(super) fn by_publisher(template: &'a TopicTemplate, clients: &'a [Arc<WatchedClient>]) -> Self {
-        let indexes = clients.iter().enumerate().map(|(index, client)| (client.client_id.as_str(), index));
+        let indexes = clients.iter().enumerate().map(|(index, client)| (&*client.client_id, index));
         Self {
             filter: template.as_str().into(),
             template,
