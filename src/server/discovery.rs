@@ -7,19 +7,68 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use url::form_urlencoded;
 
+use super::query::excerpt;
 use super::{AppState, text};
+use crate::shard::{MAX_SHARDS, Shard};
 
 /// A target group in Prometheus' format.
 #[derive(Serialize)]
 struct TargetGroup<'a> {
     targets: [&'a str; 1],
-    labels: BTreeMap<&'static str, &'a str>,
+    labels: BTreeMap<&'static str, String>,
 }
 
-/// Answers with a target for each broker: this exporter under the name of the request, and the broker as a parameter.
+/// The parameters of a request.
+#[derive(Default)]
+struct DiscoveryQuery {
+    /// Number of targets among which the clients of each broker are shared.
+    shards: Option<u32>,
+}
+
+/// Why the parameters are refused.
+#[derive(Debug, thiserror::Error)]
+enum BadQuery {
+    #[error("parameter `shards` must be a number from 1 to {MAX_SHARDS}")]
+    Shards,
+    #[error("unknown parameter {0:?}; known parameters: shards")]
+    Unknown(String),
+}
+
+impl DiscoveryQuery {
+    fn parse(query: &str) -> Result<Self, BadQuery> {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "shards" => {
+                    let number = value.parse().ok().filter(|number| (1..=MAX_SHARDS).contains(number));
+                    parsed.shards = Some(number.ok_or(BadQuery::Shards)?);
+                }
+                unknown => return Err(BadQuery::Unknown(excerpt(unknown))),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Returns the query parameters and the target labels that distinguish the targets of one broker.
+    fn targets_of_broker(&self) -> Vec<Vec<(&'static str, String)>> {
+        let of_shard =
+            |shard: Shard| vec![("__param_shard", shard.to_string()), ("shard", shard.index().to_string())];
+        match self.shards {
+            Some(count) => Shard::all(count).map(of_shard).collect(),
+            None => vec![Vec::new()],
+        }
+    }
+}
+
+/// Answers with the targets of each broker: this exporter under the name of the request, and the broker as a parameter.
 /// The targets need no relabelling.
 pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    let query = match DiscoveryQuery::parse(request.query_string()) {
+        Ok(query) => query,
+        Err(error) => return text(HttpResponse::BadRequest(), format!("{error}\n")),
+    };
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| !host.is_empty()) else {
         return text(
@@ -28,14 +77,16 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
         );
     };
     let config = state.active_config.config();
-    let group = |alias| TargetGroup {
-        targets: [host],
-        labels: BTreeMap::from([
-            ("__metrics_path__", "/probe"),
-            ("__param_broker", alias),
-            ("instance", alias),
-        ]),
+    let group = |alias: &str, more: Vec<(&'static str, String)>| {
+        let mut labels = BTreeMap::from([
+            ("__metrics_path__", "/probe".to_owned()),
+            ("__param_broker", alias.to_owned()),
+            ("instance", alias.to_owned()),
+        ]);
+        labels.extend(more);
+        TargetGroup { targets: [host], labels }
     };
-    let groups: Vec<_> = config.brokers.iter().map(|broker| group(broker.alias.as_str())).collect();
+    let of_broker = |alias| query.targets_of_broker().into_iter().map(move |more| group(alias, more));
+    let groups: Vec<_> = config.brokers.iter().flat_map(|broker| of_broker(&broker.alias)).collect();
     HttpResponse::Ok().json(groups)
 }
