@@ -10,6 +10,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use super::query::excerpt;
+use super::routing::ScrapeAddress;
 use super::{AppState, text};
 use crate::shard::{MAX_SHARDS, Shard};
 
@@ -18,6 +19,22 @@ use crate::shard::{MAX_SHARDS, Shard};
 struct TargetGroup<'a> {
     targets: [&'a str; 1],
     labels: BTreeMap<&'static str, String>,
+}
+
+impl<'a> TargetGroup<'a> {
+    /// Returns the target of a probe of a broker, with these further query parameters and target labels.
+    fn new(address: &'a ScrapeAddress, broker: &str, more: Vec<(&'static str, String)>) -> Self {
+        let mut labels = BTreeMap::from([
+            ("__metrics_path__", address.probe_path.clone()),
+            ("__param_broker", broker.to_owned()),
+            ("instance", broker.to_owned()),
+        ]);
+        if address.is_https {
+            labels.insert("__scheme__", "https".to_owned());
+        }
+        labels.extend(more);
+        Self { targets: [&address.authority], labels }
+    }
 }
 
 /// The parameters of a request.
@@ -76,17 +93,13 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
             "missing header Host, under which Prometheus will scrape this exporter\n",
         );
     };
+    let speaks_tls = state.web_auth.as_ref().is_some_and(|web_auth| web_auth.speaks_tls());
+    let address = state.routing.scrape_address(host, speaks_tls);
     let config = state.active_config.config();
-    let group = |alias: &str, more: Vec<(&'static str, String)>| {
-        let mut labels = BTreeMap::from([
-            ("__metrics_path__", "/probe".to_owned()),
-            ("__param_broker", alias.to_owned()),
-            ("instance", alias.to_owned()),
-        ]);
-        labels.extend(more);
-        TargetGroup { targets: [host], labels }
-    };
-    let of_broker = |alias| query.targets_of_broker().into_iter().map(move |more| group(alias, more));
-    let groups: Vec<_> = config.brokers.iter().flat_map(|broker| of_broker(&broker.alias)).collect();
+    let mut groups = Vec::new();
+    for broker in &config.brokers {
+        let targets = query.targets_of_broker().into_iter();
+        groups.extend(targets.map(|more| TargetGroup::new(&address, &broker.alias, more)));
+    }
     HttpResponse::Ok().json(groups)
 }
