@@ -29,6 +29,8 @@ closed_set! {
         BadShard = "bad_shard",
         /// `shard` is given together with `client` or `all=true`.
         ShardAndOthers = "shard_and_others",
+        /// A group of watched clients only and `all=true` are given.
+        GroupAndAll = "group_and_all",
         /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
         BadTimeout = "bad_timeout",
         /// The maximum number of probes is in progress.
@@ -74,6 +76,9 @@ pub enum ProbeRefusal {
     /// `shard` is given together with `client` or `all=true`.
     #[error("`shard` selects watched clients, and excludes `client` and `all=true`")]
     ShardAndOthers,
+    /// A group of watched clients only and `all=true` are given.
+    #[error("`collect[]={0}` and `all=true` exclude each other: this group is of watched clients only")]
+    GroupAndAll(Group),
     /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
     #[error("header {SCRAPE_TIMEOUT} must be a number of seconds greater than the timeout offset of {0} s")]
     BadTimeout(f64),
@@ -96,6 +101,7 @@ impl ProbeRefusal {
             Self::ClientAndAll => RefusalReason::ClientAndAll,
             Self::BadShard(_) | Self::SeveralShards => RefusalReason::BadShard,
             Self::ShardAndOthers => RefusalReason::ShardAndOthers,
+            Self::GroupAndAll(_) => RefusalReason::GroupAndAll,
             Self::BadTimeout(_) => RefusalReason::BadTimeout,
             Self::Busy(_) => RefusalReason::Busy,
         }
