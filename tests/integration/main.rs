@@ -9,6 +9,7 @@
 
 mod absence;
 mod behind_a_proxy;
+mod broker_memory;
 mod browser;
 mod check;
 mod client_files;
@@ -29,6 +30,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod memory;
 mod name_server;
 mod open_metrics;
 mod overload;
