@@ -156,4 +156,5 @@ def main(rendered, program):
                 raise
 
 
-main(pathlib.Path(sys.argv[1]), sys.argv[2])
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), sys.argv[2])
