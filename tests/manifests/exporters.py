@@ -16,7 +16,7 @@ import urllib.request
 
 import yaml
 
-CLIENTS = {"helm-existing": 1, "helm-operator": 1, "kustomize": 1}  # watched clients; else 0
+CLIENTS = {"helm-existing": 2, "helm-fleet": 3, "helm-operator": 1, "kustomize": 1}  # watched clients; else 0
 BROKERS_FAILED = 2  # exit status of `check`: the configuration is valid, and a broker was asked in vain
 
 
@@ -42,6 +42,8 @@ class Cluster:
                 key, items = ("Secret", source["secret"]["secretName"]), source["secret"].get("items")
             else:
                 key, items = ("ConfigMap", source["configMap"]["name"]), source["configMap"].get("items")
+            if source.get("configMap", {}).get("optional") and key not in self.data:
+                continue
             data = self.data[key]
             for item in items or [{"key": name, "path": name} for name in data]:
                 path = directory / item["path"]

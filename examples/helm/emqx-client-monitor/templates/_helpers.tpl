@@ -65,7 +65,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The configuration that the chart makes. */}}
 {{- define "emqx-client-monitor.config" -}}
-{{- $text := toYaml .Values.config -}}
+{{- $config := .Values.config -}}
+{{- if and .Values.clientFiles (not (hasKey $config "monitored_client_files")) -}}
+{{- $config = merge (dict "monitored_client_files" (list "/etc/emqx-client-monitor/clients/*")) $config -}}
+{{- end -}}
+{{- $text := toYaml $config -}}
 {{- if and (contains "/run/secrets/emqx-client-monitor/" $text) (not (include "emqx-client-monitor.secret" .)) -}}
 {{- fail "config reads API keys from /run/secrets/emqx-client-monitor: set secrets.existingSecret, or secrets.data with api-key and api-secret" -}}
 {{- end -}}
@@ -124,6 +128,14 @@ capabilities: {drop: [ALL]}
   configMap: {name: {{ include "emqx-client-monitor.fullname" $ }}}
   {{- end }}
   {{- end }}
+{{- with .Values.clientFiles }}
+- name: clients
+  projected:
+    sources:
+      {{- range . }}
+      - configMap: {name: {{ . }}}
+      {{- end }}
+{{- end }}
 {{- with include "emqx-client-monitor.secret" . }}
 - name: secrets
   secret: {secretName: {{ . }}, defaultMode: 0440}
@@ -139,6 +151,9 @@ capabilities: {drop: [ALL]}
 
 {{- define "emqx-client-monitor.volumeMounts" -}}
 - {name: config, mountPath: /etc/emqx-client-monitor/config, readOnly: true}
+{{- if .Values.clientFiles }}
+- {name: clients, mountPath: /etc/emqx-client-monitor/clients, readOnly: true}
+{{- end }}
 {{- if include "emqx-client-monitor.secret" . }}
 - {name: secrets, mountPath: /run/secrets/emqx-client-monitor, readOnly: true}
 {{- end }}
