@@ -59,8 +59,20 @@ impl<'a> Certificate<'a> {
 
     /// The DNS names and IP addresses of its subject alternative name extension.
     pub(crate) fn names(&self) -> Vec<String> {
+        self.general_names(name)
+    }
+
+    /// The same together with e-mail addresses and URIs.
+    pub(crate) fn alternative_names(&self) -> Vec<String> {
+        self.general_names(|general_name| match general_name {
+            GeneralName::RFC822Name(name) | GeneralName::URI(name) => Some((*name).to_owned()),
+            _ => name(general_name),
+        })
+    }
+
+    fn general_names(&self, text_of: impl Fn(&GeneralName<'_>) -> Option<String>) -> Vec<String> {
         let names = self.0.subject_alternative_name().ok().flatten();
-        names.iter().flat_map(|names| &names.value.general_names).filter_map(name).collect()
+        names.iter().flat_map(|names| &names.value.general_names).filter_map(text_of).collect()
     }
 }
 

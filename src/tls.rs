@@ -2,6 +2,7 @@
 
 mod error;
 mod handshake_failure;
+mod named_clients;
 mod pem;
 mod presented;
 mod system;
@@ -24,11 +25,13 @@ use crate::certificate::Certificate;
 use crate::watched_files::WatchedFiles;
 
 pub use self::error::TlsError;
-use self::handshake_failure::explain;
 pub(crate) use self::handshake_failure::explain_io;
-pub(crate) use self::pem::{read_certificates, read_private_key, read_trusted};
+pub(crate) use self::named_clients::NamedClients;
+pub(crate) use self::pem::Pem;
+pub use self::pem::PemOrigin;
 pub(crate) use self::presented::PresentedCertificates;
 use self::presented::RecordingVerifier;
+pub(crate) use self::system::system_certificates;
 pub(crate) use self::verifier::{AnyCertificate, TrustedCertificates};
 
 /// The TLS settings of a broker, as configured.
@@ -78,8 +81,6 @@ struct Shared {
 struct Loaded {
     config: Arc<ClientConfig>,
     files: WatchedFiles,
-    /// The authorities of the operating system, where these are trusted.
-    system: Option<Arc<TrustedCertificates>>,
     warnings: Vec<String>,
 }
 
@@ -155,7 +156,7 @@ impl Shared {
     fn read(&self, warn: &dyn Fn(&str)) -> ReadResult {
         let current = self.lock().clone();
         if let Some(current) = current
-            && !current.has_changed()?
+            && !current.files.have_changed()
         {
             return Ok(Arc::clone(&current.config));
         }
@@ -173,12 +174,12 @@ impl Shared {
 
 impl Loaded {
     fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
-        let (mut files, mut system, mut warnings) = (WatchedFiles::default(), None, Vec::new());
+        let (mut files, mut warnings) = (WatchedFiles::default(), Vec::new());
         let provider = Arc::new(crypto::ring::default_provider());
         let verifier = match &settings.trust {
-            Trust::System => server_verifier(system.insert(system::trusted_certificates()?), &provider)?,
+            Trust::System => server_verifier(&system_certificates(&mut files)?, &provider)?,
             Trust::CaFile(path) => {
-                let (trusted, unreadable) = read_trusted(path, &mut files)?;
+                let (trusted, unreadable) = Pem::read(path, &mut files)?.trusted()?;
                 warnings = unreadable;
                 server_verifier(&Arc::new(trusted), &provider)?
             }
@@ -186,31 +187,22 @@ impl Loaded {
         };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::Unsupported { reason: explain(&error) })?
+            .map_err(|error| TlsError::unsupported(&error))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(RecordingVerifier(verifier)));
         let mut config = match &settings.client_cert {
             Some(pair) => {
-                let chain = read_certificates(&pair.cert_file, &mut files)?;
-                let key = read_private_key(&pair.key_file, &mut files)?;
-                let certified = certify(chain, key, &provider);
-                builder
-                    .with_client_cert_resolver(certified.map_err(|error| TlsError::cert_and_key(pair, &error))?)
+                let cert = Pem::read(&pair.cert_file, &mut files)?;
+                let key = Pem::read(&pair.key_file, &mut files)?;
+                let certified = certify(cert.certificates()?, key.private_key()?, &provider)
+                    .map_err(|error| TlsError::cert_and_key(&cert, &key, &error))?;
+                builder.with_client_cert_resolver(certified)
             }
             None => builder.with_no_client_auth(),
         };
         // EMQX would accept HTTP/2, which gains nothing here and whose library has known weaknesses.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), files, system, warnings })
-    }
-
-    fn has_changed(&self) -> Result<bool, TlsError> {
-        if let Some(system) = &self.system
-            && !Arc::ptr_eq(system, &system::trusted_certificates()?)
-        {
-            return Ok(true);
-        }
-        Ok(self.files.have_changed())
+        Ok(Self { config: Arc::new(config), files, warnings })
     }
 }
 

@@ -8,13 +8,18 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use glob::{GlobError, MatchOptions, PatternError, glob_with};
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// The files from which something was made, and a digest of what each of them contained.
 ///
 /// The contents themselves are not kept: some of them are private keys.
 #[derive(Default)]
-pub(crate) struct WatchedFiles(Vec<WatchedFile>);
+pub(crate) struct WatchedFiles {
+    files: Vec<WatchedFile>,
+    /// What else was read, each with a function that returns whether it has changed.
+    sources: Vec<Box<dyn Fn() -> bool + Send + Sync>>,
+}
 
 struct WatchedFile {
     path: PathBuf,
@@ -36,21 +41,71 @@ impl WatchedFiles {
     pub(crate) fn read(&mut self, path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
         let content = read_bounded(path, max_bytes);
         let digest = content.as_ref().ok().map(|content| digest(&SHA256, content));
-        self.0.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest.map(to_bytes) });
+        self.files.push(WatchedFile { path: path.to_path_buf(), max_bytes, digest: digest.map(to_bytes) });
         content
+    }
+
+    /// Returns the files that match a glob, in the order of their names, and watches which these are.
+    ///
+    /// # Errors
+    /// As of [`list`].
+    pub(crate) fn list(&mut self, pattern: &str) -> Result<Vec<PathBuf>, ListError> {
+        let files = list(pattern);
+        let (pattern, listed) = (pattern.to_owned(), files.as_ref().ok().cloned());
+        self.watch(move || list(&pattern).ok() != listed);
+        files
+    }
+
+    /// Watches something that is no single file.
+    pub(crate) fn watch(&mut self, has_changed: impl Fn() -> bool + Send + Sync + 'static) {
+        self.sources.push(Box::new(has_changed));
     }
 
     /// Returns whether a file now contains something other than what was read, or can be read no longer or again.
     pub(crate) fn have_changed(&self) -> bool {
-        self.0.iter().any(|file| digest_file(&file.path, file.max_bytes).ok() != file.digest)
+        let has_changed = |file: &WatchedFile| digest_file(&file.path, file.max_bytes).ok() != file.digest;
+        self.files.iter().any(has_changed) || self.sources.iter().any(|has_changed| has_changed())
     }
 }
 
 impl fmt::Debug for WatchedFiles {
     /// Shows the paths, but no digest.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|file| &file.path)).finish()
+        formatter.debug_list().entries(self.files.iter().map(|file| &file.path)).finish()
     }
+}
+
+/// Why the files that match a glob cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    /// The glob is malformed.
+    #[error("malformed glob")]
+    Malformed(#[from] PatternError),
+    /// A directory cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] GlobError),
+}
+
+/// Returns the files that match a glob, in the order of their names. Names that begin with a dot are never matched:
+/// editors and Kubernetes keep other things under them.
+///
+/// # Errors
+/// A malformed glob, or a directory that cannot be read.
+fn list(pattern: &str) -> Result<Vec<PathBuf>, ListError> {
+    let options = MatchOptions {
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+        ..Default::default()
+    };
+    let mut files = Vec::new();
+    for file in glob_with(pattern, options)? {
+        let file = file?;
+        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    Ok(files)
 }
 
 /// Reads a regular file of at most `max_bytes` bytes.

@@ -28,10 +28,15 @@ impl<'d> Mapping<'d> {
     /// Returns the value of `key`; reports it where it is missing or null.
     pub(super) fn required(&mut self, key: &'static str, expected: impl Display) -> Option<NodeRef<'d>> {
         let Some(value) = self.find(key) else {
-            self.whole.error(format_args!("{key} is missing; expected {expected}"));
+            self.missing(key, expected);
             return None;
         };
         if value.is_null() { value.expected(expected) } else { Some(value) }
+    }
+
+    /// Reports that a setting is missing.
+    pub(super) fn missing(&self, key: &str, expected: impl Display) {
+        self.whole.error(format_args!("{key} is missing; expected {expected}"));
     }
 
     /// Returns the whole number at `key`, which must lie within a range.
@@ -53,17 +58,6 @@ impl<'d> Mapping<'d> {
                 _ => value.expected("true or false"),
             })
             .unwrap_or(default)
-    }
-
-    /// Reports `key`, if it is present, as one that is not supported.
-    pub(super) fn refuse(&mut self, key: &'static str, why: impl Display) {
-        self.entries.retain(|(found, value)| {
-            let refused = found.as_text() == Some(key);
-            if refused {
-                value.under(key).error(&why);
-            }
-            !refused
-        });
     }
 
     /// Drops keys that begin with `x-`, under which people keep what they anchor (`&name`).

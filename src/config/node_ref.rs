@@ -32,6 +32,11 @@ impl<'d> NodeRef<'d> {
         Self { node, path: NodePath::default(), name: String::new(), diagnostics }
     }
 
+    /// Returns the node at this path, which messages call by the names of its parts.
+    pub(super) fn at(path: NodePath, node: &'d Node, diagnostics: &'d Diagnostics) -> Self {
+        Self { path, ..Self::root(node, diagnostics) }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -52,9 +57,16 @@ impl<'d> NodeRef<'d> {
         self.error(chain(error));
     }
 
+    /// Returns what a result holds; reports its error with all causes.
+    pub(super) fn ok_or_error<T>(&self, result: Result<T, impl Error>) -> Option<T> {
+        result.map_err(|error| self.error_from(&error)).ok()
+    }
+
     /// Warns of this node.
     pub(super) fn warn(&self, message: impl Display) {
-        self.diagnostics.warning(format!("{}: {message}", self.name));
+        let message =
+            if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
+        self.diagnostics.warning_at(self.path.clone(), message);
     }
 
     /// Reports what is wrong with this node, and returns nothing.
@@ -71,6 +83,11 @@ impl<'d> NodeRef<'d> {
     /// Whether this is null, as behind a key without a value.
     pub(super) fn is_null(&self) -> bool {
         matches!(self.kind(), Some(ScalarKind::Null))
+    }
+
+    /// Whether this is a text without a character.
+    pub(super) fn is_empty_text(&self) -> bool {
+        self.as_text().is_some_and(str::is_empty)
     }
 
     /// Returns what YAML takes a scalar for; `None` for anything else.

@@ -2,15 +2,20 @@
 //! Prometheus' exporter-toolkit.
 
 mod client_auth;
+mod http_server;
+mod pem_setting;
+mod rate_limit;
 mod tls;
+mod tls_parameters;
 mod users;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
-use rustls::ServerConfig;
+use actix_web::http::header::{HeaderName, HeaderValue};
 
+pub use self::rate_limit::RateLimit;
+pub use self::tls::WebTls;
 pub use self::users::Users;
 
 use super::error::ConfigError;
@@ -22,21 +27,17 @@ use crate::watched_files::WatchedFiles;
 /// Maximum size of the web configuration, which may list many users.
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Keys of the toolkit's format that are not supported, and what to do instead.
-const UNSUPPORTED: [(&str, &str); 2] = [
-    ("http_server_config", "is not supported: HTTP/2 is never used and no headers are added; remove it"),
-    ("rate_limit", "is not supported; remove it, --web.max-probes limits the concurrent probes"),
-];
-
 /// TLS and access control of the exporter's own port. An empty file configures neither.
 #[derive(Debug, Default)]
 pub struct WebConfig {
     /// The TLS configuration; `None` for plain HTTP.
-    pub tls: Option<Arc<ServerConfig>>,
-    /// Whether clients must present a certificate.
-    pub requires_client_certificate: bool,
+    pub tls: Option<WebTls>,
     /// The users of basic authentication; without any, access needs no password.
     pub users: Users,
+    /// Headers of every response.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How many requests are served; without it, there is no limit.
+    pub rate_limit: Option<RateLimit>,
     /// What is odd but does not make the configuration invalid, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -61,28 +62,31 @@ impl WebConfig {
 
 /// Reads what can be read; everything else has been reported.
 fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
+    const EXPECTED: &str =
+        "a mapping of tls_server_config, basic_auth_users, http_server_config and rate_limit";
     if root.is_null() {
         return WebConfig::default();
     }
-    let Some(mut section) = Mapping::open(root, "a mapping of tls_server_config and basic_auth_users") else {
+    let Some(mut section) = Mapping::open(root, EXPECTED) else {
         return WebConfig::default();
     };
-    for (key, why) in UNSUPPORTED {
-        section.refuse(key, why);
-    }
     let tls = section.optional("tls_server_config");
     // Not optional: a key without users is more likely an accident than a wish to turn authentication off.
     let users = section.find("basic_auth_users");
+    let http_server = section.optional("http_server_config");
+    let rate_limit = section.optional("rate_limit");
     section.finish();
 
     let is_plain_http = tls.is_none();
-    let (tls, requires_client_certificate) = tls.and_then(|value| tls::read(&value, files)).unzip();
-    let requires_client_certificate = requires_client_certificate.unwrap_or_default();
     let users = users.map(|value| users::read(&value)).unwrap_or_default();
     if !users.is_empty() && is_plain_http {
-        root.diagnostics().warning(
-            "basic_auth_users without tls_server_config: passwords cross the network in clear text".to_owned(),
-        );
+        root.warn("basic_auth_users without tls_server_config: passwords cross the network in clear text");
     }
-    WebConfig { tls, requires_client_certificate, users, warnings: Vec::new() }
+    WebConfig {
+        tls: tls.and_then(|value| tls::read(&value, files)),
+        users,
+        headers: http_server.and_then(|value| http_server::read(&value)).unwrap_or_default(),
+        rate_limit: rate_limit.and_then(|value| rate_limit::read(&value)),
+        warnings: Vec::new(),
+    }
 }

@@ -1,5 +1,6 @@
 //! The stream of a connection, which ends when its client stops reading or its place is needed.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,6 +35,17 @@ impl ClientStream {
     /// The connection it belongs to.
     pub(super) fn connection(&self) -> &Arc<Connection> {
         self.slot.connection()
+    }
+
+    /// Waits for the first byte that can be read, and leaves it to be read. Returns `None` at the end of the stream.
+    pub(super) async fn peek_byte(&mut self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        poll_fn(|context| {
+            self.check_evicted(context)?;
+            self.tcp.poll_peek(context, &mut ReadBuf::new(&mut byte))
+        })
+        .await
+        .map(|count| (count > 0).then_some(byte[0]))
     }
 
     /// Fails where the connection has to give way to another one.

@@ -4,6 +4,8 @@
 mod auth;
 mod check_queue;
 mod credential_cache;
+mod guard;
+mod rate_limiter;
 mod tls;
 
 use std::io;
@@ -15,11 +17,12 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::config::ConfigError;
-use crate::config::web::WebConfig;
+use crate::config::web::{WebConfig, WebTls};
 use crate::watched_files::WatchedFiles;
 
-pub(super) use self::auth::authenticate;
 use self::credential_cache::CredentialCache;
+pub(super) use self::guard::guard;
+use self::rate_limiter::RateLimiter;
 pub(super) use self::tls::accept;
 
 /// How often the files are checked for changes.
@@ -44,6 +47,7 @@ pub struct WebAuth {
     path: PathBuf,
     current: RwLock<Arc<WebConfig>>,
     credential_cache: Arc<CredentialCache>,
+    rate_limiter: RateLimiter,
 }
 
 impl std::fmt::Debug for WebAuth {
@@ -65,6 +69,7 @@ impl WebAuth {
             path: path.to_path_buf(),
             current: RwLock::new(Arc::new(config)),
             credential_cache: Arc::new(CredentialCache::new().ok_or(WebAuthError::Random)?),
+            rate_limiter: RateLimiter::default(),
         });
         let mut reloader = Reloader { web_auth: Arc::downgrade(&web_auth), files, unreported: None };
         // A thread of its own, so that files on a hung disk delay no other task.
@@ -94,25 +99,27 @@ impl WebAuth {
         let config = WebConfig::load_watched(&self.path, files)
             // All problems in one line of the log.
             .map_err(|error| error.to_string().replace('\n', "; "))?;
-        let previous = self.current();
-        if config.tls.is_some() != previous.tls.is_some() {
-            return Err("turning TLS on or off needs a restart of the exporter".to_owned());
-        }
-        // A file that is empty for a moment, or was truncated by a full disk, must not turn authentication off.
-        if config.users.is_empty() && !previous.users.is_empty() {
-            return Err(
-                "it lists no users; turning authentication off needs a restart of the exporter".to_owned()
-            );
-        }
-        if previous.requires_client_certificate && !config.requires_client_certificate {
-            return Err(
-                "it no longer requires client certificates, which needs a restart of the exporter".to_owned()
-            );
+        if let Some(change) = change_that_needs_a_restart(&self.current(), &config) {
+            return Err(format!("{change} needs a restart of the exporter"));
         }
         log_warnings(&config);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())
     }
+}
+
+/// Returns a change that does not take effect while the exporter runs. A file that is empty for a moment, or was
+/// truncated by a full disk, must not let anyone in.
+fn change_that_needs_a_restart(old: &WebConfig, new: &WebConfig) -> Option<&'static str> {
+    let is_lost =
+        |has: fn(&WebTls) -> bool| old.tls.as_ref().is_some_and(has) && !new.tls.as_ref().is_some_and(has);
+    let changes = [
+        (old.tls.is_some() != new.tls.is_some(), "turning TLS on or off"),
+        (!old.users.is_empty() && new.users.is_empty(), "it lists no users; turning authentication off"),
+        (is_lost(|tls| tls.requires_client_certificate), "it no longer requires client certificates, which"),
+        (is_lost(|tls| tls.limits_client_names), "it no longer has client_allowed_sans, which"),
+    ];
+    changes.into_iter().find(|(is_made, _)| *is_made).map(|(_, change)| change)
 }
 
 fn log_warnings(config: &WebConfig) {

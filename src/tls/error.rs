@@ -1,11 +1,10 @@
 //! Why TLS could not be set up.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::CertFiles;
 use super::handshake_failure::explain;
-use super::pem::Block;
+use super::pem::{Pem, PemOrigin};
 
 /// Why TLS could not be set up. One sentence, which names the file.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +21,10 @@ pub enum TlsError {
     #[error("cannot read the TLS files")]
     Thread(#[source] io::Error),
     /// A block of a PEM file cannot be read.
-    #[error("{}:{line}: the {label} that begins here cannot be read: {reason}", path.display())]
+    #[error("{origin}:{line}: the {label} that begins here cannot be read: {reason}")]
     UnreadableBlock {
         /// The file.
-        path: PathBuf,
+        origin: PemOrigin,
         /// The line of the file, from 1.
         line: usize,
         /// What the block says it is, such as `CERTIFICATE`.
@@ -34,28 +33,30 @@ pub enum TlsError {
         reason: String,
     },
     /// A PEM file without a certificate.
-    #[error("{} holds no certificate; it must be a PEM file with at least one", path.display())]
+    #[error("{origin} holds no certificate; it must be a PEM file with at least one")]
     NoCertificate {
         /// The file.
-        path: PathBuf,
+        origin: PemOrigin,
     },
     /// A PEM file without a private key.
-    #[error("{} holds no private key; it must be a PEM file with one", path.display())]
+    #[error("{origin} holds no private key; it must be a PEM file with one")]
     NoPrivateKey {
         /// The file.
-        path: PathBuf,
+        origin: PemOrigin,
     },
     /// A private key that only a password opens.
-    #[error("the private key in {} is encrypted; `openssl pkey -in KEY -out DECRYPTED` decrypts it", path.display())]
+    #[error("the private key in {origin} is encrypted; `openssl pkey -in KEY -out DECRYPTED` decrypts it")]
     EncryptedKey {
         /// The file.
-        path: PathBuf,
+        origin: PemOrigin,
     },
     /// The certificate and the key do not belong together, or are of an unsupported kind.
-    #[error("{} and {} are not a usable pair of certificate and key: {reason}", files.cert_file.display(), files.key_file.display())]
+    #[error("{cert} and {key} are not a usable pair of certificate and key: {reason}")]
     CertAndKey {
-        /// The pair.
-        files: CertFiles,
+        /// The certificate.
+        cert: PemOrigin,
+        /// The key.
+        key: PemOrigin,
         /// What is wrong with it.
         reason: String,
     },
@@ -65,7 +66,7 @@ pub enum TlsError {
     /// A server name that no certificate can have.
     #[error("the server name must be a DNS name or an IP address")]
     ServerName,
-    /// The TLS library refused its own defaults.
+    /// The TLS library does not accept the parameters.
     #[error("TLS cannot be set up: {reason}")]
     Unsupported {
         /// The error of the TLS library.
@@ -74,12 +75,13 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    pub(super) fn unreadable_block(path: &Path, block: &Block<'_>, reason: String) -> Self {
-        Self::UnreadableBlock { path: path.to_owned(), line: block.line, label: block.label.to_owned(), reason }
+    /// Returns the error for parameters that the TLS library does not accept.
+    pub(crate) fn unsupported(error: &rustls::Error) -> Self {
+        Self::Unsupported { reason: explain(error) }
     }
 
     /// Returns the error for a certificate and key that the TLS library does not accept.
-    pub(crate) fn cert_and_key(files: &CertFiles, error: &rustls::Error) -> Self {
-        Self::CertAndKey { files: files.clone(), reason: explain(error) }
+    pub(crate) fn cert_and_key(cert: &Pem, key: &Pem, error: &rustls::Error) -> Self {
+        Self::CertAndKey { cert: cert.origin().clone(), key: key.origin().clone(), reason: explain(error) }
     }
 }

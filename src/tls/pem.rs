@@ -1,6 +1,7 @@
 //! Certificates and keys in PEM files.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -19,86 +20,127 @@ const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// reads the third.
 const CERTIFICATE_LABELS: [&str; 3] = ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"];
 
-/// Reads the certificates of a PEM file, in the order of the file.
-///
-/// # Errors
-/// A file that cannot be read, or contains no certificate or an unreadable one.
-pub(crate) fn read_certificates(
-    path: &Path,
-    files: &mut WatchedFiles,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(path, files)?;
-    let mut certificates = Vec::new();
-    for block in certificate_blocks(&pem) {
-        let certificate = certificate(&block);
-        certificates.push(certificate.map_err(|reason| TlsError::unreadable_block(path, &block, reason))?);
-    }
-    if certificates.is_empty() {
-        return Err(TlsError::NoCertificate { path: path.to_owned() });
-    }
-    Ok(certificates)
+/// The text of a PEM file, or one that the configuration itself holds.
+pub(crate) struct Pem {
+    origin: PemOrigin,
+    text: String,
 }
 
-/// Reads the certificates of a PEM file as trusted ones, and returns them with a warning for each that cannot be read.
-///
-/// # Errors
-/// A file that cannot be read, or contains no certificate that can.
-pub(crate) fn read_trusted(
-    path: &Path,
-    files: &mut WatchedFiles,
-) -> Result<(TrustedCertificates, Vec<String>), TlsError> {
-    let pem = read(path, files)?;
-    let (mut trusted, mut unreadable) = (TrustedCertificates::new(), Vec::new());
-    for block in certificate_blocks(&pem) {
-        let added = certificate(&block)
-            .and_then(|certificate| trusted.add(certificate).map_err(|error| explain(&error)));
-        unreadable.extend(added.err().map(|reason| TlsError::unreadable_block(path, &block, reason)));
-    }
-    if trusted.certificates().is_empty() {
-        let nothing = TlsError::NoCertificate { path: path.to_owned() };
-        return Err(unreadable.into_iter().next().unwrap_or(nothing));
-    }
-    Ok((trusted, unreadable.iter().map(|error| format!("{error}; it is skipped")).collect()))
+/// Where a PEM text comes from, as messages name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PemOrigin {
+    /// From this file.
+    File(PathBuf),
+    /// From the configuration itself, under this key.
+    Inline(&'static str),
 }
 
-/// Reads the first private key of a PEM file.
-///
-/// # Errors
-/// A file that cannot be read, or contains no private key, an unreadable or an encrypted one.
-pub(crate) fn read_private_key(
-    path: &Path,
-    files: &mut WatchedFiles,
-) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let pem = read(path, files)?;
-    let Some(block) = blocks(&pem).find(|block| block.label.ends_with("PRIVATE KEY")) else {
-        return Err(TlsError::NoPrivateKey { path: path.to_owned() });
-    };
-    if block.label.starts_with("ENCRYPTED") || block.text.contains("\nProc-Type:") {
-        return Err(TlsError::EncryptedKey { path: path.to_owned() });
+impl fmt::Display for PemOrigin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(formatter),
+            Self::Inline(key) => write!(formatter, "the text of {key}"),
+        }
     }
-    PrivateKeyDer::from_pem_slice(block.text.as_bytes()).map_err(|error| {
-        let reason = match error {
-            pem::Error::NoItemsFound => "it is of an unsupported kind",
-            _ => "it is not valid base64 between matching BEGIN and END lines",
+}
+
+impl Pem {
+    /// Reads a PEM file.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn read(path: &Path, files: &mut WatchedFiles) -> Result<Self, TlsError> {
+        let content = files.read(path, MAX_FILE_BYTES);
+        let content = content.map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
+        // Text between the blocks may be in any encoding, and is not read.
+        Ok(Self::new(PemOrigin::File(path.to_owned()), &String::from_utf8_lossy(&content)))
+    }
+
+    /// Takes a text that the configuration itself holds under this key.
+    pub(crate) fn inline(key: &'static str, text: &str) -> Self {
+        Self::new(PemOrigin::Inline(key), text)
+    }
+
+    fn new(origin: PemOrigin, text: &str) -> Self {
+        // Byte order marks stand inside the file too, where several were concatenated.
+        Self { origin, text: text.replace('\u{feff}', "") }
+    }
+
+    /// Where the text comes from.
+    pub(crate) fn origin(&self) -> &PemOrigin {
+        &self.origin
+    }
+
+    /// Returns the certificates, in the order of the text.
+    ///
+    /// # Errors
+    /// No certificate, or an unreadable one.
+    pub(crate) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let mut certificates = Vec::new();
+        for block in certificate_blocks(&self.text) {
+            let certificate = certificate(&block);
+            certificates.push(certificate.map_err(|reason| self.unreadable(&block, reason))?);
+        }
+        if certificates.is_empty() {
+            return Err(TlsError::NoCertificate { origin: self.origin.clone() });
+        }
+        Ok(certificates)
+    }
+
+    /// Returns the certificates as trusted ones, with a warning for each that cannot be read.
+    ///
+    /// # Errors
+    /// No certificate that can be read.
+    pub(crate) fn trusted(&self) -> Result<(TrustedCertificates, Vec<String>), TlsError> {
+        let (mut trusted, mut unreadable) = (TrustedCertificates::new(), Vec::new());
+        for block in certificate_blocks(&self.text) {
+            let added = certificate(&block)
+                .and_then(|certificate| trusted.add(certificate).map_err(|error| explain(&error)));
+            unreadable.extend(added.err().map(|reason| self.unreadable(&block, reason)));
+        }
+        if trusted.certificates().is_empty() {
+            let nothing = TlsError::NoCertificate { origin: self.origin.clone() };
+            return Err(unreadable.into_iter().next().unwrap_or(nothing));
+        }
+        Ok((trusted, unreadable.iter().map(|error| format!("{error}; it is skipped")).collect()))
+    }
+
+    /// Returns the first private key.
+    ///
+    /// # Errors
+    /// No private key, or an unreadable or an encrypted one.
+    pub(crate) fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
+        let Some(block) = blocks(&self.text).find(|block| block.label.ends_with("PRIVATE KEY")) else {
+            return Err(TlsError::NoPrivateKey { origin: self.origin.clone() });
         };
-        TlsError::unreadable_block(path, &block, reason.to_owned())
-    })
-}
+        if block.label.starts_with("ENCRYPTED") || block.text.contains("\nProc-Type:") {
+            return Err(TlsError::EncryptedKey { origin: self.origin.clone() });
+        }
+        PrivateKeyDer::from_pem_slice(block.text.as_bytes()).map_err(|error| {
+            let reason = match error {
+                pem::Error::NoItemsFound => "it is of an unsupported kind",
+                _ => "it is not valid base64 between matching BEGIN and END lines",
+            };
+            self.unreadable(&block, reason.to_owned())
+        })
+    }
 
-fn read(path: &Path, files: &mut WatchedFiles) -> Result<String, TlsError> {
-    let content = files.read(path, MAX_FILE_BYTES);
-    let content = content.map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
-    // Text between the blocks may be in any encoding, and is not read. Byte order marks stand inside the file too, where
-    // several were concatenated.
-    Ok(String::from_utf8_lossy(&content).replace('\u{feff}', ""))
+    fn unreadable(&self, block: &Block<'_>, reason: String) -> TlsError {
+        TlsError::UnreadableBlock {
+            origin: self.origin.clone(),
+            line: block.line,
+            label: block.label.to_owned(),
+            reason,
+        }
+    }
 }
 
 /// A block of a PEM file, from its BEGIN line through its END line.
-pub(super) struct Block<'a> {
+struct Block<'a> {
     /// The number of the BEGIN line, from 1.
-    pub(super) line: usize,
+    line: usize,
     /// What the BEGIN line says it is, such as `CERTIFICATE`.
-    pub(super) label: &'a str,
+    label: &'a str,
     text: &'a str,
 }
 

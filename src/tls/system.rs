@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::{TlsError, TrustedCertificates};
+use crate::watched_files::WatchedFiles;
 
 /// How long authorities are used before they are read again. Reading takes several milliseconds of processor time,
 /// which no probe should cost.
@@ -18,12 +19,19 @@ struct Cached {
     read_at: Instant,
 }
 
-/// Returns the authorities, the same `Arc` for as long as they have not changed. It blocks on their files from time to
-/// time.
+/// Returns the authorities, and watches them with the files. It blocks on their files from time to time.
 ///
 /// # Errors
 /// A system without authorities.
-pub(super) fn trusted_certificates() -> Result<Arc<TrustedCertificates>, TlsError> {
+pub(crate) fn system_certificates(files: &mut WatchedFiles) -> Result<Arc<TrustedCertificates>, TlsError> {
+    let trusted = current()?;
+    let used = Arc::clone(&trusted);
+    files.watch(move || current().is_ok_and(|current| !Arc::ptr_eq(&current, &used)));
+    Ok(trusted)
+}
+
+/// Returns the authorities, the same `Arc` for as long as they have not changed.
+fn current() -> Result<Arc<TrustedCertificates>, TlsError> {
     let mut cached = CACHED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(cached) = &*cached
         && cached.read_at.elapsed() < MAX_AGE

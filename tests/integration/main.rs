@@ -8,8 +8,10 @@
 )]
 
 mod absence;
+mod behind_a_proxy;
 mod browser;
 mod check;
+mod client_files;
 mod command_line;
 mod completions;
 mod config_files;
@@ -28,6 +30,7 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod name_server;
+mod open_metrics;
 mod overload;
 mod pace;
 mod pages;
@@ -48,3 +51,4 @@ mod tls;
 mod transport;
 mod watch;
 mod web_auth;
+mod web_config;

@@ -7,76 +7,13 @@ use std::time::Duration;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 use rustls::version::{TLS12, TLS13};
-use tempfile::TempDir;
 
+use crate::support::web_config_dir::{BROKER, TLS, WebConfigDir, hash, users};
 use crate::support::{
-    Authority, FIXTURES, HttpClient, Leaf, Program, Prometheus, Reply, Run, ServerProcess, config_of,
-    wait_until,
+    Authority, FIXTURES, HttpClient, Leaf, Program, Prometheus, Reply, config_of, wait_until,
 };
 
-const BROKER: &str =
-    "emqx: {alias: LocalEMQX, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n";
-const TLS: &str = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n";
 const EXAMPLE: &str = include_str!("../../examples/web-config.yaml");
-
-/// A directory with a web configuration, a server certificate, and the authority that issued it as `ca.pem`.
-struct WebConfigDir {
-    authority: Authority,
-    directory: TempDir,
-}
-
-impl WebConfigDir {
-    fn new(web_config: &str) -> Self {
-        let site = Self {
-            authority: Authority::new("The exporter's authority"),
-            directory: tempfile::tempdir().expect("a temporary directory"),
-        };
-        site.authority.server(&["localhost", "127.0.0.1"]).write(site.directory.path());
-        site.authority.write(site.directory.path(), "ca.pem");
-        site.write("web.yaml", web_config);
-        site
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        fs::write(self.directory.path().join(name), content).expect("the directory takes files");
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.directory.path().join(name).display().to_string()
-    }
-
-    fn serve(&self, options: &[&str]) -> ServerProcess {
-        self.serve_for(BROKER, options)
-    }
-
-    fn serve_for(&self, config: &str, options: &[&str]) -> ServerProcess {
-        let web_config = self.path("web.yaml");
-        let options = [&["--web.config.file", web_config.as_str()], options].concat();
-        ServerProcess::start(&Program::with_config(config), &options)
-    }
-
-    fn tls(&self, served: &ServerProcess) -> HttpClient {
-        HttpClient::tls(served.address(), &self.authority, None)
-    }
-
-    fn tls_showing(&self, served: &ServerProcess, leaf: &Leaf) -> HttpClient {
-        HttpClient::tls(served.address(), &self.authority, Some(leaf))
-    }
-
-    /// Runs `--config.check` with the web configuration.
-    fn check(&self) -> Run {
-        Program::with_config(BROKER).run(&["--config.check", "--web.config.file", &self.path("web.yaml")])
-    }
-}
-
-fn hash(password: &str) -> String {
-    bcrypt::hash(password, 4).expect("a hash")
-}
-
-fn users(users: &[(&str, &str)]) -> String {
-    let lines = users.iter().map(|(user, password)| format!("  {user}: {}\n", hash(password)));
-    format!("basic_auth_users:\n{}", lines.collect::<String>())
-}
 
 fn is_accepted(answer: &std::io::Result<Reply>) -> bool {
     answer.as_ref().is_ok_and(|reply| reply.status == 200)
@@ -93,7 +30,12 @@ fn the_exporter_speaks_tls_and_http_1_1_only() {
         assert_eq!((reply.status, reply.protocol.as_deref()), (200, Some("http/1.1")));
         assert!(reply.body.contains("emqx_client_monitor_build_info"), "{}", reply.body);
     }
-    assert!(HttpClient::plain(served.address()).get("/metrics").is_err(), "and nothing else");
+    let reply = HttpClient::plain(served.address()).get("/metrics").expect("an answer");
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (400, "Client sent an HTTP request to an HTTPS server.\n"),
+        "and nothing else"
+    );
     let stranger = HttpClient::tls(served.address(), &Authority::new("Another"), None);
     assert!(stranger.get("/metrics").is_err());
     let log = served.stop();
@@ -166,12 +108,16 @@ fn failed_handshakes_are_logged_in_words_at_debug_level() {
     fail(config.tls(&served));
     fail(config.tls_showing(&served, &Leaf::fixture("v1")));
     fail(config.tls_showing(&served, &Authority::new("Another").client()));
-    fail(HttpClient::plain(served.address()));
+    assert_eq!(HttpClient::plain(served.address()).status("/-/healthy"), 400);
+    TcpStream::connect(served.address())
+        .and_then(|mut peer| peer.write_all(b"\x10\x10\0\x04MQTT"))
+        .expect("it takes bytes");
     for message in [
         "the peer sent the TLS alert \\\"unknown CA\\\": it does not know the issuer of our certificate",
         "failed: the peer presented no certificate",
         "failed: the certificate is of X.509 version 1",
         "failed: the certificate was issued by an unknown authority",
+        "failed: the client sent an HTTP request without TLS",
         "failed: the peer does not speak TLS",
     ] {
         served.wait_until_logged(message, 1);
@@ -316,20 +262,20 @@ fn an_invalid_file_is_logged_once_and_the_previous_stays_active() {
 fn all_problems_of_the_file_are_reported_with_line_and_column() {
     let good = hash("x");
     let site = WebConfigDir::new(&format!(
-        "tls_server_config:\n  cert_file: nope.pem\n  key_file: key.pem\n  min_version: TLS11\n  \
-         client_auth_type: RequireAndVerifyClientCert\n  max_version: TLS12\n  min_versoin: TLS12\n\
-         http_server_config: {{http2: false}}\nbasic_auth_users:\n  alice: s3cret\n  bob: {good}\n  bob: {good}\n  \
+        "tls_server_config:\n  cert_file: nope.pem\n  key_file: key.pem\n  min_version: TLS14\n  \
+         client_auth_type: Require\n  cipher_suites: [TLS_ROT13]\n  min_versoin: TLS12\n\
+         http_server_config: {{headers: {{Server: x}}}}\nbasic_auth_users:\n  alice: s3cret\n  bob: {good}\n  bob: {good}\n  \
          carol: {}\n  dave: {}\n",
         good.replace("$04$", "$03$"),
         good.replace("$04$", "$31$"),
     ));
     let expected = [
         (2, "tls_server_config.cert_file: cannot read "),
-        (4, "tls_server_config.min_version: must be TLS12 or TLS13: TLS 1.0 and 1.1 are broken"),
-        (5, "tls_server_config.client_auth_type: needs client_ca_file"),
-        (6, "tls_server_config.max_version: is not supported"),
+        (4, "tls_server_config.min_version: must be TLS12 or TLS13"),
+        (5, "tls_server_config.client_auth_type: must be NoClientCert, "),
+        (6, "tls_server_config.cipher_suites[0]: must be one of TLS_AES_256_GCM_SHA384, "),
         (7, "tls_server_config.min_versoin: unknown key; did you mean min_version?"),
-        (8, "http_server_config: is not supported"),
+        (8, "http_server_config.headers: unknown key; known keys: Content-Security-Policy, "),
         (10, "basic_auth_users.alice: must be a bcrypt hash"),
         (12, "basic_auth_users: a user is listed twice"),
         (13, "basic_auth_users.carol: must be a bcrypt hash"),
@@ -356,8 +302,8 @@ fn all_problems_of_the_file_are_reported_with_line_and_column() {
 #[test]
 fn contradictory_settings_are_refused() {
     for (web_config, message) in [
-        ("tls_server_config: {}", "cert_file is missing"),
-        ("tls_server_config: {cert_file: cert.pem}", "key_file is missing"),
+        ("tls_server_config: {}", "cert_file (or cert) is missing"),
+        ("tls_server_config: {cert_file: cert.pem}", "key_file (or key) is missing"),
         ("tls_server_config: {cert_file: cert.pem, key_file: other.pem}", "not a usable pair"),
         ("tls_server_config: {cert_file: key.pem, key_file: key.pem}", "holds no certificate"),
         (
@@ -372,7 +318,7 @@ fn contradictory_settings_are_refused() {
         ("basic_auth_users:", "basic_auth_users: must be a mapping of user names"),
         ("basic_auth_users: {}", "basic_auth_users: lists no users"),
         ("basic_auth_users: {\"a:b\": x}", "must not contain a colon"),
-        ("- x", "must be a mapping of tls_server_config and basic_auth_users"),
+        ("- x", "must be a mapping of tls_server_config, basic_auth_users, "),
         ("tls_server_config: [", "web.yaml:"),
     ] {
         let site = WebConfigDir::new(web_config);

@@ -1,4 +1,4 @@
-//! `client_auth_type` and `client_ca_file`: which certificates clients must present.
+//! `client_auth_type`, `client_ca`, `client_ca_file` and `client_allowed_sans`: which certificates clients must present.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,9 +7,25 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::NoClientAuth;
 use rustls::server::danger::ClientCertVerifier;
 
+use super::pem_setting::PemSetting;
+use crate::config::mapping::Mapping;
 use crate::config::node_ref::NodeRef;
-use crate::tls::{AnyCertificate, TrustedCertificates, read_trusted};
+use crate::tls::{AnyCertificate, NamedClients, TrustedCertificates, system_certificates};
 use crate::watched_files::WatchedFiles;
+
+/// The settings, as they are found in the file.
+pub(super) struct ClientAuthSettings<'d> {
+    auth_type: Option<NodeRef<'d>>,
+    ca: Option<PemSetting<'d>>,
+    allowed_sans: Option<NodeRef<'d>>,
+}
+
+/// The clients that are accepted.
+pub(super) struct AcceptedClients {
+    pub(super) verifier: Arc<dyn ClientCertVerifier>,
+    /// Whether their certificates must have one of certain names.
+    pub(super) limits_names: bool,
+}
 
 /// What is required of clients, in the words of Go's TLS library, from which the toolkit took them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,66 +53,107 @@ impl FromStr for ClientAuth {
     }
 }
 
-/// Reads the two settings as a verifier of client certificates.
-pub(super) fn read(
-    auth_type: Option<NodeRef<'_>>,
-    ca_file: Option<NodeRef<'_>>,
-    files: &mut WatchedFiles,
-    provider: &Arc<CryptoProvider>,
-) -> Option<Arc<dyn ClientCertVerifier>> {
-    const EXPECTED: &str = "NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven or \
-                            RequireAndVerifyClientCert";
-    let roots = ca_file.as_ref().map(|value| read_client_roots(value, files));
-    let auth = match &auth_type {
-        Some(value) => value.text(EXPECTED)?.parse().ok().or_else(|| value.expected(EXPECTED))?,
-        None => ClientAuth::NoClientCert,
-    };
-    match (auth, ca_file, roots) {
-        (ClientAuth::NoClientCert, None, _) => Some(Arc::new(NoClientAuth)),
-        (ClientAuth::NoClientCert, Some(ca_file), _) => {
-            ca_file.error(
-                "has no effect without client_auth_type; add client_auth_type: RequireAndVerifyClientCert",
-            );
-            None
+impl ClientAuth {
+    /// Whether a client without a certificate is refused.
+    fn is_mandatory(self) -> bool {
+        matches!(self, Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert)
+    }
+}
+
+impl<'d> ClientAuthSettings<'d> {
+    /// Finds the settings in `tls_server_config`.
+    pub(super) fn find(section: &mut Mapping<'d>) -> Self {
+        Self {
+            auth_type: section.optional("client_auth_type").filter(|value| !value.is_empty_text()),
+            ca: PemSetting::find(section, "client_ca", "client_ca_file"),
+            allowed_sans: section.optional("client_allowed_sans"),
         }
-        (ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert, ca_file, _) => {
-            if let Some(ca_file) = ca_file {
-                ca_file.diagnostics().warning(format!(
-                    "{} has no effect: this client_auth_type verifies no certificate; RequireAndVerifyClientCert does",
-                    ca_file.name()
-                ));
+    }
+
+    /// Reads the settings.
+    pub(super) fn read(
+        &self,
+        files: &mut WatchedFiles,
+        provider: &Arc<CryptoProvider>,
+    ) -> Option<AcceptedClients> {
+        let roots = self.ca.as_ref().map(|ca| read_roots(ca, files));
+        let auth = self.read_auth_type();
+        let names = self.allowed_sans.as_ref().map(|list| read_names(list, auth));
+        let auth = auth?;
+        let verifier: Arc<dyn ClientCertVerifier> = match auth {
+            ClientAuth::NoClientCert => {
+                if let Some(ca) = &self.ca {
+                    return ca.value.refuse(
+                        "has no effect without client_auth_type; add client_auth_type: RequireAndVerifyClientCert",
+                    );
+                }
+                Arc::new(NoClientAuth)
             }
-            let mandatory = auth == ClientAuth::RequireAnyClientCert;
-            Some(Arc::new(AnyCertificate::new(mandatory, provider)))
+            ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert => {
+                if let Some(ca) = &self.ca {
+                    ca.value.warn(
+                        "has no effect: this client_auth_type verifies no certificate; RequireAndVerifyClientCert does",
+                    );
+                }
+                Arc::new(AnyCertificate::new(auth.is_mandatory(), provider))
+            }
+            ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert => {
+                let trusted = match roots {
+                    Some(roots) => roots?,
+                    None => self.system_roots(files)?,
+                };
+                let setting = self.ca.as_ref().map(|ca| &ca.value).or(self.auth_type.as_ref())?;
+                setting.ok_or_error(trusted.client_verifier(auth.is_mandatory(), provider))?
+            }
+        };
+        Some(match names {
+            Some(names) => {
+                AcceptedClients { verifier: Arc::new(NamedClients::new(names?, verifier)), limits_names: true }
+            }
+            None => AcceptedClients { verifier, limits_names: false },
+        })
+    }
+
+    fn read_auth_type(&self) -> Option<ClientAuth> {
+        const EXPECTED: &str = "NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven or \
+                                RequireAndVerifyClientCert";
+        match &self.auth_type {
+            Some(value) => value.text(EXPECTED)?.parse().ok().or_else(|| value.expected(EXPECTED)),
+            None => Some(ClientAuth::NoClientCert),
         }
-        (ClientAuth::VerifyClientCertIfGiven, Some(ca_file), Some(roots)) => {
-            verifier(&ca_file, roots?, false, provider)
-        }
-        (ClientAuth::RequireAndVerifyClientCert, Some(ca_file), Some(roots)) => {
-            verifier(&ca_file, roots?, true, provider)
-        }
-        (ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert, ..) => {
-            auth_type?
-                .error("needs client_ca_file, a PEM file with the authorities that issue client certificates");
-            None
-        }
+    }
+
+    /// Returns the authorities of the operating system, as Go trusts where no others are named.
+    fn system_roots(&self, files: &mut WatchedFiles) -> Option<Arc<TrustedCertificates>> {
+        let value = self.auth_type.as_ref()?;
+        value.warn(
+            "without client_ca_file, certificates of every public authority are accepted; name your own authority \
+             in client_ca_file",
+        );
+        value.ok_or_error(system_certificates(files))
     }
 }
 
-fn read_client_roots(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<TrustedCertificates> {
-    let (trusted, warnings) =
-        read_trusted(&value.file()?, files).map_err(|error| value.error_from(&error)).ok()?;
+fn read_roots(ca: &PemSetting<'_>, files: &mut WatchedFiles) -> Option<Arc<TrustedCertificates>> {
+    let (trusted, warnings) = ca.value.ok_or_error(ca.read(files)?.trusted())?;
     for warning in warnings {
-        value.diagnostics().warning(format!("{}: {warning}", value.name()));
+        ca.value.warn(warning);
     }
-    Some(trusted)
+    Some(Arc::new(trusted))
 }
 
-fn verifier(
-    ca_file: &NodeRef<'_>,
-    trusted: TrustedCertificates,
-    is_required: bool,
-    provider: &Arc<CryptoProvider>,
-) -> Option<Arc<dyn ClientCertVerifier>> {
-    Arc::new(trusted).client_verifier(is_required, provider).map_err(|error| ca_file.error(error)).ok()
+fn read_names(list: &NodeRef<'_>, auth: Option<ClientAuth>) -> Option<Vec<String>> {
+    const EXPECTED: &str = "a list of names: DNS names, IP addresses, e-mail addresses or URIs";
+    let elements = list.elements(EXPECTED)?;
+    if elements.is_empty() {
+        return list.refuse("lists no name, so no client would be accepted; remove it or add a name");
+    }
+    if auth.is_some_and(|auth| !auth.is_mandatory()) {
+        return list.refuse(
+            "needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert: a client without a \
+             certificate has no name",
+        );
+    }
+    let names: Vec<_> = elements.iter().map(|element| element.text(EXPECTED).map(ToOwned::to_owned)).collect();
+    names.into_iter().collect()
 }

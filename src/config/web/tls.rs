@@ -1,82 +1,78 @@
-//! `tls_server_config`: the certificate to present, the clients to accept, and the minimum TLS version.
+//! `tls_server_config`: the certificate to present, the clients to accept, and the TLS parameters.
 
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::sign::SingleCertAndKey;
-use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::client_auth;
+use super::client_auth::ClientAuthSettings;
+use super::pem_setting::PemSetting;
+use super::tls_parameters::Parameters;
 use crate::config::mapping::Mapping;
 use crate::config::node_ref::NodeRef;
-use crate::tls::{CertFiles, TlsError, certify, read_certificates, read_private_key};
+use crate::tls::{TlsError, certify};
 use crate::watched_files::WatchedFiles;
 
-const EXPECTED: &str = "a mapping of cert_file, key_file, client_ca_file, client_auth_type and min_version";
+/// TLS of the exporter's own port.
+#[derive(Debug, Clone)]
+pub struct WebTls {
+    /// The configuration of the TLS library.
+    pub config: Arc<ServerConfig>,
+    /// Whether clients must present a certificate.
+    pub requires_client_certificate: bool,
+    /// Whether the certificate must have one of certain names.
+    pub limits_client_names: bool,
+}
 
-/// Keys of the toolkit's format that are not supported, and what to do instead.
-const UNSUPPORTED: [(&str, &str); 8] = [
-    ("cert", "is not supported: write the certificate into a file and name it in cert_file"),
-    ("key", "is not supported: write the key into a file and name it in key_file"),
-    ("client_ca", "is not supported: write the authorities into a file and name it in client_ca_file"),
-    ("client_allowed_sans", "is not supported: give these clients an authority of their own in client_ca_file"),
-    ("max_version", "is not supported: TLS 1.3 is always enabled; remove it"),
-    ("cipher_suites", "is not supported: only secure cipher suites are enabled; remove it"),
-    ("curve_preferences", "is not supported: only secure curves are enabled; remove it"),
-    ("prefer_server_cipher_suites", "is not supported and not needed; remove it"),
-];
-
-/// Reads the section and the files it names. Returns also whether clients must present a certificate.
-pub(super) fn read(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<(Arc<ServerConfig>, bool)> {
-    let mut section = Mapping::open(value, EXPECTED)?;
-    for (key, why) in UNSUPPORTED {
-        section.refuse(key, why);
+/// Reads the section and the files it names.
+pub(super) fn read(value: &NodeRef<'_>, files: &mut WatchedFiles) -> Option<WebTls> {
+    let mut section = Mapping::open(value, "a mapping of cert_file, key_file and other settings")?;
+    let cert = PemSetting::find(&mut section, "cert", "cert_file");
+    if cert.is_none() {
+        section.missing("cert_file (or cert)", "the certificate to present, a PEM file");
     }
-    let cert_file = section.required("cert_file", "the certificate to present, a PEM file");
-    let key_file = section.required("key_file", "the private key of cert_file, a PEM file");
-    let min_version = section.optional("min_version");
-    let client_auth_type = section.optional("client_auth_type");
-    let client_ca_file = section.optional("client_ca_file");
+    let key = PemSetting::find(&mut section, "key", "key_file");
+    if key.is_none() {
+        section.missing("key_file (or key)", "the private key of the certificate, a PEM file");
+    }
+    let client_auth = ClientAuthSettings::find(&mut section);
+    let parameters = Parameters::read(&mut section);
     section.finish();
 
+    // The key and the verifier depend on no other parameter, so their problems are reported together with those of the
+    // parameters.
     let provider = Arc::new(ring::default_provider());
-    let certificate = read_certificate(&cert_file?, &key_file?, files, &provider);
-    let versions = min_version.map_or_else(|| Some(vec![&TLS13, &TLS12]), |value| read_versions(&value));
-    let verifier = client_auth::read(client_auth_type, client_ca_file, files, &provider);
-    let requires_certificate = verifier.as_ref().is_some_and(|verifier| verifier.client_auth_mandatory());
+    let certificate = cert.zip(key).and_then(|(cert, key)| read_certificate(&cert, &key, files, &provider));
+    let client_auth = client_auth.read(files, &provider);
+    let (parameters, client_auth) = (parameters?, client_auth?);
 
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions?);
-    let builder = builder.map_err(|error| value.error(error)).ok()?;
-    let mut config = builder.with_client_cert_verifier(verifier?).with_cert_resolver(certificate?);
+    let requires_client_certificate = client_auth.verifier.client_auth_mandatory();
+    let builder = ServerConfig::builder_with_provider(Arc::new(parameters.provider));
+    let builder = builder.with_protocol_versions(&parameters.versions);
+    let builder = value.ok_or_error(builder.map_err(|error| TlsError::unsupported(&error)))?;
+    let mut config = builder.with_client_cert_verifier(client_auth.verifier).with_cert_resolver(certificate?);
+    config.ignore_client_order = parameters.prefers_server_order;
     // HTTP/2 gains nothing here, and its library has known weaknesses.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Some((Arc::new(config), requires_certificate))
+    Some(WebTls {
+        config: Arc::new(config),
+        requires_client_certificate,
+        limits_client_names: client_auth.limits_names,
+    })
 }
 
 fn read_certificate(
-    cert_value: &NodeRef<'_>,
-    key_value: &NodeRef<'_>,
+    cert: &PemSetting<'_>,
+    key: &PemSetting<'_>,
     files: &mut WatchedFiles,
     provider: &CryptoProvider,
 ) -> Option<Arc<SingleCertAndKey>> {
-    let (cert_file, key_file) = (cert_value.file(), key_value.file());
-    let pair = CertFiles { cert_file: cert_file?, key_file: key_file? };
     // Both are read before either ends the function, so that the problems of both are reported.
-    let chain = read_certificates(&pair.cert_file, files).map_err(|error| cert_value.error_from(&error)).ok();
-    let key = read_private_key(&pair.key_file, files).map_err(|error| key_value.error_from(&error)).ok();
-    certify(chain?, key?, provider)
-        .map_err(|error| cert_value.error_from(&TlsError::cert_and_key(&pair, &error)))
-        .ok()
-}
-
-fn read_versions(value: &NodeRef<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
-    match value.as_text() {
-        Some("TLS12") => Some(vec![&TLS13, &TLS12]),
-        Some("TLS13") => Some(vec![&TLS13]),
-        Some("TLS10" | "TLS11") => {
-            value.expected("TLS12 or TLS13: TLS 1.0 and 1.1 are broken, and never enabled here")
-        }
-        _ => value.expected("TLS12 or TLS13"),
-    }
+    let (cert_pem, key_pem) = (cert.read(files), key.read(files));
+    let chain = cert_pem.as_ref().and_then(|pem| cert.value.ok_or_error(pem.certificates()));
+    let private_key = key_pem.as_ref().and_then(|pem| key.value.ok_or_error(pem.private_key()));
+    let certified = certify(chain?, private_key?, provider);
+    let (cert_pem, key_pem) = (cert_pem?, key_pem?);
+    cert.value.ok_or_error(certified.map_err(|error| TlsError::cert_and_key(&cert_pem, &key_pem, &error)))
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::format::{PageTime, state_symbol, truncated};
 use super::links::Links;
+use crate::client::Labels;
 use crate::humanize::plural;
 use crate::outcome::{Outcome, ProbedClient};
 use crate::sanitize::sanitized;
@@ -49,6 +50,8 @@ pub(super) struct PageRow {
     pub(super) alias: String,
     /// Client ID, if it differs from the alias.
     pub(super) client_id: Option<String>,
+    /// Labels of the configuration.
+    pub(super) labels: Vec<String>,
     /// URL of the debug view of this client.
     pub(super) link: String,
     /// Cells after the alias.
@@ -94,6 +97,7 @@ impl<'a> ClientTable<'a> {
         self.rows.iter().map(|row| PageRow {
             alias: name(row.client.alias()),
             client_id: client_id(row.client),
+            labels: labels(row.client),
             link: self.links.client_debug_view(row.client),
             cells: columns().skip(1).map(|column| cell(column, *row, self.now)).collect(),
         })
@@ -125,6 +129,10 @@ fn header(column: &'static Column, links: &Links<'_>) -> ColumnHeader {
 
 fn name(name: &str) -> String {
     truncated(sanitized(name), MAX_NAME_CHARACTERS)
+}
+
+fn labels(client: &ProbedClient) -> Vec<String> {
+    client.labels().into_iter().flat_map(Labels::texts).map(|label| name(&label)).collect()
 }
 
 fn client_id(client: &ProbedClient) -> Option<String> {

@@ -1,47 +1,32 @@
 //! Basic authentication of requests.
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{Error, HttpResponse};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tracing::warn;
 
 use super::super::{AppState, busy, text};
+use super::WebAuth;
 use super::credential_cache::{Credentials, LoginResult};
-
-/// Paths without authentication: the kubelet, which requests them, has no password.
-const PUBLIC_PATHS: [&str; 2] = ["/-/healthy", "/-/ready"];
+use crate::config::web::Users;
 
 const CHALLENGE: &str = r#"Basic realm="emqx-client-monitor""#;
 
-/// Refuses a request without the credentials of one of the users, if the web configuration has users.
-pub(in crate::server) async fn authenticate<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match refusal(&request).await {
-        Some(refusal) => Ok(request.into_response(refusal).map_into_right_body()),
-        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
-    }
-}
-
-async fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
-    let state = request.app_data::<Data<AppState>>()?;
-    let web_auth = state.web_auth.as_ref()?;
-    let config = web_auth.current();
-    if config.users.is_empty() || PUBLIC_PATHS.contains(&request.path()) {
-        return None;
-    }
+/// Returns the refusal of a request without the credentials of one of the users.
+pub(super) async fn authenticate(
+    request: &ServiceRequest,
+    state: &AppState,
+    web_auth: &WebAuth,
+    users: &Users,
+) -> Option<HttpResponse> {
     let Some(credentials) = credentials(request.headers()) else {
         return Some(unauthorized("missing user name and password (basic authentication)\n"));
     };
     let user = credentials.user.clone();
     let peer = request.peer_addr().into();
-    match web_auth.credential_cache.check(&config.users, credentials, peer).await {
+    match web_auth.credential_cache.check(users, credentials, peer).await {
         LoginResult::Right => None,
         LoginResult::Wrong { checked } => {
             let peer = request.peer_addr().map(|address| address.ip());

@@ -9,9 +9,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::ring::default_provider;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ClientConnection, NamedGroup, StreamOwned, SupportedProtocolVersion};
 
 use super::{Authority, Leaf};
 
@@ -33,6 +34,8 @@ pub(crate) struct Reply {
     pub(crate) body: String,
     /// The protocol that ALPN selected.
     pub(crate) protocol: Option<String>,
+    /// The cipher suite and the curve of the connection.
+    pub(crate) negotiated: Option<(CipherSuite, NamedGroup)>,
 }
 
 impl HttpClient {
@@ -53,7 +56,18 @@ impl HttpClient {
         authority: &Authority,
         leaf: Option<&Leaf>,
     ) -> Self {
-        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        Self::tls_offering(default_provider(), versions, address, authority, leaf)
+    }
+
+    /// The same with only these cipher suites and curves.
+    pub(crate) fn tls_offering(
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+        address: &str,
+        authority: &Authority,
+        leaf: Option<&Leaf>,
+    ) -> Self {
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .expect("the versions are known")
             .with_root_certificates(authority.roots());
@@ -86,6 +100,9 @@ impl HttpClient {
             Unanswered::Plain(stream) => read_reply(stream).map(|(reply, _)| reply),
             Unanswered::Tls(stream) => {
                 let (mut reply, stream) = read_reply(*stream)?;
+                let suite = stream.conn.negotiated_cipher_suite().map(|suite| suite.suite());
+                reply.negotiated =
+                    suite.zip(stream.conn.negotiated_key_exchange_group().map(SupportedKxGroup::name));
                 let protocol = stream.conn.alpn_protocol();
                 reply.protocol = protocol.map(|protocol| String::from_utf8_lossy(protocol).into_owned());
                 Ok(reply)
@@ -134,6 +151,7 @@ fn read_reply<S: Read>(mut stream: S) -> io::Result<(Reply, S)> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    let reply = Reply { status, head: head.to_lowercase(), body: body.to_owned(), protocol: None };
+    let reply =
+        Reply { status, head: head.to_lowercase(), body: body.to_owned(), protocol: None, negotiated: None };
     Ok((reply, stream))
 }

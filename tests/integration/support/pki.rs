@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    date_time_ymd,
+    SanType, date_time_ymd,
 };
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
@@ -76,9 +76,15 @@ impl Authority {
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
     }
 
-    /// Issues a client certificate.
+    /// Issues a client certificate without names.
     pub(crate) fn client(&self) -> Leaf {
+        self.client_named(Vec::new())
+    }
+
+    /// Issues a client certificate with these subject alternative names.
+    pub(crate) fn client_named(&self, names: Vec<SanType>) -> Leaf {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.subject_alt_names = names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.leaf(&params)
     }
