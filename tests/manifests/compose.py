@@ -64,7 +64,7 @@ def check_exporter(service, program, root):
     command = [program, f"--cfg={root}/etc/emqx-client-monitor/config.yaml", "--web.listen-address=127.0.0.1:0"]
     process = subprocess.Popen([*command, *service["command"]], env=service["environment"], stderr=subprocess.PIPE, text=True)
     try:
-        _, targets, config = serves(process, tls=False)
+        _, targets, config = serves(process)
     finally:
         process.terminate()
         log = process.communicate()[1]

@@ -53,6 +53,24 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ ternary "https" "http" .Values.web.tls }}
 {{- end -}}
 
+{{/* What stands before the path of each route: empty, or such as /emqx. */}}
+{{- define "emqx-client-monitor.prefix" -}}
+{{- with .Values.web -}}
+{{- $path := .routePrefix | default (urlParse .externalUrl).path | trimAll "/" -}}
+{{- if $path }}/{{ $path }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Options for it. */}}
+{{- define "emqx-client-monitor.webArgs" -}}
+{{- with .Values.web.externalUrl }}
+- --web.external-url={{ . }}
+{{- end }}
+{{- with .Values.web.routePrefix }}
+- --web.route-prefix={{ . }}
+{{- end }}
+{{- end -}}
+
 {{/* Whether the chart makes the configuration, as a text that is empty if not. */}}
 {{- define "emqx-client-monitor.makesConfig" -}}
 {{- with .Values.configuration -}}
