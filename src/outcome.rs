@@ -271,7 +271,8 @@ pub struct RequestStats {
     pub last_error_status: Option<u16>,
     /// How the requests were chosen, and why, a sentence each; the first few.
     pub decisions: Vec<String>,
-    /// The first few hundred requests, in the order in which they ended. Those that had not ended with the probe come last.
+    /// The first few hundred requests, in the order in which they ended, and failed ones instead of others where they are
+    /// more. Those that had not ended with the probe come last.
     pub records: Vec<RequestRecord>,
     /// Status and duration of every request; no status where no response began.
     pub timings: Vec<(Option<u16>, Duration)>,
