@@ -9,6 +9,7 @@
 
 mod absence;
 mod behind_a_proxy;
+mod broker_memory;
 mod browser;
 mod check;
 mod client_files;
