@@ -38,6 +38,7 @@ mod pace;
 mod pages;
 mod prometheus;
 mod properties;
+mod proxy;
 mod reload;
 mod replicas;
 mod rules;
