@@ -354,6 +354,16 @@ fn only_clients_with_a_listed_name_are_accepted() {
 }
 
 #[test]
+fn names_of_certificates_that_nobody_verifies_are_warned_of() {
+    let site = WebConfigDir::new(&format!(
+        "{TLS}  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: [scraper.example]\n"
+    ));
+    let run = site.check();
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("tls_server_config.client_allowed_sans: protects nothing"), "{}", run.stderr);
+}
+
+#[test]
 fn without_a_ca_file_the_systems_authorities_issue_client_certificates() {
     for (auth_type, without) in [("VerifyClientCertIfGiven", Some(200)), ("RequireAndVerifyClientCert", None)] {
         let site = WebConfigDir::new(&format!("{TLS}  client_auth_type: {auth_type}\n"));
