@@ -52,6 +52,8 @@ pub(crate) enum Visibility {
     Always,
     /// Everywhere, but hidden in a terminal that is too narrow.
     IfRoom,
+    /// The same, and last on the page.
+    Detail,
     /// In a terminal, when several brokers are shown.
     IfSeveralBrokers,
     /// In a terminal.
@@ -107,7 +109,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Session age",
         alignment: Alignment::Right,
         group: Group::Session,
-        visibility: Visibility::IfRoom,
+        visibility: Visibility::Detail,
         value: ColumnValue::Age(|client| session(client)?.created_at),
     },
     Column {
@@ -116,7 +118,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Keepalive",
         alignment: Alignment::Digits,
         group: Group::Session,
-        visibility: Visibility::IfRoom,
+        visibility: Visibility::Detail,
         value: ColumnValue::Seconds(|client| client.session.as_ref()?.keepalive_seconds),
     },
     Column {
@@ -128,7 +130,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         visibility: Visibility::TerminalOnly,
         value: ColumnValue::ConnectedFor,
     },
-    count("subscriptions", ["Sub", "Cnt"], "Subscriptions", Group::Queue, Visibility::IfRoom, {
+    count("subscriptions", ["Sub", "Cnt"], "Subscriptions", Group::Queue, Visibility::Detail, {
         ColumnValue::Count(|client| client.queue.as_ref()?.subscriptions)
     }),
     count("inflight", ["MsgIn", "Flght"], "In flight", Group::Queue, Visibility::IfRoom, {
@@ -213,7 +215,7 @@ impl Column {
     /// Whether the page shows it.
     #[must_use]
     pub(crate) fn is_on_page(&self) -> bool {
-        matches!(self.visibility, Visibility::Always | Visibility::IfRoom | Visibility::PageOnly)
+        !matches!(self.visibility, Visibility::IfSeveralBrokers | Visibility::TerminalOnly)
     }
 
     /// Returns its cell in a row; ages count up to `now`.

@@ -152,7 +152,11 @@ fn needs(column: &Column, rows: &[TableRow<'_>], now: Timestamp) -> ColumnNeeds 
         Alignment::Right => longest,
         Alignment::Digits => natural,
     };
-    ColumnNeeds { natural, minimum, can_hide: column.visibility == Visibility::IfRoom }
+    ColumnNeeds {
+        natural,
+        minimum,
+        can_hide: matches!(column.visibility, Visibility::IfRoom | Visibility::Detail),
+    }
 }
 
 /// Returns the lines of a heading in a column of this width.
