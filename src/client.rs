@@ -3,27 +3,19 @@
 //! EMQX's spelling of these facts stays in `emqx`, that of Prometheus in `metrics`, and that of the tables in `table`. A fact
 //! that the broker did not send is `None`, never zero.
 
+mod watched_client;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::closed_set::closed_set;
+pub use self::watched_client::{Labels, Origin, WatchedClient};
 
-/// A client that the configuration asks to watch on one broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchedClient {
-    /// The name of the user's choice, unique on its broker.
-    pub alias: String,
-    /// The MQTT client ID, unique on its broker.
-    pub client_id: String,
-    /// How long it may be away before it is overdue.
-    pub offline_after: Duration,
-}
+use crate::closed_set::closed_set;
 
 /// One MQTT client as its broker describes it.
 ///

@@ -16,6 +16,7 @@ mod node_ref;
 mod prometheus;
 mod read_text;
 mod redacted;
+mod report;
 mod secret;
 mod ssl;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod watched_clients;
 pub mod web;
 mod yaml_writer;
 
+use std::collections::HashSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,13 +33,17 @@ use std::sync::Arc;
 pub use self::broker::Broker;
 pub use self::error::{ConfigError, Problems};
 pub use self::prometheus::PrometheusSettings;
+pub use self::redacted::RedactedYaml;
 pub use self::secret::{Secret, SecretError, SecretFault};
+pub use self::watched_clients::FilePattern;
 
 use self::diagnostics::Diagnostics;
 use self::document::Document;
 use self::mapping::Mapping;
 use self::node_ref::NodeRef;
-use self::redacted::RedactedConfig;
+use self::report::Report;
+use self::watched_clients::{ClientAssignment, ClientFiles};
+use crate::client::Origin;
 use crate::watched_files::WatchedFiles;
 
 /// Returns the path of the configuration file when none is given: the first default path at which a file exists.
@@ -75,33 +81,52 @@ pub struct Config {
     pub prometheus: PrometheusSettings,
     /// What is suspicious but no error, a sentence each.
     pub warnings: Vec<String>,
+    /// The entries of `monitored_client_files`.
+    pub client_files: Vec<FilePattern>,
     /// The files it was read from; none for a text. Secrets and TLS files are not among them: probes read those again.
     pub(crate) files: Arc<WatchedFiles>,
 }
 
 impl Config {
-    /// Reads the configuration file at `path`, and the TLS files it names.
+    /// Reads the configuration file at `path`, and the files of clients and of TLS that it names.
     ///
     /// # Errors
-    /// The file cannot be read, or it has problems; the error reports all of them.
+    /// A file cannot be read, or it has problems; the error reports all of them.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let mut files = WatchedFiles::default();
-        let config = Self::load_watched(path, &mut files)?;
+        let config = Self::load_watched(path, &mut files, &[])?;
         Ok(Self { files: Arc::new(files), ..config })
     }
 
-    /// Does the same, and adds the files that were read to `files`, also those of a configuration with problems.
-    pub(crate) fn load_watched(path: &Path, files: &mut WatchedFiles) -> Result<Self, ConfigError> {
-        Self::parse(&read_text::read_configuration(path, files)?, path)
+    /// Does the same, and adds the files that were read to `files`, also those of a configuration with problems. `before`
+    /// are the files of clients in use, where a configuration is: it is a problem if they vanish.
+    pub(crate) fn load_watched(
+        path: &Path,
+        files: &mut WatchedFiles,
+        before: &[FilePattern],
+    ) -> Result<Self, ConfigError> {
+        let text = read_text::read_configuration(path, files)?;
+        Self::parse_watched(&text, path, files, before)
     }
 
     /// Parses `text` as the configuration file at `path`; relative file names in it count from the directory of `path`.
     ///
     /// # Errors
-    /// All problems of the text.
+    /// All problems of the text, and of the files of clients that it names.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let (config, warnings) = read_document(text, path, read)?;
-        Ok(Self { warnings, ..config })
+        Self::parse_watched(text, path, &mut WatchedFiles::default(), &[])
+    }
+
+    fn parse_watched(
+        text: &str,
+        path: &Path,
+        files: &mut WatchedFiles,
+        before: &[FilePattern],
+    ) -> Result<Self, ConfigError> {
+        let mut client_files = ClientFiles::new(path, files, before);
+        let (config, report) = examine_document(text, path, |root| read(root, &mut client_files))?;
+        let ClientFiles { patterns, reports, .. } = client_files;
+        Ok(Self { warnings: report.conclude(&reports)?, client_files: patterns, ..config })
     }
 
     /// Keeps the brokers of `before` that have not changed, and with them their TLS sessions.
@@ -113,12 +138,31 @@ impl Config {
         }
     }
 
-    /// Returns the configuration as YAML that [`Config::parse`] reads, with `<secret>` in place of secrets.
+    /// Returns the configuration as YAML that [`Config::parse`] reads, with `<secret>` in place of secrets. It comes in
+    /// chunks, because there may be a hundred thousand clients.
     ///
     /// # Errors
     /// None for a valid configuration.
-    pub fn redacted(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_value(RedactedConfig::from(self)).map(|value| yaml_writer::to_yaml(&value))
+    pub fn redacted(self: &Arc<Self>) -> Result<RedactedYaml, serde_json::Error> {
+        RedactedYaml::new(Arc::clone(self))
+    }
+
+    /// Returns the number of watched clients. One that several brokers watch counts for each.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.brokers.iter().map(|broker| broker.clients.len()).sum()
+    }
+
+    /// Returns how many of the watched clients `other` does not watch.
+    #[must_use]
+    pub fn count_clients_missing_in(&self, other: &Self) -> usize {
+        let missing = |broker: &Arc<Broker>| {
+            let others =
+                other.broker(&broker.alias).map(|broker| broker.clients.as_slice()).unwrap_or_default();
+            let others: HashSet<&str> = others.iter().map(|client| &*client.client_id).collect();
+            broker.clients.iter().filter(|client| !others.contains(&*client.client_id)).count()
+        };
+        self.brokers.iter().map(missing).sum()
     }
 
     /// Returns the aliases of all brokers, separated by commas.
@@ -144,15 +188,27 @@ fn read_document<T>(
     path: &Path,
     read: impl FnOnce(&NodeRef<'_>) -> T,
 ) -> Result<(T, Vec<String>), ConfigError> {
+    let (value, report) = examine_document(text, path, read)?;
+    Ok((value, report.conclude(&[])?))
+}
+
+/// Does the same, and returns what is wrong as a report.
+///
+/// # Errors
+/// A text that is not a YAML document.
+fn examine_document<T>(
+    text: &str,
+    path: &Path,
+    read: impl FnOnce(&NodeRef<'_>) -> T,
+) -> Result<(T, Report), ConfigError> {
     let document = Document::parse(text).map_err(|error| ConfigError::syntax(path, error))?;
     let diagnostics = Diagnostics::new(path);
     let value = read(&NodeRef::root(document.root(), &diagnostics));
-    let warnings = diagnostics.conclude(path, &document)?;
-    Ok((value, warnings))
+    Ok((value, diagnostics.report(path, |nodes| document.locate(nodes))))
 }
 
-/// Reads what can be read of a configuration, and reports the rest.
-fn read(root: &NodeRef<'_>) -> Config {
+/// Reads what can be read of a configuration and of the files of clients that it names, and reports the rest.
+fn read(root: &NodeRef<'_>, client_files: &mut ClientFiles<'_>) -> Config {
     const EXPECTED: &str = "a mapping of emqx, monitored_clients and prometheus";
     let Some(mut mapping) = Mapping::open(root, EXPECTED) else {
         return Config::default();
@@ -160,12 +216,17 @@ fn read(root: &NodeRef<'_>) -> Config {
     mapping.ignore_extensions();
     let emqx = mapping.required("emqx", "the broker to ask, or a list of brokers");
     let monitored_clients = mapping.optional("monitored_clients");
+    let monitored_client_files = mapping.optional("monitored_client_files");
     let (prometheus, offline_after) = prometheus::read(mapping.optional("prometheus"));
     mapping.finish();
 
     let mut brokers = emqx.map(|emqx| broker::read_all(&emqx)).unwrap_or_default();
+    let mut assignment = ClientAssignment::new(&mut brokers, offline_after);
     if let Some(list) = monitored_clients {
-        watched_clients::assign(&list, offline_after, &mut brokers);
+        assignment.accept_list(&list, Origin::Config);
+    }
+    if let Some(list) = monitored_client_files {
+        client_files.read(&list, &mut assignment);
     }
     let brokers = brokers.into_iter().filter_map(|listed| listed.broker).map(Arc::new).collect();
     Config { brokers, prometheus, ..Config::default() }

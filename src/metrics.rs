@@ -8,7 +8,7 @@ mod probe_metrics;
 
 use jiff::Timestamp;
 
-use crate::client::{Client, ExpiryInterval, Group, Limit};
+use crate::client::{Client, ExpiryInterval, Group, Labels, Limit};
 use crate::outcome::{Outcome, ProbedClient};
 use client_metrics::CLIENT_METRICS;
 use probe_metrics::PROBE_METRICS;
@@ -72,6 +72,8 @@ enum ProbeSamples {
 struct ClientMetric {
     family: FamilyMeta,
     group: Group,
+    /// When the counts of a counter began.
+    start: Option<Getter<Timestamp>>,
     samples: ClientSamples,
 }
 
@@ -82,6 +84,8 @@ type Getter<T> = fn(&Client) -> Option<T>;
 enum ClientSamples {
     /// One sample that exists without a response, and so has no `username` label.
     State(fn(&ProbedClient) -> Option<SampleValue>),
+    /// One sample of value 1 with the labels of the configuration, whatever is known about the client.
+    Labels(fn(&ProbedClient) -> Option<&Labels>),
     /// One sample.
     One(Getter<SampleValue>),
     /// One sample for each value of a label.
@@ -169,10 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn counters_of_clients_and_only_these_have_a_start() {
+        for metric in CLIENT_METRICS {
+            let is_counter = metric.family.metric_type == MetricType::Counter;
+            assert_eq!(metric.start.is_some(), is_counter, "{}", metric.family.name);
+        }
+        // Counters without a start have no place in OpenMetrics.
+        let of_probe = PROBE_METRICS.iter().filter(|metric| metric.family.metric_type == MetricType::Counter);
+        assert_eq!(of_probe.count(), 0);
+    }
+
+    #[test]
     fn every_help_is_one_line_of_whole_sentences() {
         for family in families() {
             assert!(family.help.len() > 20 && family.help.ends_with('.'), "{}", family.name);
-            assert!(!family.help.contains(['\n', '\\']) && !family.help.contains("  "), "{}", family.name);
+            assert!(!family.help.contains(['\n', '\\', '"']) && !family.help.contains("  "), "{}", family.name);
         }
     }
 
@@ -185,7 +200,7 @@ mod tests {
                 ClientSamples::PerLabel(_, values) => {
                     assert!(values.iter().all(|(_, value)| value(&client).is_none()), "{}", metric.family.name);
                 }
-                ClientSamples::State(_) | ClientSamples::Info(_) => {}
+                ClientSamples::State(_) | ClientSamples::Labels(_) | ClientSamples::Info(_) => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::client::{Client, Groups, WatchedClient};
+use crate::client::{Client, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 use crate::connection_stats::ConnectionStats;
 
@@ -101,6 +101,15 @@ impl ProbedClient {
         match &self.identity {
             ClientIdentity::Watched(watched) => &watched.client_id,
             ClientIdentity::Listed(client_id) => client_id,
+        }
+    }
+
+    /// Returns the labels of the client, if it is configured.
+    #[must_use]
+    pub fn labels(&self) -> Option<&Labels> {
+        match &self.identity {
+            ClientIdentity::Watched(watched) => Some(&watched.labels),
+            ClientIdentity::Listed(_) => None,
         }
     }
 

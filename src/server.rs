@@ -13,6 +13,7 @@ mod lifecycle;
 mod limits;
 mod listen;
 mod log_throttle;
+mod negotiation;
 mod pages;
 mod peer;
 mod probe;

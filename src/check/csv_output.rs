@@ -19,6 +19,7 @@ pub(super) const COLUMNS: &[&[&str]] = &[
     &["state"],
     &["overdue"],
     &["offline_after_seconds"],
+    &["labels"],
     &["username"],
     &["node"],
     &["session", "protocol_name"],

@@ -60,9 +60,9 @@ mod tests {
 
     fn outcome(unknown: usize, failures: Failures) -> Outcome {
         let client = |number| WatchedClient {
-            alias: format!("Client {number}"),
-            client_id: format!("client-{number}"),
-            offline_after: Duration::from_secs(900),
+            alias: format!("Client {number}").into(),
+            client_id: format!("client-{number}").into(),
+            ..WatchedClient::default()
         };
         let probed = |number| ProbedClient {
             identity: ClientIdentity::Watched(Arc::new(client(number))),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::client::{Address, Process, Queue, Session, Traffic};
+use crate::client::{Address, Labels, Process, Queue, Session, Traffic};
 use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::is_unsafe;
 use crate::table::{Selection, TableRow};
@@ -39,6 +39,8 @@ pub(super) struct JsonClient<'a> {
     alias: &'a str,
     client_id: &'a str,
     state: ClientState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a Labels>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offline_after_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +102,7 @@ impl<'a> JsonClient<'a> {
             alias: probed.alias(),
             client_id: probed.client_id(),
             state: probed.status.state(),
+            labels: probed.labels().filter(|labels| !labels.is_empty()),
             offline_after_seconds: probed.offline_after().map(|duration| duration.as_secs()),
             overdue: probed.overdue(now),
             username: client.and_then(|client| client.username.as_deref()),

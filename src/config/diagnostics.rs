@@ -1,23 +1,30 @@
-//! The problems and warnings found while a configuration is read.
+//! The problems and warnings found while a file is read.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
-use super::document::Document;
-use super::error::{ConfigError, MAX_REPORTED_PROBLEMS};
+use super::error::MAX_REPORTED_PROBLEMS;
+use super::location::Location;
 use super::node_path::NodePath;
+use super::report::{MAX_WARNINGS, Report};
 use super::secret::{self, UncheckedSecret};
 
-/// Maximum number of warnings reported.
-const MAX_WARNINGS: usize = 50;
+/// Maximum number of problems that are kept to be reported in the order of the file.
+const MAX_KEPT_PROBLEMS: usize = 10_000;
 
-/// Collects problems and warnings, so that one problem does not hide the next.
+/// Maximum number of warnings that are kept: more than are reported, because a value that is read twice warns twice.
+const MAX_KEPT_WARNINGS: usize = 4 * MAX_WARNINGS;
+
+/// Collects the problems and warnings of a file, so that one problem does not hide the next.
 pub(super) struct Diagnostics {
     directory: PathBuf,
     problems: RefCell<Vec<(NodePath, String)>>,
-    warnings: RefCell<Vec<String>>,
+    /// Number of problems that were not kept.
+    omitted: Cell<usize>,
+    warnings: RefCell<Vec<(NodePath, String)>>,
     secrets: RefCell<Vec<UncheckedSecret>>,
+    /// Whether warnings are located too. Those of the configuration itself name a setting that is found without.
+    locates_warnings: bool,
 }
 
 impl Diagnostics {
@@ -26,9 +33,16 @@ impl Diagnostics {
         Self {
             directory: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             problems: RefCell::default(),
+            omitted: Cell::default(),
             warnings: RefCell::default(),
             secrets: RefCell::default(),
+            locates_warnings: false,
         }
+    }
+
+    /// Returns the empty diagnostics of a file of clients.
+    pub(super) fn of_clients(path: &Path) -> Self {
+        Self { locates_warnings: true, ..Self::new(path) }
     }
 
     /// Returns the path of a file named in the configuration; a relative one counts from the configuration's directory.
@@ -36,12 +50,30 @@ impl Diagnostics {
         self.directory.join(name)
     }
 
-    pub(super) fn problem(&self, node: NodePath, message: String) {
-        self.problems.borrow_mut().push((node, message));
+    /// Returns the directory from which relative names count.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
+    pub(super) fn problem(&self, node: NodePath, message: String) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MAX_KEPT_PROBLEMS {
+            problems.push((node, message));
+        } else {
+            self.omitted.set(self.omitted.get() + 1);
+        }
+    }
+
+    /// Adds a warning that is not about a single node.
     pub(super) fn warning(&self, message: String) {
-        self.warnings.borrow_mut().push(message);
+        self.warning_at(NodePath::default(), message);
+    }
+
+    pub(super) fn warning_at(&self, node: NodePath, message: String) {
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MAX_KEPT_WARNINGS {
+            warnings.push((node, message));
+        }
     }
 
     /// Adds a secret that is read when everything else has been.
@@ -49,36 +81,22 @@ impl Diagnostics {
         self.secrets.borrow_mut().push(secret);
     }
 
-    /// Returns the warnings, or an error with the problems, each located in `document`, and the warnings.
-    pub(super) fn conclude(self, path: &Path, document: &Document<'_>) -> Result<Vec<String>, ConfigError> {
-        let mut warnings = secret::check(&self.secrets.into_inner());
-        warnings.extend(self.warnings.into_inner());
-        let warnings = distinct(warnings);
+    /// Returns what is wrong with the file at `path`, in its order. `locate` returns where each of some nodes is.
+    pub(super) fn report(self, path: &Path, locate: impl Fn(&[NodePath]) -> Vec<Option<Location>>) -> Report {
         let mut problems = self.problems.into_inner();
-        if problems.is_empty() {
-            return Ok(warnings);
-        }
         problems.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let omitted = problems.len().saturating_sub(MAX_REPORTED_PROBLEMS);
-        let located = problems
-            .into_iter()
-            .take(MAX_REPORTED_PROBLEMS)
-            .map(|(node, message)| (document.locate(&node), message))
-            .collect();
-        Err(ConfigError::problems(path, located, omitted, &warnings))
-    }
-}
+        let omitted = self.omitted.get() + problems.len().saturating_sub(MAX_REPORTED_PROBLEMS);
+        problems.truncate(MAX_REPORTED_PROBLEMS);
+        let (nodes, problems): (Vec<_>, Vec<_>) = problems.into_iter().unzip();
+        let problems = locate(&nodes).into_iter().zip(problems).collect();
 
-/// Drops repeated warnings, as of a value that is read twice, and those beyond [`MAX_WARNINGS`].
-fn distinct(warnings: Vec<String>) -> Vec<String> {
-    let mut seen = HashSet::new();
-    let mut distinct: Vec<_> = warnings.into_iter().filter(|warning| seen.insert(warning.clone())).collect();
-    let omitted = distinct.len().saturating_sub(MAX_WARNINGS);
-    if omitted > 0 {
-        distinct.truncate(MAX_WARNINGS);
-        distinct.push(format!("... and {omitted} more warnings"));
+        let mut warnings: Vec<_> =
+            secret::check(&self.secrets.into_inner()).into_iter().map(|warning| (None, warning)).collect();
+        let (nodes, found): (Vec<_>, Vec<_>) = self.warnings.into_inner().into_iter().unzip();
+        let locations = if self.locates_warnings { locate(&nodes) } else { vec![None; nodes.len()] };
+        warnings.extend(locations.into_iter().zip(found));
+        Report { path: path.to_path_buf(), problems, omitted, warnings }
     }
-    distinct
 }
 
 /// Quotes a text that is not a secret, on one line and of bounded length.

@@ -28,6 +28,9 @@ use super::node_path::NodePath;
 const MAX_BYTES: usize = 128 << 20;
 const NODE_BYTES: usize = 64;
 
+/// Maximum number of bytes that are read to locate problems, which takes about two seconds.
+const MAX_LOCATING_BYTES: usize = 64 << 20;
+
 /// One value of a document.
 pub(super) enum Node {
     Scalar(Scalar),
@@ -80,9 +83,12 @@ impl<'t> Document<'t> {
         &self.root
     }
 
-    /// Returns where a node is written.
-    pub(super) fn locate(&self, path: &NodePath) -> Option<Location> {
-        path.locate(&self.text)
+    /// Returns where nodes are written. Each costs a reading of the whole text, so in a large text only the first few are
+    /// located; the others are found by their names.
+    pub(super) fn locate(&self, nodes: &[NodePath]) -> Vec<Option<Location>> {
+        let max = MAX_LOCATING_BYTES / self.text.len().max(1);
+        let locations = nodes.iter().take(max).map(|node| node.locate(&self.text));
+        locations.chain(std::iter::repeat(None)).take(nodes.len()).collect()
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Serializer;
-
 use super::node_ref::NodeRef;
 
 const EXPECTED: &str =
@@ -57,11 +55,6 @@ pub(crate) fn format(duration: Duration) -> String {
         }
     }
     text
-}
-
-/// Serializes a duration as [`format`] formats it.
-pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format(*duration))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::location::Location;
+use super::report::Report;
 
 /// Maximum number of problems reported.
 pub(super) const MAX_REPORTED_PROBLEMS: usize = 50;
@@ -46,12 +47,12 @@ pub enum ConfigError {
     Invalid(Problems),
 }
 
-/// The problems of a file, in its order, and its warnings; their `Display` is a line for each.
+/// The problems of the configuration and the files it names, and its warnings; their `Display` is a line for each.
 #[derive(Debug)]
 pub struct Problems {
-    reported: Vec<String>,
-    omitted: usize,
-    warnings: Vec<String>,
+    pub(super) reported: Vec<String>,
+    pub(super) omitted: usize,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Why a text is not a YAML document that can be read.
@@ -70,26 +71,7 @@ impl SyntaxError {
 impl ConfigError {
     /// Returns the error of the file at `path` whose text is not a YAML document.
     pub(super) fn syntax(path: &Path, error: SyntaxError) -> Self {
-        Self::problems(path, vec![(error.location, error.message)], 0, &[])
-    }
-
-    /// Returns the error of the file at `path` with these problems, the number of those left out, and its warnings.
-    pub(super) fn problems(
-        path: &Path,
-        problems: Vec<(Option<Location>, String)>,
-        omitted: usize,
-        warnings: &[String],
-    ) -> Self {
-        let line = |(location, message)| match location {
-            Some(location) => format!("{}:{location}: {message}", path.display()),
-            None => format!("{}: {message}", path.display()),
-        };
-        let warnings = warnings.iter().map(|warning| format!("{}: warning: {warning}", path.display()));
-        Self::Invalid(Problems {
-            reported: problems.into_iter().map(line).collect(),
-            omitted,
-            warnings: warnings.collect(),
-        })
+        Report::of_syntax(path, error).into_error(&[])
     }
 }
 

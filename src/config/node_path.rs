@@ -35,6 +35,11 @@ impl NodePath {
         Self { part: Part::Key, ..self.value(index) }
     }
 
+    /// Returns the indexes on the way, the outermost first.
+    pub(super) fn steps(&self) -> &[usize] {
+        &self.steps
+    }
+
     /// Returns where in `text` the node is; for an alias (`*name`), where the value it stands for is written.
     pub(super) fn locate(&self, text: &str) -> Option<Location> {
         let seeker = Seeker { steps: &self.steps, part: self.part };

@@ -32,6 +32,11 @@ impl<'d> NodeRef<'d> {
         Self { node, path: NodePath::default(), name: String::new(), diagnostics }
     }
 
+    /// Returns the node at this path, which messages call by the names of its parts.
+    pub(super) fn at(path: NodePath, node: &'d Node, diagnostics: &'d Diagnostics) -> Self {
+        Self { path, ..Self::root(node, diagnostics) }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -59,7 +64,9 @@ impl<'d> NodeRef<'d> {
 
     /// Warns of this node.
     pub(super) fn warn(&self, message: impl Display) {
-        self.diagnostics.warning(format!("{}: {message}", self.name));
+        let message =
+            if self.name.is_empty() { message.to_string() } else { format!("{}: {message}", self.name) };
+        self.diagnostics.warning_at(self.path.clone(), message);
     }
 
     /// Reports what is wrong with this node, and returns nothing.

@@ -24,6 +24,8 @@ pub struct PrometheusSettings {
     /// The groups of a probe whose request names none.
     #[serde(serialize_with = "serialize_groups")]
     pub collect: Groups,
+    /// Whether scrapes that accept `OpenMetrics` get it, with the start of each counter.
+    pub created_timestamps: bool,
 }
 
 impl PrometheusSettings {
@@ -40,6 +42,7 @@ impl Default for PrometheusSettings {
             address: Ipv6Addr::UNSPECIFIED.into(),
             port: DEFAULT_PORT,
             collect: DEFAULT_GROUPS.into_iter().collect(),
+            created_timestamps: false,
         }
     }
 }
@@ -52,7 +55,7 @@ fn serialize_groups<S: Serializer>(groups: &Groups, serializer: S) -> Result<S::
 
 /// Reads the settings, and the `offline_after` of clients that set none.
 pub(super) fn read(value: Option<NodeRef<'_>>) -> (PrometheusSettings, Duration) {
-    const EXPECTED: &str = "a mapping of address, port, collect and offline_after";
+    const EXPECTED: &str = "a mapping of address, port, collect, created_timestamps and offline_after";
     let default = PrometheusSettings::default();
     let Some(mut mapping) = value.and_then(|value| Mapping::open(&value, EXPECTED)) else {
         return (default, DEFAULT_OFFLINE_AFTER);
@@ -60,12 +63,14 @@ pub(super) fn read(value: Option<NodeRef<'_>>) -> (PrometheusSettings, Duration)
     let address = mapping.optional("address").and_then(|address| read_address(&address));
     let port = mapping.integer_or("port", default.port, &(0..=u16::MAX));
     let collect = mapping.optional("collect").and_then(|collect| read_groups(&collect));
+    let created_timestamps = mapping.bool_or("created_timestamps", default.created_timestamps);
     let offline_after = mapping.optional("offline_after").and_then(|duration| duration::read(&duration));
     mapping.finish();
     let settings = PrometheusSettings {
         address: address.unwrap_or(default.address),
         port,
         collect: collect.unwrap_or(default.collect),
+        created_timestamps,
     };
     (settings, offline_after.unwrap_or(DEFAULT_OFFLINE_AFTER))
 }

@@ -19,12 +19,16 @@ pub(super) fn read_configuration(path: &Path, files: &mut WatchedFiles) -> Resul
 
 /// Decodes the content of the file at `path`.
 pub(super) fn text(content: Vec<u8>, path: &Path) -> Result<String, ConfigError> {
+    decode(content).map_err(|error| ConfigError::syntax(path, error))
+}
+
+/// Decodes the content of a file.
+pub(super) fn decode(content: Vec<u8>) -> Result<String, SyntaxError> {
     if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {
-        return Err(ConfigError::syntax(path, SyntaxError::new(None, "UTF-16 text; save the file as UTF-8")));
+        return Err(SyntaxError::new(None, "UTF-16 text; save the file as UTF-8"));
     }
     String::from_utf8(content).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
-        let location = Location::of_byte(error.as_bytes(), offset);
-        ConfigError::syntax(path, SyntaxError::new(Some(location), "not valid UTF-8"))
+        SyntaxError::new(Some(Location::of_byte(error.as_bytes(), offset)), "not valid UTF-8")
     })
 }

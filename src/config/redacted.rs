@@ -2,59 +2,123 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Map, Value, json, to_value};
 
-use super::{Broker, Config, PrometheusSettings, duration};
-use crate::client::WatchedClient;
+use super::duration;
+use super::yaml_writer::to_yaml;
+use super::{Config, FilePattern, PrometheusSettings};
+use crate::client::{Origin, WatchedClient};
+use crate::sanitize::sanitized;
 
-/// The whole configuration in the shape of its file.
+/// Approximate size of a chunk.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// The configuration as YAML in the shape of its file, in chunks. Clients of other files are listed with the rest, with
+/// the place where each comes from as a comment.
+pub struct RedactedYaml {
+    config: Arc<Config>,
+    /// The text before the clients.
+    head: Option<String>,
+    /// The text behind them.
+    foot: Option<String>,
+    /// The broker and the client that come next.
+    broker: usize,
+    client: usize,
+    /// The indexes of the brokers that share a client, by its address.
+    brokers_of: HashMap<usize, Vec<usize>>,
+}
+
 #[derive(Serialize)]
-pub(super) struct RedactedConfig<'a> {
-    emqx: Vec<&'a Broker>,
-    monitored_clients: Vec<RedactedClient<'a>>,
+struct Foot<'a> {
     prometheus: &'a PrometheusSettings,
 }
 
-/// A watched client with the brokers it is watched on.
-#[derive(Serialize)]
-struct RedactedClient<'a> {
-    alias: &'a str,
-    client_id: &'a str,
-    brokers: Vec<&'a str>,
-    #[serde(serialize_with = "duration::serialize")]
-    offline_after: Duration,
-}
-
-impl<'a> From<&'a Config> for RedactedConfig<'a> {
-    fn from(config: &'a Config) -> Self {
-        Self {
-            emqx: config.brokers.iter().map(|broker| &**broker).collect(),
-            monitored_clients: clients(config),
-            prometheus: &config.prometheus,
+impl RedactedYaml {
+    pub(super) fn new(config: Arc<Config>) -> Result<Self, serde_json::Error> {
+        let brokers: Vec<_> = config.brokers.iter().map(|broker| &**broker).collect();
+        let mut head = to_yaml(&json!({"emqx": to_value(brokers)?}));
+        push_files(&config.client_files, &mut head);
+        let has_clients = config.client_count() > 0;
+        head.push_str(if has_clients { "monitored_clients:\n" } else { "monitored_clients: []\n" });
+        let foot = to_yaml(&to_value(Foot { prometheus: &config.prometheus })?);
+        let mut brokers_of: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, broker) in config.brokers.iter().enumerate() {
+            broker.clients.iter().for_each(|client| brokers_of.entry(address(client)).or_default().push(index));
         }
+        Ok(Self { config, head: Some(head), foot: Some(foot), broker: 0, client: 0, brokers_of })
     }
-}
 
-/// Returns each watched client once: its brokers share it.
-fn clients(config: &Config) -> Vec<RedactedClient<'_>> {
-    let mut clients: Vec<RedactedClient<'_>> = Vec::new();
-    let mut indexes = HashMap::new();
-    for broker in &config.brokers {
-        for client in &broker.clients {
-            let index = *indexes.entry(Arc::as_ptr(client)).or_insert(clients.len());
-            if index == clients.len() {
-                let WatchedClient { alias, client_id, offline_after } = &**client;
-                clients.push(RedactedClient {
-                    alias,
-                    client_id,
-                    brokers: Vec::new(),
-                    offline_after: *offline_after,
-                });
+    /// Returns the next client and its brokers; each client comes once, with its first broker.
+    fn next_client(&mut self) -> Option<(Arc<WatchedClient>, &[usize])> {
+        loop {
+            let broker = self.config.brokers.get(self.broker)?;
+            let Some(client) = broker.clients.get(self.client) else {
+                (self.broker, self.client) = (self.broker + 1, 0);
+                continue;
+            };
+            self.client += 1;
+            if self.brokers_of.get(&address(client))?.first() == Some(&self.broker) {
+                let client = Arc::clone(client);
+                let brokers = self.brokers_of.get(&address(&client))?;
+                return Some((client, brokers));
             }
-            clients[index].brokers.push(&broker.alias);
         }
     }
-    clients
+}
+
+impl Iterator for RedactedYaml {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let mut text = self.head.take().unwrap_or_default();
+        let config = Arc::clone(&self.config);
+        while text.len() < CHUNK_BYTES {
+            let Some((client, brokers)) = self.next_client() else {
+                text.extend(self.foot.take());
+                break;
+            };
+            let brokers = brokers.iter().map(|index| config.brokers[*index].alias.as_str());
+            push_client(&client, &brokers.collect::<Vec<_>>(), &mut text);
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+fn address(client: &Arc<WatchedClient>) -> usize {
+    Arc::as_ptr(client).addr()
+}
+
+/// Appends the names of the files as a comment: the clients in them follow.
+fn push_files(files: &[FilePattern], yaml: &mut String) {
+    if files.is_empty() {
+        return;
+    }
+    let entries: Vec<_> = files
+        .iter()
+        .map(|FilePattern { path, ignore_columns, .. }| match ignore_columns.as_slice() {
+            [] => json!(path),
+            _ => json!({"path": path, "ignore_columns": ignore_columns}),
+        })
+        .collect();
+    for line in to_yaml(&json!({"monitored_client_files": entries})).lines() {
+        yaml.extend(["# ", line, "\n"]);
+    }
+}
+
+fn push_client(client: &WatchedClient, brokers: &[&str], yaml: &mut String) {
+    let WatchedClient { alias, client_id, offline_after, labels, origin } = client;
+    let mut entry = Map::new();
+    entry.insert("alias".to_owned(), json!(alias));
+    entry.insert("client_id".to_owned(), json!(client_id));
+    entry.insert("brokers".to_owned(), json!(brokers));
+    entry.insert("offline_after".to_owned(), json!(duration::format(*offline_after)));
+    if !labels.is_empty() {
+        entry.insert("labels".to_owned(), json!(labels));
+    }
+    if !matches!(origin, Origin::Config(_)) {
+        yaml.extend(["# ", &sanitized(&origin.to_string()), "\n"]);
+    }
+    yaml.push_str(&to_yaml(&Value::Array(vec![Value::Object(entry)])));
 }

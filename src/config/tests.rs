@@ -1,6 +1,7 @@
 //! What a configuration means, and what is reported about a wrong one.
 
 mod brokers;
+mod client_files;
 mod client_list;
 mod files;
 mod leaks;
@@ -93,8 +94,7 @@ fn the_configuration_of_existing_users_works_unchanged() {
     let broker = config.broker("LocalEMQX").expect("the broker is there");
     assert_eq!(broker.api_url.as_str(), "http://emqx:18083/api");
     assert!(broker.tls.is_none());
-    let clients: Vec<_> =
-        broker.clients.iter().map(|client| (client.alias.as_str(), client.client_id.as_str())).collect();
+    let clients: Vec<_> = broker.clients.iter().map(|client| (&*client.alias, &*client.client_id)).collect();
     assert_eq!(
         clients,
         [("QingpingCO2_Room1", "qingping-DEADBEEF1234"), ("QingpingCO2_Room2", "qingping-DEADBEEF5678")]

@@ -1,6 +1,11 @@
-//! Reads `monitored_clients` and assigns each client to its brokers.
+//! Reads the watched clients, of the configuration itself and of the files it names, and assigns each to its brokers.
 
-use std::collections::{HashMap, HashSet};
+mod client_files;
+mod csv_table;
+mod labels;
+mod unique_names;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +14,14 @@ use super::diagnostics::quoted;
 use super::duration;
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
-use crate::client::WatchedClient;
+use crate::client::{Origin, WatchedClient};
 use crate::emqx::request_line_bytes;
+pub(super) use client_files::ClientFiles;
+pub use client_files::FilePattern;
+use labels::SharedLabels;
+use unique_names::UniqueNames;
 
+const CLIENTS: &str = "a list of clients, each with alias and client_id";
 const ALIAS: &str = "a name of your choice for this client";
 const CLIENT_ID: &str = "the MQTT client ID";
 const BROKERS: &str = "a list of broker aliases, or \"*\" for all brokers";
@@ -21,56 +31,60 @@ const MAX_CLIENT_ID_BYTES: usize = u16::MAX as usize;
 /// EMQX's HTTP server refuses a longer request line.
 const MAX_REQUEST_LINE_BYTES: usize = 8000;
 
-/// Reads the list of clients and assigns each to its brokers.
-pub(super) fn assign(list: &NodeRef<'_>, default_offline_after: Duration, brokers: &mut [ListedBroker]) {
-    const EXPECTED: &str = "a list of clients, each with alias and client_id";
-    let mut assignment = ClientAssignment::new(brokers);
-    for value in list.elements(EXPECTED).unwrap_or_default() {
-        if let Some(mapping) = Mapping::open(&value, "a mapping with alias and client_id") {
-            assignment.accept(mapping, default_offline_after);
-        }
-    }
-}
-
 /// Assigns clients to brokers and keeps their names unique there.
-struct ClientAssignment<'b> {
+pub(super) struct ClientAssignment<'b> {
     brokers: &'b mut [ListedBroker],
+    default_offline_after: Duration,
     /// The index of each broker, by alias.
     indexes: HashMap<String, usize>,
     /// Whether the aliases of all brokers could be read, so that any other alias is an error.
     knows_all_brokers: bool,
     /// The names in use on each broker.
-    used: Vec<UsedNames>,
-}
-
-#[derive(Default, Clone)]
-struct UsedNames {
-    aliases: HashSet<String>,
-    client_ids: HashSet<String>,
+    used: Vec<UniqueNames>,
+    labels: SharedLabels,
 }
 
 impl<'b> ClientAssignment<'b> {
-    fn new(brokers: &'b mut [ListedBroker]) -> Self {
+    pub(super) fn new(brokers: &'b mut [ListedBroker], default_offline_after: Duration) -> Self {
         let broker_entries = brokers.iter().enumerate();
         let indexes =
             broker_entries.filter_map(|(index, broker)| Some((broker.alias.clone()?, index))).collect();
         let knows_all_brokers = !brokers.is_empty() && brokers.iter().all(|broker| broker.alias.is_some());
-        Self { indexes, knows_all_brokers, used: vec![UsedNames::default(); brokers.len()], brokers }
+        let used = brokers.iter().map(|_| UniqueNames::default()).collect();
+        let labels = SharedLabels::default();
+        Self { brokers, default_offline_after, indexes, knows_all_brokers, used, labels }
     }
 
-    fn accept(&mut self, mut mapping: Mapping<'_>, default_offline_after: Duration) {
-        let alias = mapping.required("alias", ALIAS);
-        let client_id = mapping.required("client_id", CLIENT_ID);
+    /// Assigns the clients of a list.
+    pub(super) fn accept_list(&mut self, list: &NodeRef<'_>, origin: impl Fn(u32) -> Origin) {
+        for (index, value) in list.elements(CLIENTS).unwrap_or_default().into_iter().enumerate() {
+            self.accept(&value, origin(u32::try_from(index).unwrap_or(u32::MAX)));
+        }
+    }
+
+    /// Assigns a client.
+    fn accept(&mut self, client: &NodeRef<'_>, origin: Origin) {
+        let Some(mut mapping) = Mapping::open(client, "a mapping with alias and client_id") else {
+            return;
+        };
+        let alias_value = mapping.required("alias", ALIAS);
+        let client_id_value = mapping.required("client_id", CLIENT_ID);
         let indexes = self.read_brokers(&mut mapping);
         let offline_after = mapping.optional("offline_after").and_then(|value| duration::read(&value));
+        let labels = mapping.optional("labels").map(|value| self.labels.read(&value));
         mapping.finish();
 
-        let alias = alias.and_then(|value| self.read_alias(&value, &indexes));
-        let client_id = client_id.and_then(|value| self.read_client_id(&value, &indexes));
-        if let Some((alias, client_id)) = alias.zip(client_id) {
-            let offline_after = offline_after.unwrap_or(default_offline_after);
-            self.assign_to(&Arc::new(WatchedClient { alias, client_id, offline_after }), &indexes);
-        }
+        let alias = alias_value.as_ref().and_then(|value| value.line(ALIAS));
+        let client_id = client_id_value.as_ref().and_then(|value| self.read_client_id(value, &indexes));
+        let (Some(alias_value), Some(client_id_value)) = (alias_value, client_id_value) else { return };
+        let client = WatchedClient {
+            alias: alias.unwrap_or_default().into(),
+            client_id: client_id.unwrap_or_default().into(),
+            offline_after: offline_after.unwrap_or(self.default_offline_after),
+            labels: labels.unwrap_or_default(),
+            origin,
+        };
+        self.assign(&Arc::new(client), &alias_value, &client_id_value, &indexes);
     }
 
     /// Returns the indexes of the brokers that a client is watched on.
@@ -124,6 +138,11 @@ impl<'b> ClientAssignment<'b> {
         index
     }
 
+    /// Returns whether a broker has this alias.
+    fn is_broker(&self, alias: &str) -> bool {
+        self.indexes.contains_key(alias)
+    }
+
     fn all(&self) -> Vec<usize> {
         (0..self.brokers.len()).collect()
     }
@@ -133,17 +152,7 @@ impl<'b> ClientAssignment<'b> {
         aliases.join(", ")
     }
 
-    fn read_alias(&mut self, value: &NodeRef<'_>, indexes: &[usize]) -> Option<String> {
-        let alias = value.line(ALIAS)?.to_owned();
-        for index in indexes {
-            if !self.used[*index].aliases.insert(alias.clone()) {
-                return value.refuse("duplicate alias; another client of the same broker has it");
-            }
-        }
-        Some(alias)
-    }
-
-    fn read_client_id(&mut self, value: &NodeRef<'_>, indexes: &[usize]) -> Option<String> {
+    fn read_client_id<'d>(&self, value: &NodeRef<'d>, indexes: &[usize]) -> Option<&'d str> {
         let client_id = value.text(CLIENT_ID)?;
         if client_id.contains('\0') {
             return value.refuse("must not contain NUL, which MQTT forbids");
@@ -159,11 +168,8 @@ impl<'b> ClientAssignment<'b> {
         }
         for index in indexes {
             self.check_request_line(value, client_id, *index);
-            if !self.used[*index].client_ids.insert(client_id.to_owned()) {
-                return value.refuse("duplicate client ID; another client of the same broker has it");
-            }
         }
-        Some(client_id.to_owned())
+        Some(client_id)
     }
 
     fn check_request_line(&self, value: &NodeRef<'_>, client_id: &str, index: usize) {
@@ -180,8 +186,28 @@ impl<'b> ClientAssignment<'b> {
         }
     }
 
-    fn assign_to(&mut self, client: &Arc<WatchedClient>, indexes: &[usize]) {
+    /// Assigns a client to these brokers, and reports names of it that another client has there.
+    fn assign(
+        &mut self,
+        client: &Arc<WatchedClient>,
+        alias: &NodeRef<'_>,
+        client_id: &NodeRef<'_>,
+        indexes: &[usize],
+    ) {
+        let duplicate = |value: &NodeRef<'_>, what, first: &WatchedClient| {
+            value.error(format_args!("duplicate {what}; {} has it on the same broker", first.origin));
+        };
+        let (mut is_alias_reported, mut is_client_id_reported) = (false, false);
         for index in indexes {
+            let used = &mut self.used[*index];
+            if let Some(first) = used.add_alias(client).filter(|_| !is_alias_reported) {
+                duplicate(alias, "alias", &first);
+                is_alias_reported = true;
+            }
+            if let Some(first) = used.add_client_id(client).filter(|_| !is_client_id_reported) {
+                duplicate(client_id, "client ID", &first);
+                is_client_id_reported = true;
+            }
             if let Some(broker) = &mut self.brokers[*index].broker {
                 broker.clients.push(Arc::clone(client));
             }

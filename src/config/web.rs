@@ -80,9 +80,7 @@ fn read(root: &NodeRef<'_>, files: &mut WatchedFiles) -> WebConfig {
     let is_plain_http = tls.is_none();
     let users = users.map(|value| users::read(&value)).unwrap_or_default();
     if !users.is_empty() && is_plain_http {
-        root.diagnostics().warning(
-            "basic_auth_users without tls_server_config: passwords cross the network in clear text".to_owned(),
-        );
+        root.warn("basic_auth_users without tls_server_config: passwords cross the network in clear text");
     }
     WebConfig {
         tls: tls.and_then(|value| tls::read(&value, files)),

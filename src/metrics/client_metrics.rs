@@ -8,12 +8,23 @@ use crate::outcome::ClientState;
 
 /// Builds the table below from one line per family.
 macro_rules! table {
-    ($($name:literal $type:ident $group:ident $samples:expr, $help:literal;)+) => {
+    ($($name:literal $type:ident $(($start:ident))? $group:ident $samples:expr, $help:literal;)+) => {
         &[$(ClientMetric {
             family: FamilyMeta { name: concat!("emqx_mqtt_client_", $name), help: $help, metric_type: MetricType::$type },
             group: Group::$group,
+            start: start!($($start)?),
             samples: $samples,
         }),+]
+    };
+}
+
+/// When the counts of a family began, from a value of the session.
+macro_rules! start {
+    () => {
+        None
+    };
+    ($start:ident) => {
+        Some(|client| client.session.as_ref()?.$start)
     };
 }
 
@@ -47,6 +58,9 @@ pub(super) const CLIENT_METRICS: &[ClientMetric] = table! {
     "offline_threshold_seconds" Gauge State ClientSamples::State(|client| {
         Some(SampleValue::Float(client.offline_after()?.as_secs_f64()))
     }), "How long the client may be offline, in seconds: `offline_after` in the configuration of this exporter.";
+
+    "labels" Gauge State ClientSamples::Labels(|client| client.labels().filter(|labels| !labels.is_empty())),
+        "Labels of the client in the configuration of this exporter, each with the prefix `label_`; always 1.";
 
     "info" Gauge Session ClientSamples::Info(&[
         ("node", |client| client.node.clone()),
@@ -86,49 +100,49 @@ pub(super) const CLIENT_METRICS: &[ClientMetric] = table! {
          Refreshed by EMQX every 15 s.";
     "awaiting_pubrel_messages_limit" Gauge Queue one!(queue.awaiting_pubrel_limit),
         "Maximum number of QoS 2 messages that await their PUBREL; +Inf if unlimited.";
-    "mqueue_dropped_messages_total" Counter Queue one!(queue.mqueue_dropped),
+    "mqueue_dropped_messages_total" Counter(created_at) Queue one!(queue.mqueue_dropped),
         "Total number of messages dropped by the client's queue. Reset with a new session. \
          Refreshed by EMQX every 15 s.";
 
-    "received_messages_total" Counter Traffic per_label!("qos", traffic {
+    "received_messages_total" Counter(connected_at) Traffic per_label!("qos", traffic {
         "0" => received_messages.qos0, "1" => received_messages.qos1, "2" => received_messages.qos2
     }), "Total number of messages received from the client. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
-    "sent_messages_total" Counter Traffic per_label!("qos", traffic {
+    "sent_messages_total" Counter(connected_at) Traffic per_label!("qos", traffic {
         "0" => sent_messages.qos0, "1" => sent_messages.qos1, "2" => sent_messages.qos2
     }), "Total number of messages sent to the client. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
-    "received_messages_dropped_total" Counter Traffic one!(traffic.received_dropped),
+    "received_messages_dropped_total" Counter(connected_at) Traffic one!(traffic.received_dropped),
         "Total number of messages received from the client and dropped. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
-    "sent_messages_dropped_total" Counter Traffic one!(traffic.sent_dropped),
+    "sent_messages_dropped_total" Counter(connected_at) Traffic one!(traffic.sent_dropped),
         "Total number of messages for the client that were dropped. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
-    "received_messages_dropped_by_reason_total" Counter Traffic per_label!("reason", traffic {
+    "received_messages_dropped_by_reason_total" Counter(connected_at) Traffic per_label!("reason", traffic {
         "await_pubrel_timeout" => received_dropped_await_pubrel_timeout
     }), "Total number of messages received from the client and dropped, by reason; \
          does not include every reason. Reset with each connection. Refreshed by EMQX every 15 s.";
-    "sent_messages_dropped_by_reason_total" Counter Traffic per_label!("reason", traffic {
+    "sent_messages_dropped_by_reason_total" Counter(connected_at) Traffic per_label!("reason", traffic {
         "expired" => sent_dropped_expired,
         "queue_full" => sent_dropped_queue_full,
         "too_large" => sent_dropped_too_large
     }), "Total number of messages for the client that were dropped, by reason; \
          does not include every reason. Reset with each connection. Refreshed by EMQX every 15 s.";
-    "received_bytes_total" Counter Traffic one!(traffic.received_bytes),
+    "received_bytes_total" Counter(connected_at) Traffic one!(traffic.received_bytes),
         "Total number of bytes received from the client. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
-    "sent_bytes_total" Counter Traffic one!(traffic.sent_bytes),
+    "sent_bytes_total" Counter(connected_at) Traffic one!(traffic.sent_bytes),
         "Total number of bytes sent to the client. Reset with each connection. Refreshed by EMQX every 15 s.";
-    "received_packets_total" Counter Traffic one!(traffic.received_packets),
+    "received_packets_total" Counter(connected_at) Traffic one!(traffic.received_packets),
         "Total number of MQTT packets received from the client. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
-    "sent_packets_total" Counter Traffic one!(traffic.sent_packets),
+    "sent_packets_total" Counter(connected_at) Traffic one!(traffic.sent_packets),
         "Total number of MQTT packets sent to the client. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
 
     "process_mailbox_messages" Gauge Process one!(process.mailbox),
         "Number of messages in the mailbox of the client's Erlang process. Refreshed by EMQX every 15 s.";
-    "process_reductions_total" Counter Process one!(process.reductions),
+    "process_reductions_total" Counter(connected_at) Process one!(process.reductions),
         "Total number of reductions (units of work) of the client's Erlang process. Reset with each connection. \
          Refreshed by EMQX every 15 s.";
 

@@ -1,20 +1,24 @@
-//! Writes the table of metrics in Prometheus' text format, version 0.0.4.
+//! Writes the table of metrics in Prometheus' text format 0.0.4, or in `OpenMetrics` 1.0.0.
 //!
 //! The library's encoder takes three to six times as long for thousands of clients. The text comes in chunks of bounded
 //! size, so that it is never in memory as a whole.
 
-use std::io::Write as _;
+mod format;
+mod value;
+
+use std::ops::Range;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::{
     CLIENT_METRICS, ClientMetric, ClientSamples, FamilyMeta, PROBE_METRICS, ProbeMetric, ProbeSamples,
     SampleValue,
 };
+use crate::client::Groups;
 use crate::outcome::{Outcome, ProbedClient};
-
-/// Content type of the text.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub use format::Format;
+use value::write_value;
 
 /// Approximate size of a chunk. Writing one takes no longer than handing it to another thread would.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -28,6 +32,9 @@ const CHECK_BYTES: usize = 8 * 1024;
 /// The text of an outcome, in chunks. A family may span chunks, but its HELP and TYPE lines are written once.
 pub struct Exposition {
     outcome: Outcome,
+    format: Format,
+    /// The groups to write. More may have been requested.
+    groups: Groups,
     labels: LabelCache,
     /// Index of the current family in both tables.
     family: usize,
@@ -35,6 +42,8 @@ pub struct Exposition {
     client: usize,
     /// Whether its HELP and TYPE lines are written: a family without samples has none.
     has_meta: bool,
+    /// Whether the line that ends `OpenMetrics` is written.
+    has_end: bool,
 }
 
 /// The labels that identify each client, escaped once for all families.
@@ -54,10 +63,25 @@ struct LabelRange {
 }
 
 impl Exposition {
-    /// Starts an exposition of `outcome`.
+    /// Starts an exposition of `outcome` in the text format.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, labels: LabelCache::default(), family: 0, client: 0, has_meta: false }
+        Self::in_format(Format::Text, outcome.groups, outcome)
+    }
+
+    /// Starts an exposition of these groups of `outcome`.
+    #[must_use]
+    pub fn in_format(format: Format, groups: Groups, outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            format,
+            groups,
+            labels: LabelCache::default(),
+            family: 0,
+            client: 0,
+            has_meta: false,
+            has_end: format == Format::Text,
+        }
     }
 
     /// Writes the next part; returns `false` at the end.
@@ -67,8 +91,12 @@ impl Exposition {
             false
         } else if let Some(metric) = CLIENT_METRICS.get(self.family - PROBE_METRICS.len()) {
             self.write_clients(metric, text)
-        } else {
+        } else if self.has_end {
             return false;
+        } else {
+            self.has_end = true;
+            text.extend_from_slice(b"# EOF\n");
+            return true;
         };
         if !has_more_clients {
             (self.family, self.client, self.has_meta) = (self.family + 1, 0, false);
@@ -78,7 +106,7 @@ impl Exposition {
 
     fn write_probe_family(&mut self, metric: &ProbeMetric, text: &mut Vec<u8>) {
         let mut sample = |labels: &[&str], value: SampleValue| {
-            write_meta_once(&mut self.has_meta, &metric.family, text);
+            write_meta_once(&mut self.has_meta, &metric.family, self.format, text);
             write_sample(metric.family.name, labels, value, text);
         };
         match metric.samples {
@@ -114,21 +142,44 @@ impl Exposition {
 
     /// Writes the samples of the next clients; returns whether there are more.
     fn write_clients(&mut self, metric: &ClientMetric, text: &mut Vec<u8>) -> bool {
-        if !self.outcome.groups.contains(metric.group) {
+        if !self.groups.contains(metric.group) {
             return false;
         }
         let end = self.cache_labels();
         for index in self.client..end {
             let probed = &self.outcome.clients[index];
             let identity = self.labels.all(index);
+            let start = match self.format {
+                Format::Text => None,
+                Format::OpenMetrics => metric.start,
+            };
+            let start = start.map(|start| probed.status.client().and_then(start));
+            // A start that is unknown, or in the future for Prometheus, would be taken for a reset by a later scrape.
+            let is_omitted =
+                start.is_some_and(|start| start.is_none_or(|start| start > self.outcome.started_at));
+            if is_omitted {
+                continue;
+            }
             let mut sample = |labels: &[&str], value: Option<SampleValue>| {
                 let Some(value) = value else { return };
-                write_meta_once(&mut self.has_meta, &metric.family, text);
-                write_sample(metric.family.name, labels, value, text);
+                write_meta_once(&mut self.has_meta, &metric.family, self.format, text);
+                let written = write_sample(metric.family.name, labels, value, text);
+                if let Some(start) = start.flatten() {
+                    write_created(metric.family.name, &written, start, text);
+                }
             };
             match (&metric.samples, probed.status.client()) {
                 (ClientSamples::State(value), _) => {
                     sample(&[self.labels.without_username(index)], value(probed));
+                }
+                (ClientSamples::Labels(labels), _) => {
+                    let Some(labels) = labels(probed) else { continue };
+                    let mut own = String::new();
+                    for (name, value) in labels.iter() {
+                        own.push_str(",label_");
+                        push_label(name, value, &mut own);
+                    }
+                    sample(&[self.labels.without_username(index), &own], Some(SampleValue::Count(1)));
                 }
                 (_, None) => {}
                 (ClientSamples::One(value), Some(client)) => sample(&[identity], value(client)),
@@ -194,18 +245,29 @@ impl LabelCache {
 }
 
 /// Writes the HELP and TYPE lines unless they are written already.
-fn write_meta_once(has_meta: &mut bool, family: &FamilyMeta, text: &mut Vec<u8>) {
+fn write_meta_once(has_meta: &mut bool, family: &FamilyMeta, format: Format, text: &mut Vec<u8>) {
     if std::mem::replace(has_meta, true) {
         return;
     }
     let FamilyMeta { name, help, metric_type } = family;
+    let name = match format {
+        Format::Text => name,
+        Format::OpenMetrics => counted(name),
+    };
     for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", metric_type.name(), "\n"] {
         text.extend_from_slice(part.as_bytes());
     }
 }
 
-fn write_sample(name: &str, labels: &[&str], value: SampleValue, text: &mut Vec<u8>) {
+/// Returns the name of a counter without `_total`.
+fn counted(name: &str) -> &str {
+    name.strip_suffix("_total").unwrap_or(name)
+}
+
+/// Writes a sample, and returns where its labels are in the text.
+fn write_sample(name: &str, labels: &[&str], value: SampleValue, text: &mut Vec<u8>) -> Range<usize> {
     text.extend_from_slice(name.as_bytes());
+    let start = text.len();
     if !labels.is_empty() {
         text.push(b'{');
         for part in labels {
@@ -213,38 +275,22 @@ fn write_sample(name: &str, labels: &[&str], value: SampleValue, text: &mut Vec<
         }
         text.push(b'}');
     }
+    let end = text.len();
     text.push(b' ');
     write_value(value, text);
     text.push(b'\n');
+    start..end
 }
 
-fn write_value(value: SampleValue, text: &mut Vec<u8>) {
-    match value {
-        SampleValue::Count(count) => text.extend_from_slice(itoa::Buffer::new().format(count).as_bytes()),
-        SampleValue::Infinity => text.extend_from_slice(b"+Inf"),
-        SampleValue::Float(number) => write_float(number, text),
-        SampleValue::Timestamp(time) => {
-            let milliseconds = time.as_millisecond();
-            match (u64::try_from(milliseconds), milliseconds % 1000) {
-                (Ok(whole), 0) => text.extend_from_slice(itoa::Buffer::new().format(whole / 1000).as_bytes()),
-                (Ok(whole), rest) => {
-                    text.extend_from_slice(itoa::Buffer::new().format(whole / 1000).as_bytes());
-                    let [hundreds, tens, ones] = [rest / 100, rest / 10 % 10, rest % 10].map(digit);
-                    text.extend_from_slice(&[b'.', hundreds, tens, ones]);
-                }
-                (Err(_), _) => write_float(milliseconds as f64 / 1000.0, text),
-            }
-        }
-    }
-}
-
-fn digit(number: i64) -> u8 {
-    b'0' + u8::try_from(number).unwrap_or_default()
-}
-
-fn write_float(number: f64, text: &mut Vec<u8>) {
-    // Writing to a `Vec` never fails.
-    let _ = write!(text, "{number}");
+/// Writes when the counter whose sample has these labels began. Only directly behind the sample does Prometheus find it
+/// without searching the rest of the family.
+fn write_created(name: &str, labels: &Range<usize>, start: Timestamp, text: &mut Vec<u8>) {
+    text.extend_from_slice(counted(name).as_bytes());
+    text.extend_from_slice(b"_created");
+    text.extend_from_within(labels.clone());
+    text.push(b' ');
+    write_value(start.into(), text);
+    text.push(b'\n');
 }
 
 /// Appends `name="value"`, escaped as the format requires.

@@ -41,7 +41,7 @@ impl ActiveConfig {
     /// Logs which configuration took effect, with which result.
     pub(super) fn log(&self, message: &str) {
         let config = self.config();
-        let clients: usize = config.brokers.iter().map(|broker| broker.clients.len()).sum();
+        let clients = config.client_count();
         let (version, file, brokers) = (version::VERSION, self.file.display(), config.brokers.len());
         info!(version, %file, brokers, clients, "{message}");
     }
@@ -76,7 +76,8 @@ fn reload_now(state: &AppState) -> Result<(), String> {
     let _reloading = Reloading::begin();
     let active = &state.active_config;
     let mut files = WatchedFiles::default();
-    let loaded = Config::load_watched(&active.file, &mut files);
+    let before = active.config();
+    let loaded = Config::load_watched(&active.file, &mut files, &before.client_files);
     active.files.store(Arc::new(files));
     let mut config = match loaded {
         Ok(config) => config,
@@ -89,7 +90,6 @@ fn reload_now(state: &AppState) -> Result<(), String> {
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let before = active.config();
     if before.prometheus.listens_at() != config.prometheus.listens_at() {
         warn!("prometheus.address and prometheus.port take effect with the next start");
     }
@@ -97,7 +97,8 @@ fn reload_now(state: &AppState) -> Result<(), String> {
     state.failures.retain_brokers(|broker| config.broker(broker).is_some());
     // Before a new broker can be probed, so that its first probe is counted.
     state.telemetry.record_reload(Some(&config));
+    let (added, removed) = (config.count_clients_missing_in(&before), before.count_clients_missing_in(&config));
     active.config.store(Arc::new(config));
-    active.log("reloaded the configuration");
+    active.log(&format!("reloaded the configuration; clients added: {added}, removed: {removed}"));
     Ok(())
 }

@@ -28,7 +28,7 @@ where
     C: Iterator<Item = Bytes> + 'static,
 {
     hold_clients(request, clients);
-    answer.insert_header((header::VARY, "accept-encoding"));
+    answer.append_header((header::VARY, "accept-encoding"));
     if gzip::is_accepted(request) {
         answer.insert_header((header::CONTENT_ENCODING, "gzip"));
         send_chunks(answer, Gzip::new(chunks))

@@ -79,7 +79,7 @@ impl ProbeKey {
             Targets::All => TargetsKey::All,
             Targets::Watched(clients) if clients.len() == spec.broker.clients.len() => TargetsKey::Watched,
             Targets::Watched(clients) => {
-                let aliases: Vec<_> = clients.iter().map(|client| client.alias.as_str()).collect();
+                let aliases: Vec<_> = clients.iter().map(|client| &*client.alias).collect();
                 TargetsKey::Selected(BuildHasherDefault::<DefaultHasher>::default().hash_one(aliases))
             }
         };

@@ -1,15 +1,18 @@
 //! `GET /probe`: queries a broker and answers with its clients' metrics.
 
+use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use tracing::warn;
 
 use super::body::{send, send_head};
 use super::debug_view::DebugView;
+use super::negotiation::preferred_format;
 use super::query::{ProbeQuery, excerpt};
 use super::refusal::{ProbeRefusal, RefusalReason};
 use super::{AppState, busy, text};
-use crate::metrics::exposition::{CONTENT_TYPE, Exposition};
+use crate::client::Groups;
+use crate::metrics::exposition::{Exposition, Format};
 use crate::probe::ProbeSpec;
 
 /// Answers a scrape. Whatever goes wrong on the broker's side is a 200 with `probe_success 0`.
@@ -21,36 +24,56 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
 }
 
 async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, ProbeRefusal> {
-    let (query, spec) = spec(request, state)?;
+    let (mut answer, view, spec) = prepare(request, state)?;
     let api_url = spec.broker.api_url.clone();
     let outcome = state.probe(spec).await?;
     let clients = outcome.clients.len();
-    let mut answer = HttpResponse::Ok();
-    answer.content_type(content_type(&query));
-    Ok(if query.debug() {
-        send(request, &mut answer, clients, DebugView::new(&api_url, outcome))
-    } else {
-        send(request, &mut answer, clients, Exposition::new(outcome))
+    Ok(match view {
+        View::Debug => send(request, &mut answer, clients, DebugView::new(&api_url, outcome)),
+        View::Metrics(format, groups) => {
+            send(request, &mut answer, clients, Exposition::in_format(format, groups, outcome))
+        }
     })
 }
 
 /// Answers with the head of a scrape's response, without querying the broker.
 pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
-    match spec(&request, &state) {
-        Ok((query, _)) => send_head(HttpResponse::Ok().content_type(content_type(&query))),
+    match prepare(&request, &state) {
+        Ok((mut answer, ..)) => send_head(&mut answer),
         Err(refusal) => refuse(&request, &state, &refusal),
     }
 }
 
-/// Returns the query of a request, and the probe that it specifies.
-fn spec(request: &HttpRequest, state: &AppState) -> Result<(ProbeQuery, ProbeSpec), ProbeRefusal> {
-    let query = ProbeQuery::parse(request.query_string())?;
-    let spec = query.to_spec(&state.active_config.config(), request.headers(), state.timeout_offset)?;
-    Ok((query, spec))
+/// What a request asks for.
+enum View {
+    /// The report for people.
+    Debug,
+    /// The metrics of these groups.
+    Metrics(Format, Groups),
 }
 
-fn content_type(query: &ProbeQuery) -> &'static str {
-    if query.debug() { "text/plain; charset=utf-8" } else { CONTENT_TYPE }
+/// Returns the head of the response to a request, what is to follow it, and the probe that this takes.
+fn prepare(
+    request: &HttpRequest,
+    state: &AppState,
+) -> Result<(HttpResponseBuilder, View, ProbeSpec), ProbeRefusal> {
+    let query = ProbeQuery::parse(request.query_string())?;
+    let config = state.active_config.config();
+    let mut spec = query.to_spec(&config, request.headers(), state.timeout_offset)?;
+    let mut answer = HttpResponse::Ok();
+    if query.debug() {
+        answer.content_type("text/plain; charset=utf-8");
+        return Ok((answer, View::Debug, spec));
+    }
+    let mut format = Format::Text;
+    if config.prometheus.created_timestamps {
+        format = preferred_format(request);
+        answer.append_header((header::VARY, "accept"));
+    }
+    answer.content_type(format.content_type());
+    let view = View::Metrics(format, spec.groups);
+    spec.groups = format.groups_to_request(spec.groups);
+    Ok((answer, view, spec))
 }
 
 /// Refuses a request, and logs and counts the refusal: Prometheus does not show the body of an error response.

@@ -107,8 +107,8 @@ impl ProbeQuery {
             return Ok(broker.clients.clone());
         }
         let found: Vec<_> =
-            broker.clients.iter().filter(|client| self.clients.contains(&client.alias)).cloned().collect();
-        let unknown = self.clients.iter().find(|alias| found.iter().all(|client| client.alias != **alias));
+            broker.clients.iter().filter(|client| self.clients.contains(&*client.alias)).cloned().collect();
+        let unknown = self.clients.iter().find(|alias| found.iter().all(|client| *client.alias != **alias));
         match unknown {
             Some(alias) => Err(ProbeRefusal::UnknownClient(excerpt(alias), broker.alias.clone())),
             None => Ok(found),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::body::send;
 use super::{AppState, active_config, text};
-use crate::metrics::exposition::CONTENT_TYPE;
+use crate::metrics::exposition::Format;
 
 /// `GET /-/healthy`: answers 200 as long as the process lives. It never depends on a broker.
 pub(super) async fn healthy() -> HttpResponse {
@@ -30,7 +30,7 @@ pub(super) async fn metrics(request: HttpRequest, state: Data<AppState>) -> Http
     match state.telemetry.encode() {
         Ok(metrics) => {
             let mut answer = HttpResponse::Ok();
-            answer.content_type(CONTENT_TYPE);
+            answer.content_type(Format::Text.content_type());
             send(&request, &mut answer, 0, once(Bytes::from(metrics)))
         }
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
@@ -38,9 +38,14 @@ pub(super) async fn metrics(request: HttpRequest, state: Data<AppState>) -> Http
 }
 
 /// `GET /config`: the running configuration, without its secrets.
-pub(super) async fn config(state: Data<AppState>) -> HttpResponse {
-    match state.active_config.config().redacted() {
-        Ok(yaml) => text(HttpResponse::Ok(), yaml),
+pub(super) async fn config(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    let config = state.active_config.config();
+    match config.redacted() {
+        Ok(yaml) => {
+            let mut answer = HttpResponse::Ok();
+            answer.content_type("text/plain; charset=utf-8");
+            send(&request, &mut answer, 0, yaml.map(Bytes::from))
+        }
         Err(error) => text(HttpResponse::InternalServerError(), format!("{error}\n")),
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{SortOrder, TableRow, state_label};
+use crate::client::Labels;
 use crate::glob::Glob;
 use crate::outcome::{ClientState, Outcome, ProbedClient};
 use crate::sanitize::sanitized;
@@ -21,7 +22,7 @@ pub(crate) struct Selection {
 pub(crate) struct ClientFilter {
     /// Only clients whose alias or client ID matches one of these.
     pub(crate) names: Vec<Glob>,
-    /// Only clients with this text in one of their names.
+    /// Only clients with this text in one of their names or labels.
     pub(crate) words: String,
     /// Only clients in one of these states.
     pub(crate) states: Vec<ClientState>,
@@ -78,7 +79,9 @@ impl ClientFilter {
             client.and_then(|client| client.node.as_deref()),
         ];
         // Names are compared as they are shown, so that text copied from the page is found.
-        names.into_iter().flatten().any(|name| sanitized(name).to_lowercase().contains(&words))
+        let has_words = |name: &str| sanitized(name).to_lowercase().contains(&words);
+        names.into_iter().flatten().any(has_words)
+            || probed.labels().into_iter().flat_map(Labels::texts).any(|label| has_words(&label))
     }
 }
 

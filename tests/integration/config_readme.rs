@@ -16,6 +16,8 @@ emqx:
   ssl: {zzzzzzzzzzzz: 1}
 monitored_clients:
 - {zzzzzzzzzzzz: 1}
+monitored_client_files:
+- {zzzzzzzzzzzz: 1}
 prometheus: {zzzzzzzzzzzz: 1}
 ";
 
@@ -36,6 +38,7 @@ fn accepted() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("ssl", known("emqx.ssl.")),
         ("a secret", secret_keys.map(ToOwned::to_owned).collect()),
         ("monitored_clients", known("monitored_clients[0].")),
+        ("monitored_client_files", known("monitored_client_files[0].")),
         ("prometheus", known("prometheus.")),
     ]
     .into()

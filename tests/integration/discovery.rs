@@ -5,7 +5,7 @@ use std::fs;
 use fake_emqx::{FakeEmqx, Row, Version};
 
 use crate::support::{
-    Exporter, Program, Prometheus, Series, ServerProcess, config_of, config_of_brokers, promtool,
+    Exporter, Program, Prometheus, Release, Series, ServerProcess, config_of, config_of_brokers, promtool,
 };
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus/prometheus-sd.yml");
@@ -47,7 +47,16 @@ fn the_discovered_target_is_the_host_of_the_request() {
 }
 
 #[test]
-fn added_brokers_are_scraped_and_removed_ones_are_not() {
+fn prometheus_2_scrapes_added_brokers_and_no_removed_ones() {
+    added_brokers_are_scraped_and_removed_ones_are_not(Release::V2);
+}
+
+#[test]
+fn prometheus_3_scrapes_added_brokers_and_no_removed_ones() {
+    added_brokers_are_scraped_and_removed_ones_are_not(Release::V3);
+}
+
+fn added_brokers_are_scraped_and_removed_ones_are_not(release: Release) {
     let [one, two] = [broker(), broker()];
     let program = Program::with_config(&watching_on(&[("One", &one)]));
     let served = ServerProcess::start(&program, &[]);
@@ -55,12 +64,14 @@ fn added_brokers_are_scraped_and_removed_ones_are_not() {
     for replaced in ["127.0.0.1:9671", "refresh_interval: 30s", "scrape_interval: 15s", "scrape_timeout: 10s"] {
         assert!(example.contains(replaced), "{replaced}");
     }
-    let prometheus = Prometheus::start(
+    let prometheus = Prometheus::start_release(
+        release,
         &example
             .replace("127.0.0.1:9671", served.address())
             .replace("refresh_interval: 30s", "refresh_interval: 1s")
             .replace("scrape_interval: 15s", "scrape_interval: 1s")
             .replace("scrape_timeout: 10s", "scrape_timeout: 1s"),
+        &[],
     );
     let instances = |series: &[Series]| {
         let mut names: Vec<_> =

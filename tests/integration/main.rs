@@ -10,6 +10,7 @@
 mod absence;
 mod browser;
 mod check;
+mod client_files;
 mod command_line;
 mod completions;
 mod config_files;
@@ -28,6 +29,7 @@ mod lifecycle;
 mod logs;
 mod lookups;
 mod name_server;
+mod open_metrics;
 mod overload;
 mod pace;
 mod pages;

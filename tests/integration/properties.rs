@@ -100,8 +100,12 @@ fn any_status() -> impl Strategy<Value = ClientStatus> {
 }
 
 fn watched(alias: &str, client_id: &str, status: ClientStatus) -> ProbedClient {
-    let (alias, client_id) = (alias.to_owned(), client_id.to_owned());
-    let client = WatchedClient { alias, client_id, offline_after: Duration::from_secs(900) };
+    let client = WatchedClient {
+        alias: alias.into(),
+        client_id: client_id.into(),
+        offline_after: Duration::from_secs(900),
+        ..WatchedClient::default()
+    };
     ProbedClient { identity: ClientIdentity::Watched(Arc::new(client)), status }
 }
 

@@ -47,6 +47,7 @@ fn answers() -> Vec<Value> {
     let everything = |more: &str, clients: &[(&str, &str)]| {
         let config =
             config_of(&fake, &format!("attempts: 1\nnodes: {{\"emqx@127.0.0.1\": 7}}\n{more}"), clients);
+        let config = config.replace(r#"client_id: "never""#, r#"client_id: "never", labels: {site: north}"#);
         config + "prometheus: {collect: [session, queue, traffic, process, address]}\n"
     };
     let healthy = Program::with_config(&everything("", &watched));
@@ -146,13 +147,18 @@ fn every_key_has_a_description_and_every_enum_its_values() {
     assert_eq!(words("/$defs/client/properties/state/enum"), ClientState::ALL.map(ClientState::name));
 }
 
+/// The mapping whose keys are the user's choice.
+const LABELS: &str = "labels";
+
 /// The paths of all keys in it; those of a list are those of its elements.
 fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 let path = format!("{path}/{name}");
-                keys(member, &path, found);
+                if name != LABELS {
+                    keys(member, &path, found);
+                }
                 found.insert(path);
             }
         }
@@ -181,7 +187,8 @@ fn described_keys(schema: &Value, part: &Value, path: &str, found: &mut BTreeSet
 fn objects(value: &Value, path: &str) -> Vec<String> {
     match value {
         Value::Object(members) => {
-            let below = members.iter().flat_map(|(name, member)| objects(member, &format!("{path}/{name}")));
+            let members = members.iter().filter(|(name, _)| *name != LABELS);
+            let below = members.flat_map(|(name, member)| objects(member, &format!("{path}/{name}")));
             [path.to_owned()].into_iter().chain(below).collect()
         }
         Value::Array(elements) => {

@@ -16,9 +16,10 @@ const DAY: i64 = 24 * HOUR;
 
 fn probed(alias: &str, status: ClientStatus) -> ProbedClient {
     let watched = WatchedClient {
-        alias: alias.to_owned(),
-        client_id: alias.to_lowercase(),
+        alias: alias.into(),
+        client_id: alias.to_lowercase().into(),
         offline_after: Duration::from_secs(900),
+        ..WatchedClient::default()
     };
     ProbedClient { identity: ClientIdentity::Watched(Arc::new(watched)), status }
 }

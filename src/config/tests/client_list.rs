@@ -5,9 +5,7 @@ fn watched(config: &Config) -> Vec<(&str, Vec<&str>)> {
     config
         .brokers
         .iter()
-        .map(|broker| {
-            (broker.alias.as_str(), broker.clients.iter().map(|client| client.alias.as_str()).collect())
-        })
+        .map(|broker| (broker.alias.as_str(), broker.clients.iter().map(|client| &*client.alias).collect()))
         .collect()
 }
 
@@ -78,12 +76,12 @@ fn client_ids_are_taken_as_they_are_written() {
         "99999999999999999999999999",
     ] {
         let config = good(&format!("{BROKER}monitored_clients: [{{alias: {id}, client_id: {id}}}]\n"));
-        assert_eq!(config.brokers[0].clients[0].client_id, id);
-        assert_eq!(config.brokers[0].clients[0].alias, id);
+        assert_eq!(&*config.brokers[0].clients[0].client_id, id);
+        assert_eq!(&*config.brokers[0].clients[0].alias, id);
     }
     let id = |written: &str| {
         let config = good(&format!("{BROKER}monitored_clients:\n- alias: a\n  client_id: {written}\n"));
-        config.brokers[0].clients[0].client_id.clone()
+        config.brokers[0].clients[0].client_id.to_string()
     };
     assert_eq!(id("'~'"), "~");
     assert_eq!(id("\"null\""), "null");
@@ -152,7 +150,7 @@ fn required_keys_of_a_client_are_reported() {
 
 #[test]
 fn clients_have_unique_names_on_each_broker() {
-    let unique = |what| format!("duplicate {what}; another client of the same broker has it");
+    let unique = |what| format!("duplicate {what}; monitored_clients[0] has it on the same broker");
     assert_eq!(
         problem_of_two_brokers(
             "- {alias: a, client_id: 1, brokers: A}\n- {alias: a, client_id: 2, brokers: '*'}\n"
@@ -255,7 +253,7 @@ fn ten_thousand_clients_are_read() {
     }
     let config = good(&text);
     assert_eq!(config.brokers[0].clients.len(), 10_000);
-    assert_eq!(config.brokers[0].clients[9_999].client_id, "9999");
+    assert_eq!(&*config.brokers[0].clients[9_999].client_id, "9999");
 }
 
 #[test]

@@ -34,7 +34,10 @@ fn settings_are_read() {
 #[test]
 fn wrong_settings_are_reported() {
     for (wrong, problem) in [
-        ("[]", "6:13: prometheus: must be a mapping of address, port, collect and offline_after"),
+        (
+            "[]",
+            "6:13: prometheus: must be a mapping of address, port, collect, created_timestamps and offline_after",
+        ),
         (
             "{address: localhost}",
             "6:23: prometheus.address: must be an IP address to listen on, such as \"::\" or 0.0.0.0",

@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// What `/config` shows.
+fn shown(config: Config) -> String {
+    Arc::new(config).redacted().expect("YAML").collect()
+}
+
 #[test]
 fn every_setting_is_shown_and_no_secret() {
     let config = good(
@@ -19,7 +24,7 @@ prometheus: {address: '::', port: 1, collect: [address, queue]}
 ",
     );
     assert_eq!(
-        config.redacted().expect("YAML"),
+        shown(config),
         "emqx:
 - alias: A
   api_url: http://a:18083/api
@@ -61,6 +66,7 @@ prometheus:
   collect:
   - queue
   - address
+  created_timestamps: false
 "
     );
 }

@@ -57,12 +57,12 @@ fn json_is_read() {
         "monitored_clients": [{"alias": "\\ud83d", "client_id": "\uD83D\uDE00x", "offline_after": "1h"}]}"#;
     let config = good(json);
     assert_eq!(config.brokers[0].alias, "\u{1f600} é");
-    assert_eq!(config.brokers[0].clients[0].alias, "\\ud83d");
-    assert_eq!(config.brokers[0].clients[0].client_id, "\u{1f600}x");
+    assert_eq!(&*config.brokers[0].clients[0].alias, "\\ud83d");
+    assert_eq!(&*config.brokers[0].clients[0].client_id, "\u{1f600}x");
     // Without quotes and in single quotes there are no escapes.
     let config =
         good(&format!("{BROKER}monitored_clients: [{{alias: \\ud83d\\ude00, client_id: '\\ud83d\\ude00'}}]\n"));
-    assert_eq!(config.brokers[0].clients[0].client_id, "\\ud83d\\ude00");
+    assert_eq!(&*config.brokers[0].clients[0].client_id, "\\ud83d\\ude00");
     assert_eq!(
         problem(r#"{"emqx": "\ud83d"}"#),
         "1:13: found invalid Unicode character escape code, while parsing a quoted scalar at line 1 column 10"
@@ -116,8 +116,8 @@ monitored_clients:
 - {alias: *id, client_id: b, brokers: *brokers}
 ",
     );
-    assert_eq!(config.brokers[0].clients[0].client_id, "1.10");
-    assert_eq!(config.brokers[0].clients[1].alias, "1.10");
+    assert_eq!(&*config.brokers[0].clients[0].client_id, "1.10");
+    assert_eq!(&*config.brokers[0].clients[1].alias, "1.10");
     assert_eq!(config.brokers[1].clients.len(), 0);
 }
 

@@ -63,9 +63,9 @@ impl<F: FnMut(usize) -> Vec<FollowUp>> Plan for Answers<F> {
 
 fn lookup(index: usize) -> Request {
     let client = WatchedClient {
-        alias: format!("client {index}"),
-        client_id: format!("client-{index}"),
-        offline_after: Duration::from_secs(900),
+        alias: format!("client {index}").into(),
+        client_id: format!("client-{index}").into(),
+        ..WatchedClient::default()
     };
     Request::Lookup(index, Arc::new(client))
 }

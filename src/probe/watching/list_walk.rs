@@ -48,7 +48,7 @@ impl<'a> Watching<'a> {
             Scope::All => self.list_share_end(),
             Scope::ListOnly => self.deadline,
         };
-        let indexes = in_scope.into_iter().map(|index| (clients[index].client_id.as_str(), index)).collect();
+        let indexes = in_scope.into_iter().map(|index| (&*clients[index].client_id, index)).collect();
         let pager = ListPager::new(groups, until, false, self.progress);
         let first = pager.first();
         self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });

@@ -124,7 +124,7 @@ impl ClientView {
         let broker = Arc::clone(config.broker(&broker).ok_or_else(unknown_broker)?);
         let unknown_client = || ViewError::UnknownClient(excerpt(&client), broker.alias.clone());
         let mut clients = broker.clients.iter();
-        let client = Arc::clone(clients.find(|watched| watched.alias == client).ok_or_else(unknown_client)?);
+        let client = Arc::clone(clients.find(|watched| *watched.alias == *client).ok_or_else(unknown_client)?);
         Ok(Self { broker, client, refresh })
     }
 }
@@ -164,12 +164,15 @@ fn facts(row: TableRow<'_>, client: &WatchedClient, now: Timestamp) -> Vec<Fact>
     let cells =
         COLUMNS.iter().filter(|column| column.is_on_page() && !["alias", "state"].contains(&column.name));
     let cells = cells.map(|column| Fact { title: column.title, cell: HtmlCell::new(column, row, now) });
-    let offline_after = duration::format(client.offline_after);
-    [text("Client ID", name(&client.client_id)), text("May be offline for", offline_after)]
-        .into_iter()
-        .chain(cells)
-        .filter(|fact| !fact.cell.text.is_empty())
-        .collect()
+    let labels: Vec<_> = client.labels.texts().collect();
+    let identity = [
+        text("Client ID", name(&client.client_id)),
+        text("Labels", name(&labels.join(", "))),
+        text("May be offline for", duration::format(client.offline_after)),
+    ];
+    let configuration = text("Configured in", name(&client.origin.to_string()));
+    let all = identity.into_iter().chain(cells).chain([configuration]);
+    all.filter(|fact| !fact.cell.text.is_empty()).collect()
 }
 
 fn series_row(series: &Series, now: Timestamp) -> SeriesRow {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::html_cell::{HtmlCell, alignment_class, name};
 use super::links::Links;
+use crate::client::Labels;
 use crate::humanize::thousands;
 use crate::outcome::{Outcome, ProbedClient};
 use crate::table::{COLUMNS, Column, TableRow, Visibility};
@@ -45,6 +46,8 @@ pub(super) struct PageRow {
     pub(super) alias: String,
     /// Client ID, if it differs from the alias.
     pub(super) client_id: Option<String>,
+    /// Labels of the configuration.
+    pub(super) labels: Vec<String>,
     /// URL of the page of this client.
     pub(super) link: String,
     /// Cells after the alias.
@@ -78,6 +81,7 @@ impl<'a> ClientTable<'a> {
         self.rows.iter().map(|row| PageRow {
             alias: name(row.client.alias()),
             client_id: client_id(row.client),
+            labels: labels(row.client),
             link: self.links.client(row.client.alias()),
             cells: columns().skip(1).map(|column| HtmlCell::new(column, *row, self.now)).collect(),
         })
@@ -111,6 +115,10 @@ fn header(column: &'static Column, links: &Links<'_>) -> ColumnHeader {
     let sorted = links.view.is_sorted_by(column).then_some(direction);
     let link = links.to(&links.view.sorted_by(column));
     ColumnHeader { title: column.title, class: alignment_class(column), link, sorted }
+}
+
+fn labels(client: &ProbedClient) -> Vec<String> {
+    client.labels().into_iter().flat_map(Labels::texts).map(|label| name(&label)).collect()
 }
 
 fn client_id(client: &ProbedClient) -> Option<String> {

@@ -53,6 +53,15 @@ impl Prometheus {
 
     /// Starts this release with this configuration and these files, by their paths relative to it.
     pub(crate) fn start_release(release: Release, config: &str, files: &[(String, String)]) -> Self {
+        Self::start_with(release, config, files, &[])
+    }
+
+    /// Starts this release with this configuration and these features.
+    pub(crate) fn start_with_features(release: Release, config: &str, features: &[&str]) -> Self {
+        Self::start_with(release, config, &[], features)
+    }
+
+    fn start_with(release: Release, config: &str, files: &[(String, String)], features: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for (path, text) in files {
             let path = directory.path().join(path);
@@ -68,10 +77,13 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
             .arg("--log.level=warn")
+            .args(features.iter().map(|feature| format!("--enable-feature={feature}")))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("Prometheus is installed; tests/run does that");
+            .unwrap_or_else(|error| {
+                panic!("Prometheus {release:?} does not start; tests/run installs it: {error}")
+            });
         Self { process, url: format!("http://{address}"), _directory: directory }
     }
 
