@@ -17,6 +17,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::config;
 use crate::logging::{Format, Level};
+use crate::server::Routing;
 use crate::table::{ClientFilter, Selection};
 use arguments::{Arguments, CheckOptions, ServeOptions, Subcommand};
 pub(crate) use arguments::{GenerateTarget, OutputFormat, Strictness};
@@ -53,8 +54,13 @@ pub(crate) enum Task {
         /// Web configuration file to validate as well.
         web_config_file: Option<PathBuf>,
     },
-    /// Check whether the exporter at this address is healthy.
-    Healthcheck(SocketAddr),
+    /// Check whether a running exporter is healthy.
+    Healthcheck {
+        /// Its address.
+        address: SocketAddr,
+        /// The prefix of its routes.
+        routing: Routing,
+    },
     /// Print a generated file.
     Generate(GenerateTarget),
 }
@@ -68,6 +74,8 @@ pub(crate) struct ServeTask {
     pub listen: Vec<SocketAddr>,
     /// Whether to listen on the sockets that systemd passes instead.
     pub systemd_socket: bool,
+    /// The prefix of the routes, and the URL under which others reach them.
+    pub routing: Routing,
     /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
     /// Maximum number of concurrent probes.
@@ -153,7 +161,11 @@ enum TaskKind {
 
 impl TaskKind {
     /// Options for serving that other tasks take too.
-    const SHARED: [(&str, Self); 1] = [("web_config_file", Self::CheckConfig)];
+    const SHARED: [(&str, Self); 3] = [
+        ("web_config_file", Self::CheckConfig),
+        ("external_url", Self::Healthcheck),
+        ("route_prefix", Self::Healthcheck),
+    ];
 
     fn of(arguments: &Arguments) -> Result<Self, clap::Error> {
         let Arguments { subcommand, task_options, .. } = arguments;
@@ -223,7 +235,7 @@ fn task(kind: TaskKind, arguments: Arguments) -> Result<Task, clap::Error> {
     let Arguments { config_file, task_options, check_options, serve_options, .. } = arguments;
     match (task_options.generate, task_options.healthcheck) {
         (Some(target), _) => return Ok(Task::Generate(target)),
-        (_, Some(address)) => return Ok(Task::Healthcheck(address)),
+        (_, Some(address)) => return Ok(Task::Healthcheck { address, routing: serve_options.routing() }),
         _ => {}
     }
     let config_file = config_file.map_or_else(default_config_file, Ok)?;
@@ -260,6 +272,7 @@ fn check_task(config_file: PathBuf, options: CheckOptions) -> CheckTask {
 fn serve_task(config_file: PathBuf, options: ServeOptions) -> ServeTask {
     ServeTask {
         config_file,
+        routing: options.routing(),
         listen: options.listen,
         systemd_socket: options.systemd_socket,
         timeout_offset: options.timeout_offset.unwrap_or(Duration::from_millis(500)),

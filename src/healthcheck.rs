@@ -9,8 +9,6 @@ use thiserror::Error;
 /// Time limit of each step. A healthy exporter answers within milliseconds.
 const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
-const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.0\r\n\r\n";
-
 /// Bytes of the answer that have to be read.
 const STATUS_LINE: usize = "HTTP/1.0 200".len();
 
@@ -38,12 +36,12 @@ pub(crate) enum HealthcheckError {
 /// The first byte of a TLS alert, by which an exporter that speaks TLS answers plain HTTP.
 const TLS_ALERT: u8 = 21;
 
-/// Checks the exporter at `address`. One that answers with a TLS alert serves TLS, and is healthy too.
+/// Checks the exporter at `address`, whose routes have this prefix. One that answers with a TLS alert serves TLS, and is healthy too.
 ///
 /// # Errors
 /// An exporter that is not healthy.
-pub(crate) fn healthcheck(address: SocketAddr) -> Result<(), HealthcheckError> {
-    let start = request(address).map_err(|source| HealthcheckError::Silent { address, source })?;
+pub(crate) fn healthcheck(address: SocketAddr, prefix: &str) -> Result<(), HealthcheckError> {
+    let start = request(address, prefix).map_err(|source| HealthcheckError::Silent { address, source })?;
     if start.first() == Some(&TLS_ALERT) || (start.starts_with(b"HTTP/") && start.ends_with(b" 200")) {
         return Ok(());
     }
@@ -61,12 +59,12 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     connection
 }
 
-/// Requests `/-/healthy` and returns the start of the answer.
-fn request(address: SocketAddr) -> io::Result<Vec<u8>> {
+/// Requests `/-/healthy` below the prefix, and returns the start of the answer.
+fn request(address: SocketAddr, prefix: &str) -> io::Result<Vec<u8>> {
     let mut connection = connect(address)?;
     connection.set_read_timeout(Some(STEP_TIMEOUT))?;
     connection.set_write_timeout(Some(STEP_TIMEOUT))?;
-    connection.write_all(REQUEST)?;
+    connection.write_all(format!("GET {prefix}/-/healthy HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut start = [0; STATUS_LINE];
     let mut length = 0;
     while length < start.len() {

@@ -12,7 +12,7 @@
 //! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
 //! check, server/pages -> table (the table of columns, filters and order) -> glob, humanize, outcome, client
-//! cli -> table (filters and order), config (the default file)
+//! cli -> table (filters and order), config (the default file), server (the prefix of the routes)
 //! server, server/pages, check -> failure_help (what each failure reason means and what to do)
 //! config/web (own port), tls, config -> watched_files (whether files have changed)
 //! tls -> certificate (what a certificate states), humanize
@@ -102,7 +102,7 @@ fn start_logging(invocation: &Invocation) -> Option<LogGuard> {
 /// Performs the task of the command line, and returns the exit status.
 fn perform(invocation: Invocation) -> Result<ExitCode, Box<dyn Error>> {
     match invocation.task {
-        Task::Healthcheck(address) => healthcheck::healthcheck(address)?,
+        Task::Healthcheck { address, routing } => healthcheck::healthcheck(address, routing.prefix())?,
         Task::CheckConfig { config_file, web_config_file } => {
             check_config(&config_file, web_config_file.as_deref())?;
         }
@@ -144,6 +144,7 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
         config_file,
         listen,
         systemd_socket,
+        routing,
         timeout_offset,
         max_probes,
         shutdown_delay,
@@ -159,7 +160,8 @@ fn serve(task: ServeTask) -> Result<(), Box<dyn Error>> {
     } else {
         ListenOn::Addresses(listen)
     };
-    let options = Options { listen, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
+    let options =
+        Options { listen, routing, timeout_offset, max_probes, shutdown_delay, auto_reload, web_auth };
     system.block_on(async move { Server::bind(&config_file, Arc::new(config), &options)?.run().await })?;
     Ok(())
 }

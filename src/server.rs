@@ -20,6 +20,7 @@ mod probe;
 mod probe_limiter;
 pub mod query;
 mod refusal;
+mod routing;
 mod serve;
 mod service_manager;
 mod status;
@@ -51,6 +52,7 @@ use limits::Limits;
 use log_throttle::LogThrottle;
 use probe_limiter::ProbeLimiter;
 use refusal::{ProbeRefusal, RefusalReason};
+pub use routing::Routing;
 use telemetry::Telemetry;
 use web_auth::WebAuth;
 
@@ -59,6 +61,8 @@ use web_auth::WebAuth;
 pub struct Options {
     /// The sockets to listen on.
     pub listen: ListenOn,
+    /// The prefix of the routes, and the URL under which others reach them.
+    pub routing: Routing,
     /// Subtracted from Prometheus' scrape timeout.
     pub timeout_offset: Duration,
     /// Maximum number of concurrent probes.
@@ -116,6 +120,7 @@ pub enum ServerError {
 /// What the handlers share.
 struct AppState {
     active_config: ActiveConfig,
+    routing: Routing,
     readiness: Readiness,
     failures: FailureLog,
     /// Which refusals of probes have been logged, by reason and text.
@@ -161,6 +166,7 @@ impl Server {
         let telemetry = Telemetry::new(&config)?;
         let state = Data::new(AppState {
             active_config: ActiveConfig::new(file, config),
+            routing: options.routing.clone(),
             readiness: Readiness::default(),
             failures: FailureLog::default(),
             refusals: LogThrottle::default(),
@@ -173,12 +179,13 @@ impl Server {
         });
         let shared = state.clone();
         let app = move || {
+            let routing = shared.routing.clone();
             App::new()
                 .app_data(shared.clone())
                 .wrap(from_fn(web_auth::guard))
                 .wrap(from_fn(access_log::log))
                 .wrap(from_fn(connections::track))
-                .configure(routes)
+                .configure(move |service| mount(service, &routing))
         };
         let listeners = listen::listen(&options.listen)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
@@ -222,6 +229,18 @@ impl Server {
         info!("stopped");
         Ok(())
     }
+}
+
+/// Registers every route below the prefix. Paths above it lead to the status page.
+fn mount(service: &mut ServiceConfig, routing: &Routing) {
+    if routing.prefix().is_empty() {
+        return routes(service);
+    }
+    let redirect = |path| {
+        resource(path, "GET, HEAD").route(web::get().to(status::go_home)).route(web::head().to(status::go_home))
+    };
+    let prefixed = web::scope(routing.prefix()).service(redirect("")).configure(routes);
+    service.service(redirect("/")).service(prefixed).default_service(web::to(status::not_found));
 }
 
 /// Registers every route.

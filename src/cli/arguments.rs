@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum, ValueHint};
+use url::Url;
 
 use super::value_parsers::{
-    SortOrderParser, check_interval, client_state, listen_address, max_probes, seconds, seconds_or_zero,
-    watch_seconds,
+    SortOrderParser, check_interval, client_state, external_url, listen_address, max_probes, route_prefix,
+    seconds, seconds_or_zero, watch_seconds,
 };
 use crate::glob::Glob;
 use crate::logging::{Format, Level};
 use crate::outcome::ClientState;
+use crate::server::Routing;
 use crate::table::SortOrder;
 use crate::version;
 
@@ -187,6 +189,15 @@ pub(super) struct ServeOptions {
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) web_config_file: Option<PathBuf>,
 
+    /// URL under which people and Prometheus reach the exporter, if that is not its own address; its path is the default
+    /// of --web.route-prefix
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
+    pub(super) external_url: Option<Url>,
+
+    /// Prefix of the paths of all routes [default: path of --web.external-url]
+    #[arg(long = "web.route-prefix", value_name = "PATH", value_parser = route_prefix)]
+    pub(super) route_prefix: Option<String>,
+
     /// Reload the configuration when one of its files has changed
     #[arg(long = "config.enable-auto-reload")]
     pub(super) enable_auto_reload: bool,
@@ -207,6 +218,13 @@ pub(super) struct ServeOptions {
     /// How long to keep serving after SIGTERM while /-/ready returns 503, for load balancers [default: 0]
     #[arg(long = "web.shutdown-delay", value_name = "SECONDS", value_parser = seconds_or_zero)]
     pub(super) shutdown_delay: Option<Duration>,
+}
+
+impl ServeOptions {
+    /// Returns the prefix of the routes, and the URL under which others reach them.
+    pub(super) fn routing(&self) -> Routing {
+        Routing::new(self.external_url.clone(), self.route_prefix.as_deref())
+    }
 }
 
 /// Options for logging.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
+use url::Url;
 
 use crate::config::duration;
 use crate::outcome::ClientState;
@@ -53,6 +54,32 @@ fn interval(duration: Duration) -> Result<Duration, String> {
 pub(super) fn max_probes(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
     number.ok_or_else(|| "must be a number from 1 to 10000".to_owned())
+}
+
+/// Parses the value of `--web.external-url`.
+pub(super) fn external_url(text: &str) -> Result<Url, String> {
+    let expected = "must be an http or https URL without query, such as https://proxy.example/emqx";
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or(expected)?;
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    if has_credentials || url.query().is_some() || url.fragment().is_some() {
+        return Err(expected.to_owned());
+    }
+    route_prefix(url.path())?;
+    Ok(url)
+}
+
+/// Parses the value of `--web.route-prefix`. Returns it with a leading and without a final slash; an empty one stays empty.
+pub(super) fn route_prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let path = text.trim_matches('/');
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-._~/".contains(sign);
+    let has_odd_segment = path.split('/').any(|segment| matches!(segment, "." | "..")) || path.contains("//");
+    if path.contains(|sign| !is_plain(sign)) || has_odd_segment {
+        return Err("must be a path of letters, digits and the signs - . _ ~, such as /emqx/clients".to_owned());
+    }
+    Ok(format!("/{path}"))
 }
 
 /// Parses an address to listen on. `:9671` stands for every address, IPv6 and IPv4.

@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
+use super::routing::ScrapeAddress;
 use super::{AppState, text};
 
 /// A target group in Prometheus' format.
@@ -15,6 +16,18 @@ use super::{AppState, text};
 struct TargetGroup<'a> {
     targets: [&'a str; 1],
     labels: BTreeMap<&'static str, &'a str>,
+}
+
+impl<'a> TargetGroup<'a> {
+    /// Returns the target of a probe with these query parameters and target labels.
+    fn new(address: &'a ScrapeAddress, parameters_and_labels: &[(&'static str, &'a str)]) -> Self {
+        let mut labels = BTreeMap::from([("__metrics_path__", address.probe_path.as_str())]);
+        if address.is_https {
+            labels.insert("__scheme__", "https");
+        }
+        labels.extend(parameters_and_labels.iter().copied());
+        Self { targets: [&address.authority], labels }
+    }
 }
 
 /// Answers with a target for each broker: this exporter under the name of the request, and the broker as a parameter.
@@ -27,15 +40,10 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
             "missing header Host, under which Prometheus will scrape this exporter\n",
         );
     };
+    let speaks_tls = state.web_auth.as_ref().is_some_and(|web_auth| web_auth.speaks_tls());
+    let address = state.routing.scrape_address(host, speaks_tls);
     let config = state.active_config.config();
-    let group = |alias| TargetGroup {
-        targets: [host],
-        labels: BTreeMap::from([
-            ("__metrics_path__", "/probe"),
-            ("__param_broker", alias),
-            ("instance", alias),
-        ]),
-    };
-    let groups: Vec<_> = config.brokers.iter().map(|broker| group(broker.alias.as_str())).collect();
+    let of_broker = |alias| TargetGroup::new(&address, &[("__param_broker", alias), ("instance", alias)]);
+    let groups: Vec<_> = config.brokers.iter().map(|broker| of_broker(broker.alias.as_str())).collect();
     HttpResponse::Ok().json(groups)
 }

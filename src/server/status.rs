@@ -79,13 +79,21 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     authority.is_none_or(|authority| !authority.eq_ignore_ascii_case(host))
 }
 
+/// Answers a path above the prefix of all routes, or the prefix without its final slash.
+pub(super) async fn go_home(state: Data<AppState>) -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, state.routing.home())).finish()
+}
+
 /// Answers a path that does not exist.
-pub(super) async fn not_found() -> HttpResponse {
+pub(super) async fn not_found(state: Data<AppState>) -> HttpResponse {
+    let prefix = state.routing.prefix();
     text(
         HttpResponse::NotFound(),
-        "not found; / is the status page, /probe?broker=ALIAS the metrics of a broker's clients, /sd the targets for \
-         Prometheus, /metrics the metrics of this exporter itself, /config its running configuration, /-/healthy and \
-         /-/ready its health\n",
+        format!(
+            "not found; {prefix}/ is the status page, {prefix}/probe?broker=ALIAS the metrics of a broker's clients, \
+             {prefix}/sd the targets for Prometheus, {prefix}/metrics the metrics of this exporter itself, \
+             {prefix}/config its running configuration, {prefix}/-/healthy and {prefix}/-/ready its health\n"
+        ),
     )
 }
 

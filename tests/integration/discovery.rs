@@ -5,7 +5,8 @@ use std::fs;
 use fake_emqx::{FakeEmqx, Row, Version};
 
 use crate::support::{
-    Exporter, Program, Prometheus, Release, Series, ServerProcess, config_of, config_of_brokers, promtool,
+    Authority, Exporter, Program, Prometheus, Release, Series, ServerProcess, config_of, config_of_brokers,
+    promtool,
 };
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus/prometheus-sd.yml");
@@ -92,6 +93,37 @@ fn added_brokers_are_scraped_and_removed_ones_are_not(release: Release) {
     prometheus.wait_for(connected, scraped(&["One", "Two"]));
     take_up(&[("Two", &two)]);
     prometheus.wait_for(connected, scraped(&["Two"]));
+}
+
+/// Its own certificate authority is all that Prometheus has to know.
+#[test]
+fn an_exporter_with_tls_is_scraped_over_https() {
+    let fake = broker();
+    let authority = Authority::new("The exporter's authority");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    authority.server(&["localhost", "127.0.0.1"]).write(directory.path());
+    authority.write(directory.path(), "ca.pem");
+    let web_config = directory.path().join("web.yaml");
+    let ca_file = directory.path().join("ca.pem");
+    fs::write(&web_config, "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n").expect("a file");
+    let program = Program::with_config(&watching_on(&[("One", &fake)]));
+    let served =
+        ServerProcess::start(&program, &["--web.config.file", web_config.to_str().expect("a path in UTF-8")]);
+    for release in Release::ALL {
+        let prometheus = Prometheus::start_release(
+            release,
+            &format!(
+                "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: emqx-clients\n    \
+                 tls_config: {{ca_file: {ca_file:?}}}\n    http_sd_configs:\n      \
+                 - {{url: \"https://{}/sd\", refresh_interval: 1s, tls_config: {{ca_file: {ca_file:?}}}}}\n",
+                served.address()
+            ),
+            &[],
+        );
+        prometheus.wait_for("emqx_mqtt_client_connected{instance=\"One\"} == 1", |series| {
+            (series.len() == 1).then_some(())
+        });
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod absence;
+mod behind_a_proxy;
 mod browser;
 mod check;
 mod client_files;

@@ -28,7 +28,7 @@ use actix_rt::{System, time};
 use devices::{Device, FACTORY, FAILING, LOCAL};
 use emqx_client_monitor::config::Config;
 use emqx_client_monitor::logging::{self, Format, Level};
-use emqx_client_monitor::server::{ListenOn, Options, Server};
+use emqx_client_monitor::server::{ListenOn, Options, Routing, Server};
 use fake_emqx::{FakeEmqx, Fault, Version, When};
 use jiff::Timestamp;
 use simulation::{CYCLE, Simulation};
@@ -190,6 +190,7 @@ fn configuration(brokers: &[&Broker]) -> String {
 fn bind(config_file: &Path, config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {
     let options = |address: SocketAddr| Options {
         listen: ListenOn::Addresses(vec![address]),
+        routing: Routing::default(),
         timeout_offset: Duration::from_millis(500),
         max_probes: 64,
         shutdown_delay: Duration::ZERO,

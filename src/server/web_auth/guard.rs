@@ -46,7 +46,7 @@ async fn refuse(
     web_auth: &WebAuth,
     config: &WebConfig,
 ) -> Option<HttpResponse> {
-    if PUBLIC_PATHS.contains(&request.path()) {
+    if state.routing.route(request.path()).is_some_and(|route| PUBLIC_PATHS.contains(&route)) {
         return None;
     }
     if let Some(limit) = config.rate_limit

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use emqx_client_monitor::config::Config;
-use emqx_client_monitor::server::{ListenOn, Options, Server};
+use emqx_client_monitor::server::{ListenOn, Options, Routing, Server};
 use fake_emqx::FakeEmqx;
 
 use super::Families;
@@ -43,6 +43,7 @@ impl Exporter {
         let config = Config::parse(config, Path::new("test.yaml")).expect("the configuration is valid");
         let options = Options {
             listen: ListenOn::Addresses(vec![SocketAddr::from(([127, 0, 0, 1], 0))]),
+            routing: Routing::default(),
             timeout_offset: Duration::from_millis(500),
             max_probes,
             shutdown_delay: Duration::ZERO,
@@ -94,7 +95,7 @@ impl Exporter {
 }
 
 /// Sends a request to `address`. Every status is a response, none an error.
-pub(super) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(AT_MOST)).build().into();
     let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));

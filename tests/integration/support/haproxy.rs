@@ -16,7 +16,7 @@ pub(crate) struct HaProxy {
 
 impl HaProxy {
     /// Starts `HAProxy` with the configuration for its address, and waits until a GET of this path succeeds.
-    pub(crate) fn start(config_for: impl Fn(&str) -> String, path: &str) -> Self {
+    pub(crate) fn start(config_for: impl FnOnce(&str) -> String, path: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("haproxy.cfg");
         let address = free_address();

@@ -18,7 +18,7 @@ pub(crate) mod web_config_dir;
 
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use demo::Demo;
-pub(crate) use exporter::{Exporter, Response, config_of, config_of_brokers, watching};
+pub(crate) use exporter::{Exporter, Response, config_of, config_of_brokers, send, watching};
 pub(crate) use families::Families;
 pub(crate) use haproxy::HaProxy;
 pub(crate) use http_client::{HttpClient, Reply};
