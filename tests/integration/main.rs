@@ -12,6 +12,7 @@ mod behind_a_proxy;
 mod browser;
 mod check;
 mod client_files;
+mod client_page;
 mod command_line;
 mod completions;
 mod config_files;

@@ -18,7 +18,7 @@ use super::view::ViewError;
 use super::{PageFoot, PageHead, bytes, error_page, html, links, page_title};
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config, duration};
-use crate::humanize::{self, thousands};
+use crate::humanize;
 use crate::outcome::Outcome;
 use crate::probe::{ProbeSpec, Targets};
 use crate::sanitize::sanitized;
@@ -137,7 +137,7 @@ impl ClientPage {
         let cells = row.map(|row| (HtmlCell::new(&Column::STATE, row, now), facts(row, client, now)));
         let (state, facts) = cells.unwrap_or_default();
         let series = ClientSeries::of(outcome);
-        let selector = series.selector();
+        let selector = sanitized(&series.selector());
         Self {
             refresh: RefreshBar::new(*refresh, |refresh| {
                 links::client_page(&broker.alias, &client.alias, refresh)
@@ -177,11 +177,7 @@ fn facts(row: TableRow<'_>, client: &WatchedClient, now: Timestamp) -> Vec<Fact>
 
 fn series_row(series: &Series, now: Timestamp) -> SeriesRow {
     let time = time_of(series);
-    let value = match (time, series.value.parse()) {
-        (Some(time), _) => format!("{} ago", age(time, now)),
-        (None, Ok(count)) => thousands(count),
-        (None, Err(_)) => series.value.clone(),
-    };
+    let value = time.map_or_else(|| series.value.clone(), |time| format!("{} ago", age(time, now)));
     SeriesRow {
         name: series.name.clone(),
         labels: truncated(sanitized(&series.labels), MAX_LABEL_CHARACTERS),

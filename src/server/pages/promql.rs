@@ -1,7 +1,5 @@
 //! Questions about a client that Prometheus answers.
 
-use crate::sanitize::sanitized;
-
 /// A question and its PromQL.
 pub(super) struct Query {
     /// The question.
@@ -27,8 +25,7 @@ const QUERIES: [(&str, &str); 8] = [
 
 /// Returns the questions about the client with this selector.
 pub(super) fn queries(selector: &str) -> Vec<Query> {
-    let selector = sanitized(selector);
     let query =
-        |(question, promql): (&'static str, &str)| Query { question, promql: promql.replace('$', &selector) };
+        |(question, promql): (&'static str, &str)| Query { question, promql: promql.replace('$', selector) };
     QUERIES.map(query).into()
 }

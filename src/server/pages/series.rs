@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 pub(super) struct Series {
     /// Name of the metric.
     pub(super) name: String,
-    /// Labels beside those that identify the client, as PromQL writes them.
+    /// Labels beside those that identify the client and its user name, as PromQL writes them.
     pub(super) labels: String,
     /// Value, as the exposition writes it.
     pub(super) value: String,
@@ -54,7 +54,7 @@ impl ClientSeries {
                     // The first series is one of the state, which has no other labels.
                     labels.clone_into(&mut series.identity);
                 }
-                let labels = labels.strip_prefix(&series.identity).unwrap_or(labels);
+                let labels = labels.strip_prefix(&series.identity).map_or(labels, without_username);
                 series.series.push(Series {
                     name: name.to_owned(),
                     labels: labels.trim_start_matches(',').to_owned(),
@@ -67,9 +67,54 @@ impl ClientSeries {
     }
 }
 
+/// Returns labels without the user name, which may come first.
+fn without_username(labels: &str) -> &str {
+    let Some(value) = labels.strip_prefix(",username=\"") else { return labels };
+    let mut is_escaped = false;
+    let end = value.find(|character| {
+        let is_end = character == '"' && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(labels, |end| &value[end + 1..])
+}
+
 /// Returns name, labels and value of a sample. A label may contain any of the characters that separate them.
 fn parts(line: &str) -> Option<(&str, &str, &str)> {
     let (name, rest) = line.split_once('{')?;
     let (labels, value) = rest.rsplit_once("} ")?;
     Some((name, labels, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_read_from_the_exposition_whatever_their_labels_contain() {
+        let evil = r#"a} 1,client_id=\"x\"\\\\"#;
+        let identity = format!("broker=\"B\",alias=\"{evil}\",client_id=\"{evil}\"");
+        let exposition = format!(
+            "# HELP probe_success Whether.\n# TYPE probe_success gauge\nprobe_success 1\n\
+             # HELP emqx_mqtt_client_connected Whether connected.\n# TYPE emqx_mqtt_client_connected gauge\n\
+             emqx_mqtt_client_connected{{{identity}}} 1\n\
+             emqx_mqtt_client_port{{{identity},username=\"{evil}\"}} 1883\n\
+             emqx_mqtt_client_sent_messages_total{{{identity},username=\"\",qos=\"1\"}} 7\n"
+        );
+        let series = ClientSeries::read(&exposition);
+        assert_eq!(series.selector(), format!("{{broker=\"B\",alias=\"{evil}\"}}"));
+        let read: Vec<_> = series
+            .series
+            .iter()
+            .map(|one| (one.name.as_str(), one.labels.as_str(), one.value.as_str(), one.help.as_str()))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                ("emqx_mqtt_client_connected", "", "1", "Whether connected."),
+                ("emqx_mqtt_client_port", "", "1883", ""),
+                ("emqx_mqtt_client_sent_messages_total", "qos=\"1\"", "7", ""),
+            ]
+        );
+    }
 }
