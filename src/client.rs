@@ -3,6 +3,7 @@
 //! EMQX's spelling of these facts stays in `emqx`, that of Prometheus in `metrics`, and that of the tables in `table`. A fact
 //! that the broker did not send is `None`, never zero.
 
+mod topic_template;
 mod watched_client;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+pub use self::topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, matches};
 pub use self::watched_client::{Labels, Origin, WatchedClient};
 
 use crate::closed_set::closed_set;
@@ -223,6 +225,15 @@ impl Serialize for Limit {
     }
 }
 
+/// When a ban ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BanEnd {
+    /// At this time of the broker's clock.
+    At(Timestamp),
+    /// Never.
+    Never,
+}
+
 /// How long a session outlives its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryInterval {
@@ -257,6 +268,23 @@ closed_set! {
         Process = "process",
         /// See [`Address`].
         Address = "address",
+        /// Signs of life: retained messages of the client.
+        Seen = "seen",
+        /// Whether its client ID is banned.
+        Banned = "banned",
+        /// Whether it is subscribed to what it must be.
+        Subscriptions = "subscriptions",
+    }
+}
+
+impl Group {
+    /// The groups that are not facts of a client's row, but what the broker remembers of a watched client.
+    pub const REMEMBERED: [Self; 3] = [Self::Seen, Self::Banned, Self::Subscriptions];
+
+    /// Returns whether it is one of [`Group::REMEMBERED`].
+    #[must_use]
+    pub fn is_remembered(self) -> bool {
+        Self::REMEMBERED.contains(&self)
     }
 }
 
@@ -275,7 +303,7 @@ impl FromStr for Group {
 
 /// A set of metric groups, which always has [`Group::State`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Groups(u8);
+pub struct Groups(u16);
 
 impl Groups {
     /// [`Group::State`] alone.
@@ -291,6 +319,12 @@ impl Groups {
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Returns the groups that are facts of a client's row.
+    #[must_use]
+    pub fn of_rows(self) -> Self {
+        self.iter().filter(|group| !group.is_remembered()).collect()
     }
 
     /// Returns whether `group` is in the set.

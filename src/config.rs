@@ -21,6 +21,7 @@ mod secret;
 mod ssl;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod watched_clients;
 pub mod web;
 mod yaml_writer;

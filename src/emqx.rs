@@ -4,6 +4,7 @@
 
 mod error;
 mod http;
+mod memory;
 mod transport;
 mod url;
 pub mod wire;
@@ -23,7 +24,8 @@ use wire::{ClientRow, ListApiLevel, Page};
 
 pub use error::{RequestError, Retry};
 pub use http::Exchange;
-pub use url::{Addressing, request_line_bytes};
+pub use memory::Bans;
+pub use url::{Addressing, lookup_line_bytes, retained_line_bytes};
 
 /// What is needed to reach a broker.
 #[derive(Debug)]

@@ -12,11 +12,13 @@ pub fn meaning(reason: FailureReason) -> &'static str {
         FailureReason::Tls => "The TLS handshake with the broker failed.",
         FailureReason::Timeout => "The broker did not respond in time.",
         FailureReason::Unauthorized => "The broker rejected the API key (401).",
-        FailureReason::Forbidden => "The API key is not allowed to read clients (403).",
+        FailureReason::Forbidden => "The API key is not allowed to read what was requested (403).",
         FailureReason::HttpStatus => "The broker answered with an unexpected HTTP status.",
         FailureReason::Protocol => "The connection was lost, the response was truncated, or it was not HTTP.",
         FailureReason::Decode => "The response was complete, but not what EMQX returns.",
-        FailureReason::TooLarge => "The response was larger than any EMQX returns.",
+        FailureReason::TooLarge => {
+            "A response was larger than any EMQX returns, or a list longer than is read."
+        }
     }
 }
 
@@ -65,6 +67,9 @@ pub fn remedy(reason: FailureReason) -> &'static str {
             "Check that `api_url` points to EMQX, not to a login page or another program. If only some clients are \
              affected, EMQX returned an invalid value: the debug view shows it."
         }
-        FailureReason::TooLarge => "Check that `api_url` points to EMQX, not to another program.",
+        FailureReason::TooLarge => {
+            "Check that `api_url` points to EMQX, not to another program. A list of retained messages needs a narrower \
+             filter in `seen_topics`."
+        }
     }
 }

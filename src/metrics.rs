@@ -8,8 +8,8 @@ mod probe_metrics;
 
 use jiff::Timestamp;
 
-use crate::client::{Client, ExpiryInterval, Group, Labels, Limit};
-use crate::outcome::{Outcome, ProbedClient};
+use crate::client::{BanEnd, Client, ExpiryInterval, Group, Labels, Limit};
+use crate::outcome::{ExpectedSubscription, Outcome, ProbedClient};
 use client_metrics::CLIENT_METRICS;
 use probe_metrics::PROBE_METRICS;
 
@@ -82,8 +82,10 @@ type Getter<T> = fn(&Client) -> Option<T>;
 
 /// Samples of one client, without the labels that identify it.
 enum ClientSamples {
-    /// One sample that exists without a response, and so has no `username` label.
-    State(fn(&ProbedClient) -> Option<SampleValue>),
+    /// One sample that exists without the client's row, and so has no `username` label.
+    WithoutUsername(fn(&ProbedClient) -> Option<SampleValue>),
+    /// One sample for each expected subscription, by its label; the same holds for it.
+    PerSubscription(&'static str, fn(&ExpectedSubscription) -> SampleValue),
     /// One sample of value 1 with the labels of the configuration, whatever is known about the client.
     Labels(fn(&ProbedClient) -> Option<&Labels>),
     /// One sample.
@@ -130,6 +132,15 @@ impl From<Limit> for SampleValue {
         match limit {
             Limit::AtMost(most) => Self::Count(most),
             Limit::Unlimited => Self::Infinity,
+        }
+    }
+}
+
+impl From<BanEnd> for SampleValue {
+    fn from(end: BanEnd) -> Self {
+        match end {
+            BanEnd::At(time) => Self::Timestamp(time),
+            BanEnd::Never => Self::Infinity,
         }
     }
 }
@@ -200,7 +211,10 @@ mod tests {
                 ClientSamples::PerLabel(_, values) => {
                     assert!(values.iter().all(|(_, value)| value(&client).is_none()), "{}", metric.family.name);
                 }
-                ClientSamples::State(_) | ClientSamples::Labels(_) | ClientSamples::Info(_) => {}
+                ClientSamples::WithoutUsername(_)
+                | ClientSamples::PerSubscription(..)
+                | ClientSamples::Labels(_)
+                | ClientSamples::Info(_) => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::client::{Client, Groups, Labels, WatchedClient};
+use crate::client::{BanEnd, Client, Group, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 use crate::connection_stats::ConnectionStats;
 
@@ -29,6 +29,8 @@ pub struct Outcome {
     /// Whether `clients` are all that were requested. They are not when all clients of the broker were, and its list could
     /// not be read to the end.
     pub is_complete: bool,
+    /// Which of the requested groups of [`Group::REMEMBERED`] had something to ask, and whether all of it was answered.
+    pub group_results: Vec<(Group, bool)>,
     /// Why the probe did not succeed.
     pub failures: Failures,
     /// The requests to the broker.
@@ -48,6 +50,13 @@ impl Outcome {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.failures.is_empty()
+    }
+
+    /// Returns whether everything was answered that belongs to a group of [`Group::REMEMBERED`]; `None` where it had nothing
+    /// to ask.
+    #[must_use]
+    pub fn group_result(&self, group: Group) -> Option<bool> {
+        self.group_results.iter().find(|(asked, _)| *asked == group).map(|(_, is_success)| *is_success)
     }
 
     /// Returns how many of the requested clients are in `state`.
@@ -74,6 +83,8 @@ pub struct ProbedClient {
     pub identity: ClientIdentity,
     /// Its status on the broker.
     pub status: ClientStatus,
+    /// What the broker remembers of it, whatever its status; `None` where nothing was asked.
+    pub memory: Option<Box<Memory>>,
 }
 
 /// Which client a status belongs to.
@@ -86,6 +97,12 @@ pub enum ClientIdentity {
 }
 
 impl ProbedClient {
+    /// Returns a client of whose memory nothing was asked.
+    #[must_use]
+    pub fn new(identity: ClientIdentity, status: ClientStatus) -> Self {
+        Self { identity, status, memory: None }
+    }
+
     /// Returns the alias of the client; its ID where the configuration has none.
     #[must_use]
     pub fn alias(&self) -> &str {
@@ -121,6 +138,83 @@ impl ProbedClient {
             ClientIdentity::Listed(_) => None,
         }
     }
+
+    /// Returns when the newest of the client's signs of life was published, by the clock of the broker.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.memory.as_ref()?.seen.fact()
+    }
+
+    /// Returns whether its client ID is banned; `None` where that is not known.
+    #[must_use]
+    pub fn is_banned(&self) -> Option<bool> {
+        self.memory.as_ref()?.ban.is_there()
+    }
+
+    /// Returns when the ban on its client ID ends, if there is one.
+    #[must_use]
+    pub fn ban_end(&self) -> Option<BanEnd> {
+        self.memory.as_ref()?.ban.fact()
+    }
+
+    /// Returns the subscriptions that it must have, and whether it has them; none where that is not known.
+    #[must_use]
+    pub fn expected_subscriptions(&self) -> &[ExpectedSubscription] {
+        self.memory.as_deref().map_or(&[], |memory| &memory.subscriptions)
+    }
+}
+
+/// What the broker remembers of a client.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Memory {
+    /// When the newest of its signs of life was published, if there is any.
+    pub seen: Remembered<Timestamp>,
+    /// When the ban on its client ID ends, if there is one. Only of a client that is not known.
+    pub ban: Remembered<BanEnd>,
+    /// Each subscription that it must have; empty unless the broker knows the client.
+    pub subscriptions: Vec<ExpectedSubscription>,
+}
+
+/// Something that a broker may remember.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Remembered<T> {
+    /// It was not asked, or not answered.
+    #[default]
+    Unknown,
+    /// The broker remembers nothing.
+    Nothing,
+    /// This is remembered.
+    Fact(T),
+}
+
+impl<T: Copy> Remembered<T> {
+    /// Returns what is remembered, if that is known and there is anything.
+    #[must_use]
+    pub fn fact(&self) -> Option<T> {
+        match self {
+            Self::Fact(fact) => Some(*fact),
+            Self::Unknown | Self::Nothing => None,
+        }
+    }
+
+    /// Returns whether anything is remembered; `None` where that is not known.
+    #[must_use]
+    pub fn is_there(&self) -> Option<bool> {
+        match self {
+            Self::Unknown => None,
+            Self::Nothing => Some(false),
+            Self::Fact(_) => Some(true),
+        }
+    }
+}
+
+/// A subscription that a client must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedSubscription {
+    /// The topic filter, as EMQX spells it.
+    pub topic: String,
+    /// Whether the client has it.
+    pub is_present: bool,
 }
 
 /// The status of a client on its broker.
@@ -271,7 +365,8 @@ pub struct RequestStats {
     pub last_error_status: Option<u16>,
     /// How the requests were chosen, and why, a sentence each; the first few.
     pub decisions: Vec<String>,
-    /// The first few hundred requests, in the order in which they ended. Those that had not ended with the probe come last.
+    /// The first few hundred requests, in the order in which they ended, and failed ones instead of others where they are
+    /// more. Those that had not ended with the probe come last.
     pub records: Vec<RequestRecord>,
     /// Status and duration of every request; no status where no response began.
     pub timings: Vec<(Option<u16>, Duration)>,

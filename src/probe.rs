@@ -3,8 +3,10 @@
 //! The only place that knows deadlines. The handler of `/probe`, the pages and `--check` differ in what they do with the
 //! outcome, not in how it comes about.
 
+mod combined;
 mod list_pager;
 mod listing;
+mod memory;
 mod progress;
 mod recorder;
 mod request;
@@ -18,19 +20,19 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Groups, WatchedClient};
+use crate::client::{Group, Groups, WatchedClient};
 use crate::config::Broker;
 use crate::connection_stats::ConnectionStats;
 use crate::emqx::{Access, EmqxApi, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
 use crate::tls::BrokerTls;
+use combined::Combined;
 use listing::Listing;
 pub use progress::Progress;
 use recorder::Recorder;
 use request::Request;
 use scheduler::{Bounds, Ended, MAX_STALLED, Pace, Plan, run};
-use watching::{Watching, probed};
 
 /// Maximum duration of a probe, whatever Prometheus or the configuration allows.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
@@ -77,7 +79,7 @@ pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcom
             let findings = run.find(targets, &mut recorder, progress).await;
             (findings, run.api.connection_stats())
         }
-        Err((reason, text)) => (fail_all(targets, reason, &text), ConnectionStats::default()),
+        Err(failure) => (fail_all(targets, &broker, groups, deadline, failure), ConnectionStats::default()),
     };
     number_nodes(&mut findings.clients, &broker);
     findings.decisions.into_iter().for_each(|decision| recorder.decision(decision));
@@ -86,6 +88,7 @@ pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcom
         groups,
         clients: findings.clients,
         is_complete: findings.is_complete,
+        group_results: findings.group_results,
         failures: findings.failures,
         requests: recorder.finish(),
         connections,
@@ -101,6 +104,8 @@ struct Findings {
     clients: Vec<ProbedClient>,
     /// Whether these are all the requested clients.
     is_complete: bool,
+    /// How each group of what the broker remembers went.
+    group_results: Vec<(Group, bool)>,
     failures: Failures,
     /// How the requests were chosen, and why, a sentence each.
     decisions: Vec<String>,
@@ -108,8 +113,8 @@ struct Findings {
 
 impl Default for Findings {
     fn default() -> Self {
-        let (clients, failures, decisions) = (Vec::new(), Failures::default(), Vec::new());
-        Self { clients, is_complete: true, failures, decisions }
+        let (clients, group_results, decisions) = (Vec::new(), Vec::new(), Vec::new());
+        Self { clients, is_complete: true, group_results, failures: Failures::default(), decisions }
     }
 }
 
@@ -128,7 +133,8 @@ impl BrokerRun<'_> {
         let mut findings = Findings::default();
         match targets {
             Targets::Watched(clients) => {
-                let mut plan = Watching::new(&clients, self.groups, self.deadline, progress);
+                let mut plan =
+                    Combined::new(&clients, &self.broker.topics, self.groups, self.deadline, progress);
                 let mut ended = self.run(plan.first(), &mut plan, recorder).await;
                 if self.api.saw_unsolicited_bytes() {
                     let doubted = plan.doubt_absences();
@@ -164,7 +170,8 @@ impl BrokerRun<'_> {
     ) -> Option<(FailureReason, String)> {
         let Broker { concurrency, attempts, timeout, .. } = *self.broker;
         let bounds = Bounds { concurrency, attempts, request_timeout: timeout, deadline: self.deadline };
-        let send = |request: Request, limits| request.send(&self.api, self.groups, limits);
+        let groups = self.groups.of_rows();
+        let send = |request: Request, limits| request.send(&self.api, groups, limits);
         match run(first, bounds, recorder, plan, send).await? {
             Ended::Aborted(error) => Some((reason(&error), chain(&error))),
             Ended::Deadline(pace) => Some(self.overdue(pace)),
@@ -200,15 +207,23 @@ impl BrokerRun<'_> {
 }
 
 /// Returns the findings of a probe that cannot send any request.
-fn fail_all(targets: Targets, reason: FailureReason, text: &str) -> Findings {
+fn fail_all(
+    targets: Targets,
+    broker: &Broker,
+    groups: Groups,
+    deadline: Instant,
+    failure: (FailureReason, String),
+) -> Findings {
     let mut findings = Findings::default();
     match targets {
         Targets::Watched(clients) => {
-            findings.failures.add(reason, text, clients.len());
-            findings.clients = probed(&clients, std::iter::repeat(ClientStatus::Unknown));
+            let progress = Progress::default();
+            let plan = Combined::new(&clients, &broker.topics, groups, deadline, &progress);
+            plan.finish(Some(failure), &mut findings);
         }
         Targets::All => {
-            findings.failures.add(reason, text, 0);
+            let (reason, text) = failure;
+            findings.failures.add(reason, &text, 0);
             findings.is_complete = false;
         }
     }
@@ -260,6 +275,7 @@ fn reason(error: &RequestError) -> FailureReason {
         RequestError::Protocol { .. } => FailureReason::Protocol,
         RequestError::Decode { .. } => FailureReason::Decode,
         RequestError::TooLarge { .. }
+        | RequestError::TooManyMessages { .. }
         | RequestError::TooManyRows { .. }
         | RequestError::TooManyBadRows { .. } => FailureReason::TooLarge,
     }

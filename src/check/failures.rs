@@ -64,15 +64,15 @@ mod tests {
             client_id: format!("client-{number}").into(),
             ..WatchedClient::default()
         };
-        let probed = |number| ProbedClient {
-            identity: ClientIdentity::Watched(Arc::new(client(number))),
-            status: ClientStatus::Unknown,
+        let probed = |number| {
+            ProbedClient::new(ClientIdentity::Watched(Arc::new(client(number))), ClientStatus::Unknown)
         };
         Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..unknown).map(probed).collect(),
             is_complete: true,
+            group_results: Vec::new(),
             failures,
             requests: RequestStats::default(),
             connections: ConnectionStats::default(),

@@ -125,15 +125,18 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(5);
 
     fn result(clients: usize, failures: usize) -> CheckResult {
-        let probed = |number| ProbedClient {
-            identity: ClientIdentity::Listed(Arc::from(format!("client-{number:03}"))),
-            status: ClientStatus::Absent,
+        let probed = |number| {
+            ProbedClient::new(
+                ClientIdentity::Listed(Arc::from(format!("client-{number:03}"))),
+                ClientStatus::Absent,
+            )
         };
         let mut outcome = Outcome {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..clients).map(probed).collect(),
             is_complete: true,
+            group_results: Vec::new(),
             failures: Failures::default(),
             requests: RequestStats::default(),
             connections: ConnectionStats::default(),

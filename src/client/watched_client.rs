@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::topic_template::{TopicTemplate, Topics};
+
 /// A client that the configuration asks to watch on one broker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WatchedClient {
@@ -18,8 +20,31 @@ pub struct WatchedClient {
     pub offline_after: Duration,
     /// Labels of the user's choice.
     pub labels: Labels,
+    /// Topics of its own, beside those of its broker. Boxed, because most clients have none.
+    pub topics: Option<Box<Topics>>,
     /// Where the configuration names it.
     pub origin: Origin,
+}
+
+impl WatchedClient {
+    /// Returns the topics of its signs of life: its own, and those that its broker's `topics` give to each client.
+    pub fn seen_topics<'a>(&'a self, of_broker: &'a Topics) -> impl Iterator<Item = &'a TopicTemplate> {
+        let own = self.topics.iter().flat_map(|topics| &topics.seen);
+        own.chain(of_broker.seen.iter().filter(|template| template.has_placeholder()))
+    }
+
+    /// Returns the subscriptions that it must have, as EMQX spells them, each once: those of its broker, and its own.
+    #[must_use]
+    pub fn expected_subscriptions(&self, of_broker: &Topics) -> Vec<String> {
+        let own = self.topics.iter().flat_map(|topics| &topics.subscriptions);
+        let mut expected = Vec::new();
+        for topic in of_broker.subscriptions.iter().chain(own).filter_map(|one| one.subscription_of(self)) {
+            if !expected.contains(&topic) {
+                expected.push(topic);
+            }
+        }
+        expected
+    }
 }
 
 /// Labels of the user's choice. Clients with the same labels share them.

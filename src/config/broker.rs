@@ -12,8 +12,8 @@ use super::document::ScalarKind;
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
 use super::secret::{self, Secret};
-use super::ssl;
-use crate::client::WatchedClient;
+use super::{ssl, topics};
+use crate::client::{Group, Groups, Topics, WatchedClient};
 use crate::tls::BrokerTls;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +49,9 @@ pub struct Broker {
     pub concurrency: usize,
     /// The number of each EMQX node, by its name.
     pub nodes: BTreeMap<String, u64>,
+    /// The topics that concern each of its clients.
+    #[serde(flatten)]
+    pub topics: Topics,
     /// The clients watched on it, in the order of the file.
     #[serde(skip)]
     pub clients: Vec<Arc<WatchedClient>>,
@@ -59,6 +62,23 @@ impl Broker {
     #[must_use]
     pub fn default_timeout(&self) -> Duration {
         self.timeout.saturating_mul(self.attempts)
+    }
+
+    /// Returns the groups that are requested wherever they are configured for one of these clients.
+    #[must_use]
+    pub fn configured_groups(&self, clients: &[Arc<WatchedClient>]) -> Groups {
+        let has = |has: fn(&Topics) -> bool| {
+            let own = |client: &Arc<WatchedClient>| client.topics.as_deref().is_some_and(has);
+            !clients.is_empty() && (has(&self.topics) || clients.iter().any(own))
+        };
+        let mut groups = Groups::STATE;
+        if has(|topics| !topics.seen.is_empty()) {
+            groups = groups.with(Group::Seen);
+        }
+        if has(|topics| !topics.subscriptions.is_empty()) {
+            groups = groups.with(Group::Subscriptions);
+        }
+        groups
     }
 }
 
@@ -126,6 +146,7 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
     let attempts = mapping.integer_or("attempts", DEFAULT_ATTEMPTS, &(1..=MAX_ATTEMPTS));
     let concurrency = mapping.integer_or("concurrency", DEFAULT_CONCURRENCY, &(1..=MAX_CONCURRENCY));
     let nodes = mapping.optional("nodes").and_then(|nodes| read_nodes(&nodes));
+    let topics = topics::read_of_broker(&mut mapping);
     mapping.finish();
 
     let api_url = url?;
@@ -145,6 +166,7 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
         attempts,
         concurrency,
         nodes: nodes.unwrap_or_default(),
+        topics,
         clients: Vec::new(),
     })
 }

@@ -108,7 +108,7 @@ fn push_files(files: &[FilePattern], yaml: &mut String) {
 }
 
 fn push_client(client: &WatchedClient, brokers: &[&str], yaml: &mut String) {
-    let WatchedClient { alias, client_id, offline_after, labels, origin } = client;
+    let WatchedClient { alias, client_id, offline_after, labels, topics, origin } = client;
     let mut entry = Map::new();
     entry.insert("alias".to_owned(), json!(alias));
     entry.insert("client_id".to_owned(), json!(client_id));
@@ -116,6 +116,10 @@ fn push_client(client: &WatchedClient, brokers: &[&str], yaml: &mut String) {
     entry.insert("offline_after".to_owned(), json!(duration::format(*offline_after)));
     if !labels.is_empty() {
         entry.insert("labels".to_owned(), json!(labels));
+    }
+    for (key, templates) in topics.iter().flat_map(|topics| topics.by_key()).filter(|(_, all)| !all.is_empty())
+    {
+        entry.insert(key.to_owned(), json!(templates));
     }
     if !matches!(origin, Origin::Config(_)) {
         yaml.extend(["# ", &sanitized(&origin.to_string()), "\n"]);

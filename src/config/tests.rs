@@ -8,6 +8,7 @@ mod leaks;
 mod prometheus_section;
 mod redaction;
 mod structure;
+mod topics;
 mod yaml;
 
 use std::path::Path;

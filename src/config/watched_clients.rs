@@ -14,8 +14,9 @@ use super::diagnostics::quoted;
 use super::duration;
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
-use crate::client::{Origin, WatchedClient};
-use crate::emqx::request_line_bytes;
+use super::topics;
+use crate::client::{Origin, TopicTemplate, Topics, WatchedClient};
+use crate::emqx::{lookup_line_bytes, retained_line_bytes};
 pub(super) use client_files::ClientFiles;
 pub use client_files::FilePattern;
 use labels::SharedLabels;
@@ -30,6 +31,8 @@ const BROKERS: &str = "a list of broker aliases, or \"*\" for all brokers";
 const MAX_CLIENT_ID_BYTES: usize = u16::MAX as usize;
 /// EMQX's HTTP server refuses a longer request line.
 const MAX_REQUEST_LINE_BYTES: usize = 8000;
+/// A shorter topic fits into a request line even if each of its bytes is escaped.
+const SHORT_TOPIC_BYTES: usize = 2000;
 
 /// Assigns clients to brokers and keeps their names unique there.
 pub(super) struct ClientAssignment<'b> {
@@ -72,6 +75,7 @@ impl<'b> ClientAssignment<'b> {
         let indexes = self.read_brokers(&mut mapping);
         let offline_after = mapping.optional("offline_after").and_then(|value| duration::read(&value));
         let labels = mapping.optional("labels").map(|value| self.labels.read(&value));
+        let topics = topics::read_of_client(&mut mapping);
         mapping.finish();
 
         let alias = alias_value.as_ref().and_then(|value| value.line(ALIAS));
@@ -82,6 +86,7 @@ impl<'b> ClientAssignment<'b> {
             client_id: client_id.unwrap_or_default().into(),
             offline_after: offline_after.unwrap_or(self.default_offline_after),
             labels: labels.unwrap_or_default(),
+            topics: (!topics.is_empty()).then(|| Box::new(topics)),
             origin,
         };
         self.assign(&Arc::new(client), &alias_value, &client_id_value, &indexes);
@@ -173,16 +178,36 @@ impl<'b> ClientAssignment<'b> {
     }
 
     fn check_request_line(&self, value: &NodeRef<'_>, client_id: &str, index: usize) {
-        let Some(broker) = &self.brokers[index].broker else {
-            return;
-        };
-        let length = request_line_bytes(&broker.api_url, client_id);
-        if length > MAX_REQUEST_LINE_BYTES {
-            value.error(format_args!(
-                "too long to look up on broker {}: its request line would have {length} bytes, \
-                 and EMQX reads at most {MAX_REQUEST_LINE_BYTES}",
-                quoted(&broker.alias)
-            ));
+        if let Some(broker) = &self.brokers[index].broker {
+            let length = lookup_line_bytes(&broker.api_url, client_id);
+            refuse_long_request(value, "too long to look up", length, &broker.alias);
+        }
+    }
+
+    /// Reports names of a client that its topics cannot hold.
+    fn check_topics(
+        &self,
+        client: &WatchedClient,
+        alias: &NodeRef<'_>,
+        client_id: &NodeRef<'_>,
+        indexes: &[usize],
+    ) {
+        let brokers = || indexes.iter().filter_map(|index| self.brokers[*index].broker.as_ref());
+        let of_brokers = brokers().map(|broker| &broker.topics);
+        let mut all = of_brokers.chain(client.topics.as_deref()).flat_map(Topics::iter);
+        if client.alias.contains(['+', '#']) && all.any(TopicTemplate::uses_alias) {
+            alias.error(
+                "must not contain `+` or `#`: ${alias} in seen_topics or subscriptions puts it into a topic",
+            );
+        }
+        for broker in brokers() {
+            let is_long = |template: &&TopicTemplate| template.max_topic_bytes(client) > SHORT_TOPIC_BYTES;
+            for template in client.seen_topics(&broker.topics).filter(is_long) {
+                let topic = template.topic_of(client).unwrap_or_default();
+                let length = retained_line_bytes(&broker.api_url, &topic);
+                let problem = "one of its seen_topics is too long to be asked for";
+                refuse_long_request(client_id, problem, length, &broker.alias);
+            }
         }
     }
 
@@ -197,6 +222,7 @@ impl<'b> ClientAssignment<'b> {
         let duplicate = |value: &NodeRef<'_>, what, first: &WatchedClient| {
             value.error(format_args!("duplicate {what}; {} has it on the same broker", first.origin));
         };
+        self.check_topics(client, alias, client_id, indexes);
         let (mut is_alias_reported, mut is_client_id_reported) = (false, false);
         for index in indexes {
             let used = &mut self.used[*index];
@@ -212,5 +238,15 @@ impl<'b> ClientAssignment<'b> {
                 broker.clients.push(Arc::clone(client));
             }
         }
+    }
+}
+
+fn refuse_long_request(value: &NodeRef<'_>, problem: &str, length: usize, broker: &str) {
+    if length > MAX_REQUEST_LINE_BYTES {
+        value.error(format_args!(
+            "{problem} on broker {}: its request line would have {length} bytes, \
+             and EMQX reads at most {MAX_REQUEST_LINE_BYTES}",
+            quoted(broker)
+        ));
     }
 }

@@ -78,6 +78,14 @@ pub enum RequestError {
         /// Maximum number of such rows.
         limit: usize,
     },
+    /// More retained messages match a topic filter than are read.
+    #[error("more than {limit} retained messages match {filter}; no more are read")]
+    TooManyMessages {
+        /// The topic filter.
+        filter: String,
+        /// Maximum number of messages.
+        limit: usize,
+    },
     /// The response is larger than any of EMQX's.
     #[error("response exceeds {limit} bytes")]
     TooLarge {
@@ -131,6 +139,7 @@ impl RequestError {
             | Self::Decode { .. }
             | Self::TooManyRows { .. }
             | Self::TooManyBadRows { .. }
+            | Self::TooManyMessages { .. }
             | Self::TooLarge { .. } => Retry::Never,
         }
     }

@@ -10,6 +10,12 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// One client, whichever comes first.
 pub(super) const ONE_CLIENT: &str = "/v5/clients?limit=1";
 
+/// The settings of the retainer.
+pub(super) const RETAINER: &str = "/v5/mqtt/retainer";
+
+const RETAINED: &str = "/v5/mqtt/retainer/messages";
+const BANS: &str = "/v5/banned";
+
 /// Rows of a filtered list: enough for the few that a moving session may have.
 pub(super) const FILTER_LIMIT: usize = 10;
 
@@ -53,15 +59,44 @@ pub(super) fn page_path(page: u64, limit: usize, fields: &str) -> String {
     format!("/v5/clients?page={page}&limit={limit}&fields={fields}")
 }
 
+/// Returns the path of a page of the retained messages whose topics match a filter (since EMQX 5.5), without their payloads.
+pub(super) fn retained_path(filter: &str, page: u64, limit: usize) -> String {
+    format!("{RETAINED}?topic={}&page={page}&limit={limit}", utf8_percent_encode(filter, ESCAPED))
+}
+
+/// Returns the path of a page of the bans.
+pub(super) fn bans_path(page: u64, limit: usize) -> String {
+    format!("{BANS}?page={page}&limit={limit}")
+}
+
+/// Returns the path of the ban on a client ID (since EMQX 5.8.1).
+pub(super) fn ban_path(client_id: &str) -> String {
+    format!("{BANS}?clientid={}", utf8_percent_encode(client_id, ESCAPED))
+}
+
+/// Returns the path of the subscriptions of a client that can be looked up.
+pub(super) fn subscriptions_path(client_id: &str) -> String {
+    format!("{}/subscriptions", lookup_path(client_id))
+}
+
 /// Returns the length of the request line that looks up a client, in bytes. EMQX's HTTP server refuses more than 8 000
 /// with a 414.
 #[must_use]
-pub fn request_line_bytes(api_url: &Url, client_id: &str) -> usize {
-    let target = match Addressing::of(client_id) {
-        Addressing::Lookup => lookup_path(client_id),
-        Addressing::Filter => filter_path(client_id),
-        Addressing::List => return 0,
-    };
+pub fn lookup_line_bytes(api_url: &Url, client_id: &str) -> usize {
+    match Addressing::of(client_id) {
+        Addressing::Lookup => line_bytes(api_url, &lookup_path(client_id)),
+        Addressing::Filter => line_bytes(api_url, &filter_path(client_id)),
+        Addressing::List => 0,
+    }
+}
+
+/// Returns the length of the request line that asks for the retained message of a topic.
+#[must_use]
+pub fn retained_line_bytes(api_url: &Url, topic: &str) -> usize {
+    line_bytes(api_url, &retained_path(topic, 1, 1))
+}
+
+fn line_bytes(api_url: &Url, target: &str) -> usize {
     "GET ".len() + api_url.path().len() + target.len() + " HTTP/1.1\r\n".len()
 }
 

@@ -4,20 +4,29 @@
 //! missing or `null` are left out. So are fields of an unexpected type, which are also reported with the client. Only a row
 //! without a usable `clientid` or `connected` is not a client.
 
+mod bans;
 mod fact;
 mod fields;
+mod list;
+mod object;
+mod retained;
+mod subscriptions;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::RequestError;
 use crate::client::{Client, Groups, Limit};
 use fact::store;
 use fields::{prepared, store_field, wants_node};
+use object::{FieldName, not_an_object};
+
+pub use bans::{Ban, bans};
+pub use list::ListPage;
+pub use retained::{RetainedMessage, is_retainer_enabled, retained_messages};
+pub use subscriptions::subscriptions;
 
 pub(super) use fields::{ListApiLevel, names as field_names};
 
@@ -45,13 +54,7 @@ pub fn row(json: Json<'_>, groups: Groups) -> Result<ClientRow, RequestError> {
 /// [`RequestError::Decode`] for anything else that is not a list. A row that is not a client is an error of its own, not
 /// of the list.
 pub fn page(json: Json<'_>, groups: Groups, limit: usize) -> Result<Page, RequestError> {
-    let ListBody { rows, count } = read(json, PageSeed { groups, limit })?;
-    let Rows { rows, has_more } =
-        rows.ok_or_else(|| RequestError::decode("a list of clients without `data`"))?;
-    if has_more {
-        return Err(RequestError::TooManyRows { limit });
-    }
-    Ok(Page { rows, count })
+    list::read_list(json, RowSeed(groups), limit)
 }
 
 /// Reads one JSON value, which must be the whole body.
@@ -75,13 +78,7 @@ fn read<'de, S: DeserializeSeed<'de>>(json: Json<'de>, seed: S) -> Result<S::Val
 }
 
 /// A page of the list of clients.
-#[derive(Debug)]
-pub struct Page {
-    /// Its rows, in the broker's order.
-    pub rows: Vec<Row>,
-    /// How many clients the broker has, if it says so.
-    pub count: Option<u64>,
-}
+pub type Page = ListPage<Row>;
 
 /// One row of a response: a client, or why it is none.
 #[derive(Debug)]
@@ -141,33 +138,6 @@ impl Row {
     }
 }
 
-/// The name of a field. Unlike serde's `Cow`, it is borrowed from the body unless it holds an escape.
-struct FieldName<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for FieldName<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = FieldName<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("the name of a field")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<FieldName<'de>, E> {
-                Ok(FieldName(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<FieldName<'de>, E> {
-                Ok(FieldName(Cow::Owned(name.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
-
 /// Reads one row of the requested groups.
 #[derive(Clone, Copy)]
 struct RowSeed(Groups);
@@ -178,29 +148,6 @@ impl<'de> DeserializeSeed<'de> for RowSeed {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Row, D::Error> {
         deserializer.deserialize_any(self)
     }
-}
-
-/// Visits values that are not objects where one was expected: such a value is a bad row, and the page stays readable.
-macro_rules! not_an_object {
-    ($result:expr) => {
-        not_an_object! {
-            $result; visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok($result)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok($result)
-        }
-    };
-    ($result:expr; $($visit:ident: $value:ty),+) => {
-        $(fn $visit<E: Error>(self, _: $value) -> Result<Self::Value, E> {
-            Ok($result)
-        })+
-    };
 }
 
 impl<'de> Visitor<'de> for RowSeed {
@@ -290,125 +237,5 @@ fn forget_process_state(client: &mut Client) {
     }
     if let Some(process) = client.process.as_deref_mut() {
         (process.mailbox, process.reductions) = (None, None);
-    }
-}
-
-/// What a list response holds, each part if it is there.
-struct ListBody {
-    rows: Option<Rows>,
-    count: Option<u64>,
-}
-
-/// The rows of a page.
-struct Rows {
-    rows: Vec<Row>,
-    /// Whether there were more than requested; those are not read.
-    has_more: bool,
-}
-
-/// Reads `{"data": [row, ...], "meta": {"count": ...}}`.
-#[derive(Clone, Copy)]
-struct PageSeed {
-    groups: Groups,
-    limit: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for PageSeed {
-    type Value = ListBody;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ListBody, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PageSeed {
-    type Value = ListBody;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of clients")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListBody, A::Error> {
-        let mut body = ListBody { rows: None, count: None };
-        while let Some(FieldName(name)) = map.next_key()? {
-            match name.as_ref() {
-                "data" => body.rows = Some(map.next_value_seed(RowsSeed(self))?),
-                "meta" => body.count = map.next_value_seed(MetaSeed)?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(body)
-    }
-}
-
-/// Reads the number of clients from what a page says about the list. EMQX does not always count, and a count of another
-/// type is none: it only decides how the clients are requested.
-struct MetaSeed;
-
-impl<'de> DeserializeSeed<'de> for MetaSeed {
-    type Value = Option<u64>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<u64>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MetaSeed {
-    type Value = Option<u64>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("facts about a list")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
-        let mut count = None;
-        while let Some(FieldName(name)) = map.next_key()? {
-            if name == "count" {
-                // Whatever is wrong with it does not matter.
-                let _ = store(&mut count, "count", &mut map)?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(count)
-    }
-
-    not_an_object! { None }
-}
-
-/// Reads the rows of a page.
-struct RowsSeed(PageSeed);
-
-impl<'de> DeserializeSeed<'de> for RowsSeed {
-    type Value = Rows;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowsSeed {
-    type Value = Rows;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of clients")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
-        let PageSeed { groups, limit } = self.0;
-        let mut rows = Vec::new();
-        while rows.len() < limit {
-            match seq.next_element_seed(RowSeed(groups))? {
-                Some(row) => rows.push(row),
-                None => return Ok(Rows { rows, has_more: false }),
-            }
-        }
-        let mut has_more = false;
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            has_more = true;
-        }
-        Ok(Rows { rows, has_more })
     }
 }

@@ -44,18 +44,18 @@ macro_rules! per_label {
 
 /// Every family, in the order of the exposition.
 pub(super) const CLIENT_METRICS: &[ClientMetric] = table! {
-    "connected" Gauge State ClientSamples::State(|client| match client.status.state() {
+    "connected" Gauge State ClientSamples::WithoutUsername(|client| match client.status.state() {
         ClientState::Connected => Some(true.into()),
         ClientState::Disconnected | ClientState::Absent => Some(false.into()),
         ClientState::Unknown => None,
     }), "Whether the client is connected (1) or not (0); no series if that is unknown.";
-    "session_present" Gauge State ClientSamples::State(|client| match client.status.state() {
+    "session_present" Gauge State ClientSamples::WithoutUsername(|client| match client.status.state() {
         ClientState::Connected | ClientState::Disconnected => Some(true.into()),
         ClientState::Absent => Some(false.into()),
         ClientState::Unknown => None,
     }), "Whether the broker holds a session of the client, connected or not (1), or not (0); \
          no series if that is unknown.";
-    "offline_threshold_seconds" Gauge State ClientSamples::State(|client| {
+    "offline_threshold_seconds" Gauge State ClientSamples::WithoutUsername(|client| {
         Some(SampleValue::Float(client.offline_after()?.as_secs_f64()))
     }), "How long the client may be offline, in seconds: `offline_after` in the configuration of this exporter.";
 
@@ -154,4 +154,19 @@ pub(super) const CLIENT_METRICS: &[ClientMetric] = table! {
         "TCP or UDP port of the client as seen by the broker.";
     "node_number" Gauge Address one!(address.node_number),
         "Number of the client's EMQX node, from `nodes` in the configuration of this exporter.";
+
+    "seen_message_timestamp_seconds" Gauge Seen ClientSamples::WithoutUsername(|client| {
+        client.last_seen().map(SampleValue::from)
+    }), "When the newest of the client's retained messages in `seen_topics` was published, in seconds since 1970, by the \
+         clock of the broker; no series if there is none.";
+    "id_banned" Gauge Banned ClientSamples::WithoutUsername(|client| client.is_banned().map(SampleValue::from)),
+        "Whether there is a ban on exactly this client ID (1) or not (0); bans on user names, addresses and patterns are not \
+         reported. Only for clients that the broker does not know.";
+    "id_ban_end_timestamp_seconds" Gauge Banned ClientSamples::WithoutUsername(|client| {
+        client.ban_end().map(SampleValue::from)
+    }), "When the ban on exactly this client ID ends, in seconds since 1970; +Inf if it never does.";
+    "expected_subscription_present" Gauge Subscriptions ClientSamples::PerSubscription("topic", |subscription| {
+        subscription.is_present.into()
+    }), "Whether the client has a subscription that `subscriptions` names (1) or not (0); only for clients that the broker \
+         knows.";
 };

@@ -169,8 +169,15 @@ impl Exposition {
                 }
             };
             match (&metric.samples, probed.status.client()) {
-                (ClientSamples::State(value), _) => {
+                (ClientSamples::WithoutUsername(value), _) => {
                     sample(&[self.labels.without_username(index)], value(probed));
+                }
+                (ClientSamples::PerSubscription(label, value), _) => {
+                    for subscription in probed.expected_subscriptions() {
+                        let mut topic = String::from(",");
+                        push_label(label, &subscription.topic, &mut topic);
+                        sample(&[self.labels.without_username(index), &topic], Some(value(subscription)));
+                    }
                 }
                 (ClientSamples::Labels(labels), _) => {
                     let Some(labels) = labels(probed) else { continue };

@@ -29,6 +29,21 @@ pub(super) const PROBE_METRICS: &[ProbeMetric] = &[
                 .collect()
         }),
     },
+    ProbeMetric {
+        family: FamilyMeta {
+            name: "emqx_probe_group_success",
+            help: "Whether everything was answered that the groups `seen`, `banned` and `subscriptions` asked (1) or not (0); \
+                   no series for a group that had nothing to ask.",
+            metric_type: MetricType::Gauge,
+        },
+        samples: ProbeSamples::PerLabel("group", |outcome| {
+            outcome
+                .group_results
+                .iter()
+                .map(|(group, is_success)| (group.name(), (*is_success).into()))
+                .collect()
+        }),
+    },
     gauge(
         "emqx_probe_http_status_code",
         "HTTP status of the last error response of the broker, else 200; 0 without any response.",

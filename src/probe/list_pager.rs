@@ -147,7 +147,7 @@ impl ListedClients {
             Ok(ClientRow { client, odd_field }) => {
                 self.odd_fields.extend(odd_field);
                 let identity = ClientIdentity::Listed(Arc::clone(&client.client_id));
-                self.clients.push(ProbedClient { identity, status: ClientStatus::Known(client) });
+                self.clients.push(ProbedClient::new(identity, ClientStatus::Known(client)));
             }
             // A durable session whose metadata is being removed.
             Err(bad) if bad.is_bare && self.passes_over_bare => {}

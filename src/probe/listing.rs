@@ -50,7 +50,7 @@ impl<'a> Listing<'a> {
             findings.failures.add(reason(&error), &chain(&error), 1);
             if let Some(client_id) = client_id {
                 let identity = ClientIdentity::Listed(client_id);
-                findings.clients.push(ProbedClient { identity, status: ClientStatus::Unknown });
+                findings.clients.push(ProbedClient::new(identity, ClientStatus::Unknown));
             }
         }
     }

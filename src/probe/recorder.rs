@@ -16,13 +16,17 @@ const MAX_DECISIONS: usize = 20;
 
 /// The requests of a probe so far.
 #[derive(Debug, Default)]
-pub(super) struct Recorder(RequestStats);
+pub(super) struct Recorder {
+    stats: RequestStats,
+    /// How many of the records are of requests that failed.
+    recorded_failures: usize,
+}
 
 impl Recorder {
     /// Counts a request that is being sent.
     pub(super) fn sent(&mut self, is_retry: bool) {
-        self.0.sent += 1;
-        self.0.retries += u64::from(is_retry);
+        self.stats.sent += 1;
+        self.stats.retries += u64::from(is_retry);
     }
 
     /// Records a request that ended.
@@ -31,11 +35,11 @@ impl Recorder {
         let error_text = error.map(|error| chain(error));
         let milliseconds = duration.as_millis();
         debug!(path = target, status, milliseconds, error = error_text, "request to the broker");
-        self.0.response_bytes += body_bytes;
+        self.stats.response_bytes += body_bytes;
         if let Some(status) = status {
-            self.0.answered = true;
+            self.stats.answered = true;
             if matches!(error, Some(RequestError::Status { .. })) {
-                self.0.last_error_status = Some(status);
+                self.stats.last_error_status = Some(status);
             }
         }
         self.record(RequestRecord { target, status, body_bytes, duration, error: error_text });
@@ -63,20 +67,50 @@ impl Recorder {
 
     /// Records how the requests were chosen, and why.
     pub(super) fn decision(&mut self, decision: String) {
-        if self.0.decisions.len() < MAX_DECISIONS {
-            self.0.decisions.push(decision);
+        if self.stats.decisions.len() < MAX_DECISIONS {
+            self.stats.decisions.push(decision);
         }
     }
 
     /// Returns what was recorded.
     pub(super) fn finish(self) -> RequestStats {
-        self.0
+        self.stats
     }
 
     fn record(&mut self, record: RequestRecord) {
-        self.0.timings.push((record.status, record.duration));
-        if self.0.records.len() < MAX_RECORDS {
-            self.0.records.push(record);
+        self.stats.timings.push((record.status, record.duration));
+        let records = &mut self.stats.records;
+        if records.len() == MAX_RECORDS && record.error.is_some() && self.recorded_failures < MAX_RECORDS / 2 {
+            // Of thousands of requests the one that fails explains most.
+            if let Some(index) = records.iter().rposition(|record| record.error.is_none()) {
+                records.remove(index);
+            }
         }
+        if records.len() < MAX_RECORDS {
+            self.recorded_failures += usize::from(record.error.is_some());
+            records.push(record);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_recorded_however_many_requests_came_before() {
+        let mut recorder = Recorder::default();
+        let answered = |number: u64| Exchange {
+            target: number.to_string(),
+            status: Some(200),
+            body_bytes: 0,
+            duration: Duration::ZERO,
+        };
+        (0..1_000).for_each(|number| recorder.ended(answered(number), None));
+        (0..1_000).for_each(|number| recorder.abandoned(format!("lost {number}"), Duration::ZERO));
+        let records = recorder.finish().records;
+        assert_eq!(records.len(), MAX_RECORDS);
+        let targets: Vec<_> = records.iter().map(|record| record.target.as_str()).collect();
+        assert_eq!((targets[99], targets[100], targets[199]), ("99", "lost 0", "lost 99"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::memory::{MemoryAnswer, MemoryRequest};
 use crate::client::{Groups, WatchedClient};
 use crate::emqx::wire::{ClientRow, Page};
 use crate::emqx::{EmqxApi, Filtered, ListDialect, RequestLimits, Response};
@@ -28,6 +29,8 @@ pub(super) enum Request {
     Health,
     /// A page of the list.
     Page(PageRequest),
+    /// Something that the broker remembers of watched clients.
+    Memory(MemoryRequest),
 }
 
 /// A request for a page of the list.
@@ -56,6 +59,24 @@ pub(super) enum Answer {
     Count(Option<u64>),
     /// To a page.
     Page(Page),
+    /// To a request for something that the broker remembers.
+    Memory(MemoryAnswer),
+}
+
+/// Which requests come first: all that are ready or due of an earlier rank are sent before any of a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// The state of clients.
+    State,
+    /// What the broker remembers of them.
+    Memory,
+    /// What may take the broker long, whatever is asked.
+    Last,
+}
+
+impl Rank {
+    /// The number of ranks.
+    pub(super) const COUNT: usize = Self::Last as usize + 1;
 }
 
 /// How the scheduler treats a kind of request.
@@ -63,36 +84,57 @@ pub(super) enum Answer {
 pub(super) struct Policy {
     /// The limits of each attempt.
     pub(super) limits: RequestLimits,
-    /// Whether failures that may pass are retried at all.
-    pub(super) is_retried: bool,
-    /// Whether a time-out is one of these.
-    pub(super) retries_timeouts: bool,
+    /// When it is sent, beside others.
+    pub(super) rank: Rank,
+    /// Which failures that may pass are retried.
+    pub(super) retries: Retries,
     /// Whether it is a keyed read. Only these say what is slow for this broker, and may stall.
     pub(super) is_keyed: bool,
+    /// Whether a 401 or 403 shows that nothing can be asked of this broker, and ends the probe. Other kinds of requests may
+    /// be refused to an API key that may look clients up.
+    pub(super) ends_probe_if_refused: bool,
+}
+
+/// Which failures that may pass are retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retries {
+    /// All of them.
+    All,
+    /// All but time-outs.
+    NoTimeouts,
+    /// None.
+    Nothing,
 }
 
 impl Request {
     /// Returns how this kind of request is treated; `request_timeout` is that of the configuration.
     pub(super) fn policy(&self, request_timeout: Duration) -> Policy {
-        let client = RequestLimits { time: request_timeout, body: MAX_CLIENT_BYTES };
+        let limits = RequestLimits { time: request_timeout, body: MAX_CLIENT_BYTES };
+        let lookup = Policy {
+            limits,
+            rank: Rank::State,
+            retries: Retries::All,
+            is_keyed: true,
+            ends_probe_if_refused: true,
+        };
         match self {
-            Self::Lookup(..) => {
-                Policy { limits: client, is_retried: true, retries_timeouts: true, is_keyed: true }
-            }
-            Self::Filter(..) | Self::Health => {
-                Policy { limits: client, is_retried: true, retries_timeouts: true, is_keyed: false }
-            }
+            Self::Lookup(..) => lookup,
+            Self::Filter(..) | Self::Health => Policy { is_keyed: false, ..lookup },
             Self::Count(until) => {
                 let time = until.saturating_duration_since(Instant::now());
-                let limits = RequestLimits { time, ..client };
-                Policy { limits, is_retried: false, retries_timeouts: false, is_keyed: false }
+                let limits = RequestLimits { time, ..limits };
+                Policy { limits, retries: Retries::Nothing, is_keyed: false, ..lookup }
             }
             Self::Page(page) => {
                 let time = page.until.saturating_duration_since(Instant::now());
                 let limits = RequestLimits { time, body: MAX_PAGE_BYTES };
                 // A page costs the broker far more than it costs us to wait for it.
-                Policy { limits, is_retried: page.is_retried, retries_timeouts: false, is_keyed: false }
+                {
+                    let retries = if page.is_retried { Retries::NoTimeouts } else { Retries::Nothing };
+                    Policy { limits, retries, is_keyed: false, ..lookup }
+                }
             }
+            Self::Memory(request) => request.policy(request_timeout),
         }
     }
 
@@ -103,6 +145,7 @@ impl Request {
             Self::Filter(_, client) => EmqxApi::filter_target(&client.client_id),
             Self::Count(_) | Self::Health => EmqxApi::COUNT_TARGET.to_owned(),
             Self::Page(page) => page.dialect.target(page.number, page.groups),
+            Self::Memory(request) => request.target(),
         }
     }
 
@@ -117,6 +160,7 @@ impl Request {
             Self::Page(page) => {
                 api.page(page.number, page.dialect, page.groups, limits).await.map(Answer::Page)
             }
+            Self::Memory(request) => request.send(api, limits).await.map(Answer::Memory),
         }
     }
 }

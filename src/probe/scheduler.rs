@@ -4,7 +4,9 @@
 //! `concurrency`, so a hung node of a cluster affects only its own clients. The plan interprets each answer and returns
 //! the requests that follow from it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod queue;
+
+use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
@@ -14,8 +16,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use super::recorder::Recorder;
-use super::request::{Answer, Request};
+use super::request::{Answer, Policy, Request, Retries};
 use crate::emqx::{RequestError, RequestLimits, Response, Retry};
+use queue::{Job, Queue};
 
 /// A keyed read has stalled when it takes this many times longer than the average of those answered so far...
 const STALLED_FACTOR: u32 = 4;
@@ -68,6 +71,11 @@ pub(super) trait Plan {
     /// Takes the final answer to a request, after all retries, and returns the requests that follow from it. They are
     /// sent after all first requests.
     fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp>;
+
+    /// Returns whether a request is still to be sent. One that is not is dropped, and gets no answer.
+    fn is_wanted(&self, _: &Request) -> bool {
+        true
+    }
 }
 
 /// Why a run ended before every request had its answer.
@@ -137,15 +145,6 @@ where
     scheduler.finish()
 }
 
-/// A request on its way to an answer.
-struct Job {
-    request: Request,
-    /// How often it was sent.
-    attempts: u32,
-    /// Why the last attempt failed; the answer, should there be no time for another.
-    error: Option<RequestError>,
-}
-
 struct InFlightRequest {
     id: u64,
     job: Job,
@@ -159,10 +158,7 @@ struct Scheduler<'a> {
     bounds: Bounds,
     recorder: &'a mut Recorder,
     plan: &'a mut dyn Plan,
-    /// To be sent, in this order.
-    ready: VecDeque<Job>,
-    /// To be sent after all that are ready, and not before a time, which comes first in the key.
-    delayed: BTreeMap<(Instant, u64), Job>,
+    queue: Queue,
     /// In progress, oldest first.
     in_flight: VecDeque<InFlightRequest>,
     next_id: u64,
@@ -186,13 +182,17 @@ struct Scheduler<'a> {
 
 impl<'a> Scheduler<'a> {
     fn new(first: Vec<Request>, bounds: Bounds, recorder: &'a mut Recorder, plan: &'a mut dyn Plan) -> Self {
+        let planned = first.len();
+        let mut queue = Queue::default();
+        for request in first {
+            queue.push(request.policy(bounds.request_timeout).rank, request.into());
+        }
         Self {
             bounds,
             recorder,
             plan,
-            planned: first.len(),
-            ready: first.into_iter().map(|request| Job { request, attempts: 0, error: None }).collect(),
-            delayed: BTreeMap::new(),
+            planned,
+            queue,
             in_flight: VecDeque::new(),
             next_id: 0,
             retries: 0,
@@ -210,19 +210,15 @@ impl<'a> Scheduler<'a> {
 
     /// Returns the request to send now, if there is one and a place for it.
     fn next(&mut self, now: Instant) -> Option<Job> {
+        self.queue.drop_unwanted(|request| self.plan.is_wanted(request));
         if self.pause_until.is_some_and(|until| until > now) || !self.has_place(now) {
             return None;
         }
-        if let Some(job) = self.ready.pop_front() {
-            return Some(job);
-        }
-        let due = self.delayed.first_entry().filter(|entry| entry.key().0 <= now)?;
-        Some(due.remove())
+        self.queue.pop(now)
     }
 
-    fn delay(&mut self, not_before: Instant, job: Job) {
-        self.delayed.insert((not_before, self.next_id), job);
-        self.next_id += 1;
+    fn policy(&self, request: &Request) -> Policy {
+        request.policy(self.bounds.request_timeout)
     }
 
     /// Returns whether fewer than `concurrency` requests are in progress, stalled ones aside.
@@ -251,7 +247,7 @@ impl<'a> Scheduler<'a> {
     fn start(&mut self, mut job: Job, now: Instant, abort: AbortHandle) -> u64 {
         self.recorder.sent(job.attempts > 0);
         job.attempts += 1;
-        let is_keyed = job.request.policy(self.bounds.request_timeout).is_keyed;
+        let is_keyed = self.policy(&job.request).is_keyed;
         let id = self.next_id;
         self.next_id += 1;
         self.in_flight.push_back(InFlightRequest { id, job, started: now, is_keyed, abort });
@@ -268,7 +264,7 @@ impl<'a> Scheduler<'a> {
 
     /// Returns when to act even without a response; `None` when nothing is left to do.
     fn wake(&self, now: Instant) -> Option<Instant> {
-        let is_waiting = !self.ready.is_empty() || !self.delayed.is_empty();
+        let is_waiting = !self.queue.is_empty();
         if !is_waiting && self.in_flight.is_empty() {
             return None;
         }
@@ -277,8 +273,12 @@ impl<'a> Scheduler<'a> {
         }
         let stalled_after = self.stalled_after();
         let stalls = self.in_flight.iter().map(|one| one.started + stalled_after);
-        let delayed = self.delayed.first_key_value().map(|((not_before, _), _)| *not_before);
-        stalls.chain(delayed).chain(self.pause_until).chain([self.bounds.deadline]).filter(|at| *at > now).min()
+        stalls
+            .chain(self.queue.first_delayed())
+            .chain(self.pause_until)
+            .chain([self.bounds.deadline])
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// Takes the response to a request.
@@ -305,10 +305,12 @@ impl<'a> Scheduler<'a> {
             Err(error) => error,
         };
         match error.retry() {
-            Retry::Never => self.answer(&job.request, Err(error)),
             Retry::SameRequest => self.retry(job, error),
             Retry::Broker => self.unreachable(job, started, error),
-            Retry::Abort => self.ended = Some(Ended::Aborted(error)),
+            Retry::Abort if self.policy(&job.request).ends_probe_if_refused => {
+                self.ended = Some(Ended::Aborted(error));
+            }
+            Retry::Abort | Retry::Never => self.answer(&job.request, Err(error)),
         }
     }
 
@@ -316,10 +318,10 @@ impl<'a> Scheduler<'a> {
     fn answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) {
         for FollowUp { request, not_before } in self.plan.on_answer(request, answer) {
             self.planned += 1;
-            let job = Job { request, attempts: 0, error: None };
+            let rank = self.policy(&request).rank;
             match not_before {
-                Some(not_before) => self.delay(not_before, job),
-                None => self.ready.push_back(job),
+                Some(not_before) => self.queue.delay(rank, not_before, request.into()),
+                None => self.queue.push(rank, request.into()),
             }
         }
     }
@@ -327,9 +329,13 @@ impl<'a> Scheduler<'a> {
     /// Queues a retry if the policy, the attempts, the budget and the deadline allow it. While a `Retry-After` of the broker
     /// lasts, no request is sent.
     fn retry(&mut self, mut job: Job, error: RequestError) {
-        let policy = job.request.policy(self.bounds.request_timeout);
-        let may_retry = policy.is_retried
-            && (policy.retries_timeouts || !matches!(error, RequestError::Timeout))
+        let policy = self.policy(&job.request);
+        let is_retried = match policy.retries {
+            Retries::All => true,
+            Retries::NoTimeouts => !matches!(error, RequestError::Timeout),
+            Retries::Nothing => false,
+        };
+        let may_retry = is_retried
             && job.attempts < self.bounds.attempts
             && self.retries < MIN_RETRY_BUDGET.max(self.planned / 10);
         let retry_after = error.retry_after();
@@ -347,7 +353,7 @@ impl<'a> Scheduler<'a> {
         }
         self.retries += 1;
         job.error = Some(error);
-        self.delay(at, job);
+        self.queue.delay(policy.rank, at, job);
     }
 
     /// Handles a connection that could not be made, which concerns every other request too.
@@ -364,7 +370,7 @@ impl<'a> Scheduler<'a> {
             self.pause_until = Some(Instant::now() + pause(self.unreachable));
         }
         if job.attempts < self.bounds.attempts {
-            self.ready.push_front(job);
+            self.queue.push_front(self.policy(&job.request).rank, job);
         } else {
             // The broker comes and goes: it answered others, and was unreachable at each attempt of this one.
             self.answer(&job.request, Err(error));
@@ -374,7 +380,7 @@ impl<'a> Scheduler<'a> {
     fn pace(&self, now: Instant) -> Pace {
         Pace {
             answered: self.answered,
-            unsent: self.ready.iter().filter(|job| job.attempts == 0).count(),
+            unsent: self.queue.unsent(),
             stalled: self.stalled(now),
             duration: now - self.started,
             paused: self.paused,
@@ -386,8 +392,7 @@ impl<'a> Scheduler<'a> {
         let now = Instant::now();
         let is_aborted = matches!(self.ended, Some(Ended::Aborted(_)));
         let in_flight = std::mem::take(&mut self.in_flight);
-        let mut jobs: Vec<_> = std::mem::take(&mut self.ready).into();
-        jobs.extend(std::mem::take(&mut self.delayed).into_values());
+        let mut jobs: Vec<_> = self.queue.drain().collect();
         for one in in_flight {
             let (target, waited) = (one.job.request.target(), now - one.started);
             if is_aborted {

@@ -19,7 +19,7 @@ use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, Prob
 use list_walk::{Scope, Walk};
 
 /// Maximum number of clients that are looked up without a request for the broker's number of clients.
-const MAX_ALWAYS_LOOKED_UP: usize = 1_000;
+pub(super) const MAX_ALWAYS_LOOKED_UP: usize = 1_000;
 
 /// How many clients a broker lists for the cost of one lookup (measured on EMQX 5.8.9).
 const LISTED_FOR_ONE_LOOKUP: u64 = 3;
@@ -47,6 +47,8 @@ pub(super) struct Watching<'a> {
     statuses: Vec<ClientStatus>,
     /// For each client, the number of answers that the broker does not know it.
     absences: Vec<u8>,
+    /// Whether the number of clients of the broker is waited for, to choose between lookups and the list.
+    is_choosing: bool,
     /// Number of clients of the broker, once it has reported it.
     count: Option<u64>,
     walk: Option<Walk<'a>>,
@@ -74,6 +76,7 @@ impl<'a> Watching<'a> {
             started: Instant::now(),
             deadline,
             progress,
+            is_choosing: false,
             count: None,
             walk: None,
             is_filter_useless: false,
@@ -90,10 +93,22 @@ impl<'a> Watching<'a> {
             return vec![Request::Health];
         }
         if self.clients.len() > MAX_ALWAYS_LOOKED_UP {
+            self.is_choosing = true;
             return vec![Request::Count(self.list_share_end().min(self.started + COUNT_TIMEOUT))];
         }
         self.decisions.push(format!("requested clients: {}; looking each up", self.clients.len()));
         self.request_each(0..self.clients.len())
+    }
+
+    /// Returns whether every client has been asked for, by itself or by a list that has been read.
+    pub(super) fn has_asked_everyone(&self) -> bool {
+        let is_walking = self.walk.as_ref().is_some_and(Walk::is_first_of_all);
+        !self.is_choosing && !is_walking
+    }
+
+    /// Returns the statuses of the clients so far.
+    pub(super) fn statuses(&self) -> &[ClientStatus] {
+        &self.statuses
     }
 
     /// Resets every absent client to unknown, and returns the requests that repeat their lookups. A connection received
@@ -139,6 +154,7 @@ impl<'a> Watching<'a> {
     /// Chooses between lookups and the list by their cost for the broker. A client that it does not know costs two lookups;
     /// if more clients are requested than the broker has, at least the difference is not known.
     fn choose(&mut self, count: Result<Option<u64>, RequestError>) -> Vec<Request> {
+        self.is_choosing = false;
         let requested = self.clients.len() as u64;
         let (is_list_cheaper, why) = match count {
             Ok(Some(count)) => {
@@ -304,7 +320,9 @@ impl Plan for Watching<'_> {
                 self.fail(&error, 0);
                 Vec::new()
             }
-            (Request::Health | Request::Lookup(..) | Request::Filter(..), Ok(_)) => Vec::new(),
+            (Request::Health | Request::Lookup(..) | Request::Filter(..), Ok(_)) | (Request::Memory(_), _) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -315,5 +333,5 @@ pub(super) fn probed(
     statuses: impl IntoIterator<Item = ClientStatus>,
 ) -> Vec<ProbedClient> {
     let identities = clients.iter().cloned().map(ClientIdentity::Watched);
-    identities.zip(statuses).map(|(identity, status)| ProbedClient { identity, status }).collect()
+    identities.zip(statuses).map(|(identity, status)| ProbedClient::new(identity, status)).collect()
 }

@@ -1,5 +1,7 @@
 //! Logs a failed probe once, and not at each scrape of a broker that stays down.
 
+mod failed_requests;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,7 @@ use tracing::{debug, info, warn};
 use crate::client::Groups;
 use crate::outcome::{FailureReason, Outcome};
 use crate::probe::{ProbeSpec, Targets};
+use failed_requests::FailedRequests;
 
 /// A failure that stays the same is logged again after this time.
 const LOG_AGAIN_AFTER: Duration = Duration::from_secs(300);
@@ -20,7 +23,10 @@ const MAX_FAILING: usize = 1_024;
 
 /// Remembers which kinds of probes fail, so that a failure is logged when it begins, changes or ends.
 #[derive(Default)]
-pub(super) struct FailureLog(Mutex<HashMap<ProbeKey, FailureStreak>>);
+pub(super) struct FailureLog {
+    streaks: Mutex<HashMap<ProbeKey, FailureStreak>>,
+    failed_requests: FailedRequests,
+}
 
 /// A kind of probe: broker, targets and groups. Each kind fails and recovers on its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -139,6 +145,9 @@ impl FailureLog {
             Change::Recovered => info!(broker, targets, "probes succeed again"),
             Change::StillSucceeding => {}
         }
+        if matches!(change, Change::Failed { .. }) {
+            self.failed_requests.log(broker, targets, &outcome.requests);
+        }
         debug!(
             broker,
             targets,
@@ -190,7 +199,7 @@ impl FailureLog {
     }
 
     fn streaks(&self) -> MutexGuard<'_, HashMap<ProbeKey, FailureStreak>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.streaks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

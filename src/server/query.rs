@@ -57,6 +57,10 @@ impl ProbeQuery {
         if parsed.all() && !parsed.clients.is_empty() {
             return Err(ProbeRefusal::ClientAndAll);
         }
+        let remembered = parsed.groups.and_then(|groups| groups.iter().find(|group| group.is_remembered()));
+        if let Some(group) = remembered.filter(|_| parsed.all()) {
+            return Err(ProbeRefusal::GroupAndAll(group));
+        }
         Ok(parsed)
     }
 
@@ -84,7 +88,9 @@ impl ProbeQuery {
         let (targets, default_groups) = if self.all() {
             (Targets::All, Groups::STATE)
         } else {
-            (Targets::Watched(self.clients(&broker)?), config.prometheus.collect)
+            let clients = self.clients(&broker)?;
+            let groups = config.prometheus.collect.union(broker.configured_groups(&clients));
+            (Targets::Watched(clients), groups)
         };
         let timeout = timeout(headers, timeout_offset, &broker)?;
         Ok(ProbeSpec { broker, targets, groups: self.groups.unwrap_or(default_groups), timeout })

@@ -24,6 +24,8 @@ closed_set! {
         NoFlag = "no_flag",
         /// Both `client` and `all=true` are given.
         ClientAndAll = "client_and_all",
+        /// A group of watched clients only and `all=true` are given.
+        GroupAndAll = "group_and_all",
         /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
         BadTimeout = "bad_timeout",
         /// The maximum number of probes is in progress.
@@ -58,6 +60,9 @@ pub enum ProbeRefusal {
     /// Both `client` and `all=true` are given.
     #[error("`client` and `all=true` exclude each other")]
     ClientAndAll,
+    /// A group of watched clients only and `all=true` are given.
+    #[error("`collect[]={0}` and `all=true` exclude each other: this group is of watched clients only")]
+    GroupAndAll(Group),
     /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
     #[error("header {SCRAPE_TIMEOUT} must be a number of seconds greater than the timeout offset of {0} s")]
     BadTimeout(f64),
@@ -78,6 +83,7 @@ impl ProbeRefusal {
             Self::UnknownParameter(_) => RefusalReason::UnknownParameter,
             Self::NoFlag(_) => RefusalReason::NoFlag,
             Self::ClientAndAll => RefusalReason::ClientAndAll,
+            Self::GroupAndAll(_) => RefusalReason::GroupAndAll,
             Self::BadTimeout(_) => RefusalReason::BadTimeout,
             Self::Busy(_) => RefusalReason::Busy,
         }

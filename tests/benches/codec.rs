@@ -76,15 +76,15 @@ fn print(name: &str, bytes: usize, rounds: &[(Duration, Duration)]) {
 /// The outcome of a probe whose list has this page only.
 fn outcome(page: Page, groups: Groups) -> Outcome {
     let clients = page.rows.into_iter().map(|row| row.into_client().expect("a client").client);
-    let clients = clients.map(|client| ProbedClient {
-        identity: ClientIdentity::Listed(Arc::clone(&client.client_id)),
-        status: ClientStatus::Known(client),
+    let clients = clients.map(|client| {
+        ProbedClient::new(ClientIdentity::Listed(Arc::clone(&client.client_id)), ClientStatus::Known(client))
     });
     Outcome {
         broker: "LocalEMQX".to_owned(),
         groups,
         clients: clients.collect(),
         is_complete: true,
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         connections: ConnectionStats::default(),

@@ -111,6 +111,9 @@ fn the_health_check_knows_the_prefix_and_needs_no_password() {
     assert_eq!(check(&["--web.route-prefix=/emqx"]).status, 0);
     assert_eq!(check(&["--web.external-url=http://proxy.example/emqx/"]).status, 0);
     assert_eq!(check(&[]).status, 1);
+    // As the health check of an image, whose command is fixed.
+    let program = program.with_variable("EMQX_CLIENT_MONITOR_WEB_ROUTE_PREFIX", "/emqx");
+    assert_eq!(program.run(&["--healthcheck", served.address()]).status, 0);
     assert_eq!(served.request("GET", "/emqx/-/ready").0, 200);
     for path in ["/emqx/metrics", "/-/healthy", "/", "/emqx"] {
         assert_eq!(served.request("GET", path).0, 401, "{path}");

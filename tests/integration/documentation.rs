@@ -11,9 +11,10 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use serde_json::json;
 use serde_yaml::Value;
 
-use crate::support::{Program, promtool};
+use crate::support::{Program, ServerProcess, promtool};
 
 const README: &str = include_str!("../../README.md");
+const EXAMPLES: &str = include_str!("../../examples/README.md");
 
 /// The README stays short enough to read whole; longer texts are next to their subject.
 const README_MAX_LINES: usize = 299;
@@ -43,6 +44,41 @@ fn the_readme_explains_every_reason_as_the_page_does() {
         README.split_once("<!-- reasons:").and_then(|(_, rest)| rest.split_once("<!-- end of reasons -->"));
     let table = table.expect("the table exists").0;
     assert_eq!(table.lines().filter(|line| line.starts_with("| `")).collect::<Vec<_>>(), rows);
+}
+
+/// What a user of the blackbox exporter is promised: these options and metrics exist.
+#[test]
+fn the_table_for_users_of_the_blackbox_exporter_is_true() {
+    let table =
+        EXAMPLES.split_once("<!-- blackbox:").and_then(|(_, rest)| rest.split_once("<!-- end of blackbox"));
+    let rows = table.expect("the table exists").0.lines().filter_map(|line| line.strip_prefix("| "));
+    let columns: Vec<_> = rows.filter_map(|row| row.split_once(" | ")).collect();
+    assert!(columns.len() > 20, "{columns:?}");
+    let quoted = |column: &str| -> Vec<String> {
+        let words = column.split('`').skip(1).step_by(2);
+        words.map(|word| word.split(['=', '{']).next().unwrap_or_default().to_owned()).collect()
+    };
+    let program = Program::with_config(
+        "emqx: {alias: A, api_url: \"http://127.0.0.1:9/api\", api_key: k, api_secret: s}\n",
+    );
+    let help = program.run(&["--help"]).stdout;
+    let own = ServerProcess::start(&program, &[]).get("/metrics");
+    let families: BTreeSet<_> = metrics::families().map(|family| family.name).collect();
+    for (theirs, ours) in columns {
+        let is_same = ours.starts_with("the same");
+        for name in quoted(ours).into_iter().chain(quoted(theirs).into_iter().filter(|_| is_same)) {
+            let is_true = if name.starts_with("--") {
+                help.contains(&name) || name == "--config.file" // an alias, which other tests use
+            } else if name.starts_with("emqx_client_monitor_") {
+                own.contains(&format!("# TYPE {name} "))
+            } else if name.starts_with("emqx_") || name.starts_with("probe_") {
+                families.contains(name.as_str())
+            } else {
+                true
+            };
+            assert!(is_true, "{name}: {theirs} | {ours}");
+        }
+    }
 }
 
 #[test]

@@ -41,6 +41,46 @@ fn a_failed_probe_has_a_line_with_its_broker_reason_and_cause() {
     }
 }
 
+/// Nobody has to query the broker again to see what happened in the night.
+#[test]
+fn a_failed_probe_is_followed_by_its_requests() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    let clients: Vec<_> = (0..40).map(|number| format!("c-{number}")).collect();
+    fake.add_all(clients.iter().map(|id| Row::like("plain-user-1").client_id(id)));
+    let watched: Vec<_> = clients.iter().map(|id| (id.as_str(), id.as_str())).collect();
+    let config = config_of(&fake, "attempts: 1", &watched);
+    let served = ServerProcess::start(&Program::with_config(&config), &["--log.format", "json"]);
+    served.get("/probe?broker=LocalEMQX");
+    assert!(!served.log().contains("request of the failed probe"), "{}", served.log());
+    for id in ["c-7", "c-31"] {
+        let body = format!("{{\"code\":\"INTERNAL_ERROR\",\"message\":\"{}\"}}", "long ".repeat(1_000));
+        fake.inject(When::Lookup(id.into()), Fault::status(500, "application/json", body));
+    }
+    let asked = fake.request_count();
+    served.get("/probe?broker=LocalEMQX");
+    served.get("/probe?broker=LocalEMQX");
+    let requests = (fake.request_count() - asked) / 2;
+    let log = served.stop();
+    let parse = |line: &&str| serde_json::from_str::<Value>(line).expect("a JSON object in a line");
+    let shown: Vec<_> = lines(&log, "request of the failed probe").iter().map(parse).collect();
+    assert_eq!(shown.len(), 10, "bounded, and once for two probes: {log}");
+    let failed: Vec<_> = shown.iter().filter(|line| line["status"] == 500).collect();
+    let mut paths: Vec<_> = failed.iter().filter_map(|line| line["path"].as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/v5/clients/c-31", "/v5/clients/c-7"]);
+    for line in &failed {
+        assert_eq!((&line["level"], &line["broker"]), (&Value::from("WARN"), &Value::from("LocalEMQX")));
+        assert!(line["milliseconds"].is_u64() && line["bytes"].as_u64() > Some(5_000), "{line}");
+        let error = line["error"].as_str().expect("an error");
+        assert!(error.contains("INTERNAL_ERROR") && error.chars().count() <= 300, "{error}");
+    }
+    let omitted: Vec<_> = lines(&log, "further requests of the failed probe").iter().map(parse).collect();
+    assert_eq!(omitted.len(), 1, "{log}");
+    assert_eq!(omitted[0]["omitted"], requests - 10);
+    let begin = log.find("probe failed: ").expect("the line of the probe");
+    assert!(begin < log.find("request of the failed probe").expect("its requests"), "{log}");
+}
+
 #[test]
 fn each_kind_of_probe_fails_and_recovers_on_its_own() {
     let (fake, program) = broker();

@@ -30,6 +30,7 @@ mod kubernetes;
 mod lifecycle;
 mod logs;
 mod lookups;
+mod memory;
 mod name_server;
 mod open_metrics;
 mod overload;

@@ -106,7 +106,7 @@ fn watched(alias: &str, client_id: &str, status: ClientStatus) -> ProbedClient {
         offline_after: Duration::from_secs(900),
         ..WatchedClient::default()
     };
-    ProbedClient { identity: ClientIdentity::Watched(Arc::new(client)), status }
+    ProbedClient::new(ClientIdentity::Watched(Arc::new(client)), status)
 }
 
 fn all_groups() -> Groups {
@@ -119,6 +119,7 @@ fn outcome_of(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         groups: all_groups(),
         clients,
         is_complete: true,
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         connections: ConnectionStats::default(),

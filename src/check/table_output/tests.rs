@@ -21,7 +21,7 @@ fn probed(alias: &str, status: ClientStatus) -> ProbedClient {
         offline_after: Duration::from_secs(900),
         ..WatchedClient::default()
     };
-    ProbedClient { identity: ClientIdentity::Watched(Arc::new(watched)), status }
+    ProbedClient::new(ClientIdentity::Watched(Arc::new(watched)), status)
 }
 
 /// A client with every value; times are seconds ago.
@@ -59,6 +59,7 @@ fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         groups: Groups::STATE,
         clients,
         is_complete: true,
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         connections: ConnectionStats::default(),

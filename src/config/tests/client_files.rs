@@ -90,6 +90,28 @@ fn a_table_says_what_a_list_says() {
 }
 
 #[test]
+fn topics_of_a_table_are_separated_by_spaces() {
+    let table = "alias,client_id,brokers,seen_topics,subscriptions\na,1,A,tele/1/STATE,\nb,2,A,x ${clientid}/y,cmd/# $share/g/c\nc,3,A,,\n";
+    let config = loaded(&directory("[t.csv]", &[("t.csv", table)]));
+    let texts = |topics: &[crate::client::TopicTemplate]| {
+        topics.iter().map(|topic| topic.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let [a, b, c] = config.brokers[0].clients.as_slice() else { panic!("{config:?}") };
+    assert_eq!(texts(&a.topics.as_ref().expect("it has some").seen), ["tele/1/STATE"]);
+    let of_b = b.topics.as_ref().expect("it has some");
+    assert_eq!(texts(&of_b.seen), ["x", "${clientid}/y"]);
+    assert_eq!(texts(&of_b.subscriptions), ["cmd/#", "$share/g/c"]);
+    assert_eq!(c.topics, None);
+    assert_eq!(
+        problems_of("[t.csv]", &[("t.csv", "alias,client_id,brokers,seen_topics\na,1,A,x +\n")]),
+        [
+            "t.csv:2:7: seen_topics[1]: must be one exact topic, without `+` and `#`: it stands for one retained message of \
+             each client"
+        ]
+    );
+}
+
+#[test]
 fn problems_of_a_table_have_line_and_column() {
     assert_eq!(
         problems_of(
@@ -134,7 +156,7 @@ fn a_table_needs_a_head_line_that_says_what_is_in_it() {
     assert_eq!(
         head("alias,serial,client_id,alias,label_a-b,brokers\n"),
         [
-            "t.csv:1:7: unknown column \"serial\"; known columns: alias, client_id, offline_after, brokers, label_NAME; \
+            "t.csv:1:7: unknown column \"serial\"; known columns: alias, client_id, offline_after, brokers, seen_topics, subscriptions, label_NAME; \
              others can be named under ignore_columns",
             "t.csv:1:24: duplicate column \"alias\"",
             "t.csv:1:30: \"label_a-b\": label names consist of letters, digits and _, and do not begin with a digit or with \

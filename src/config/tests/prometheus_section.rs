@@ -51,12 +51,12 @@ fn wrong_settings_are_reported() {
         (
             "{collect: session}",
             "6:23: prometheus.collect: must be a list of metric groups: state, session, queue, traffic, process, \
-             address",
+             address, seen, banned, subscriptions",
         ),
         (
             "{collect: [queue, Session]}",
             "6:31: prometheus.collect[1]: unknown metric group; known groups: state, session, queue, traffic, process, \
-             address",
+             address, seen, banned, subscriptions",
         ),
         ("{collect: [[]]}", "6:24: prometheus.collect[0]: must be the name of a metric group"),
         ("{collect: [queue, queue]}", "6:31: prometheus.collect[1]: duplicate entry"),

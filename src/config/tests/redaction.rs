@@ -16,10 +16,11 @@ fn every_setting_is_shown_and_no_secret() {
   api_key: {file: key.txt}
   api_secret: {env: SECRET}
   nodes: {emqx@b: 1, emqx@a: 0}
+  seen_topics: ['$seen/${clientid}']
 - {alias: B, api_url: 'https://b/api', api_key: k, api_secret: s, ssl: false, timeout_seconds: 2.5, attempts: 1}
 monitored_clients:
 - {alias: both, client_id: '1e3', brokers: '*', offline_after: 1h30m}
-- {alias: one, client_id: x, brokers: B}
+- {alias: one, client_id: x, brokers: B, subscriptions: ['#', '$share/g/a']}
 prometheus: {address: '::', port: 1, collect: [address, queue]}
 ",
     );
@@ -38,6 +39,9 @@ prometheus: {address: '::', port: 1, collect: [address, queue]}
   nodes:
     emqx@a: 0
     emqx@b: 1
+  seen_topics:
+  - '$seen/${clientid}'
+  subscriptions: []
 - alias: B
   api_url: https://b/api
   api_key: <secret>
@@ -48,6 +52,8 @@ prometheus: {address: '::', port: 1, collect: [address, queue]}
   attempts: 1
   concurrency: 4
   nodes: {}
+  seen_topics: []
+  subscriptions: []
 monitored_clients:
 - alias: both
   client_id: '1e3'
@@ -60,6 +66,9 @@ monitored_clients:
   brokers:
   - B
   offline_after: 15m
+  subscriptions:
+  - '#'
+  - '$share/g/a'
 prometheus:
   address: '::'
   port: 1

@@ -14,7 +14,7 @@ fn unknown_keys_are_reported() {
     assert_eq!(
         broker_problem("  password: x\n"),
         "6:3: emqx.password: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, \
-         attempts, concurrency, nodes"
+         attempts, concurrency, nodes, seen_topics, subscriptions"
     );
     assert_eq!(
         broker_problem("monitored_clients:\n- alias: a\n  client_id: b\n  broker: A\n"),
@@ -98,7 +98,7 @@ fn problems_of_merged_settings_are_where_they_are_written() {
     assert_eq!(
         broker_problem("  x-own: 1\n"),
         "6:3: emqx: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, attempts, \
-         concurrency, nodes",
+         concurrency, nodes, seen_topics, subscriptions",
         "only the top level has extensions"
     );
 }
@@ -137,7 +137,7 @@ extra: 1
         problems(text),
         [
             "1:20: prometheus.port: must be a whole number from 0 to 65535",
-            "1:33: prometheus.collect[0]: unknown metric group; known groups: state, session, queue, traffic, process, address",
+            "1:33: prometheus.collect[0]: unknown metric group; known groups: state, session, queue, traffic, process, address, seen, banned, subscriptions",
             "3:3: monitored_clients[0]: alias is missing; expected a name of your choice for this client",
             "5:3: emqx[0]: api_key is missing; expected the key of an EMQX API key",
             "5:3: emqx[0]: api_secret is missing; expected the secret of that API key",

@@ -13,7 +13,7 @@ use crate::config::node_path::NodePath;
 
 /// The columns with a text, and those with a list separated by spaces.
 const TEXTS: [&str; 3] = ["alias", "client_id", "offline_after"];
-const LISTS: [&str; 1] = ["brokers"];
+const LISTS: [&str; 3] = ["brokers", "seen_topics", "subscriptions"];
 const LABEL_PREFIX: &str = "label_";
 
 /// A table whose head line has been read.

@@ -1,14 +1,15 @@
 //! Responses as they are received, before EMQX's JSON is decoded.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use awc::ClientResponse;
 use awc::error::PayloadError;
-use awc::http::header::{self, HeaderName};
+use awc::http::header::{self, HeaderName, HttpDate};
 use awc::http::{StatusCode, Version};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -30,6 +31,8 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 pub(in crate::emqx) struct RawResponse {
     status: StatusCode,
     retry_after: Option<Duration>,
+    /// When the broker answered, by its own clock.
+    date: Option<Timestamp>,
     /// Where a redirect leads to.
     redirect: Option<String>,
     body: Bytes,
@@ -59,6 +62,7 @@ impl RawResponse {
         Ok(Self {
             status,
             retry_after: retry_after(&response),
+            date: date(&response),
             redirect,
             body,
             // The transport lowers the version of a body that ends with the connection.
@@ -69,6 +73,11 @@ impl RawResponse {
     /// Returns the body as JSON.
     pub(in crate::emqx) fn json(&self) -> Json<'_> {
         Json { body: &self.body, is_complete: self.is_complete }
+    }
+
+    /// Returns when the broker answered, by its own clock, in whole seconds.
+    pub(in crate::emqx) fn date(&self) -> Option<Timestamp> {
+        self.date
     }
 
     /// Returns an error for any other status than 200.
@@ -156,6 +165,11 @@ fn retry_after<S>(response: &ClientResponse<S>) -> Option<Duration> {
     let seconds = header(response, &header::RETRY_AFTER).filter(|_| waits)?.trim().parse::<u64>().ok()?;
     // Longer than any deadline, and short enough to be added to a time.
     Some(Duration::from_secs(seconds.min(u32::MAX.into())))
+}
+
+fn date<S>(response: &ClientResponse<S>) -> Option<Timestamp> {
+    let date: HttpDate = header(response, &header::DATE)?.parse().ok()?;
+    Timestamp::try_from(SystemTime::from(date)).ok()
 }
 
 fn announced_length<S>(response: &ClientResponse<S>) -> Option<usize> {

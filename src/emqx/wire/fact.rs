@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::client::{ExpiryInterval, Limit};
+use crate::client::{BanEnd, ExpiryInterval, Limit};
 
 /// The expiry interval by which MQTT 5 says "never" (section 3.1.2.11.2).
 const EXPIRY_NEVER: u64 = 0xFFFF_FFFF;
@@ -109,6 +109,16 @@ impl Fact for ExpiryInterval {
         match u64::read(value)? {
             EXPIRY_NEVER => Some(Self::Never),
             seconds => Some(Self::Seconds(seconds)),
+        }
+    }
+}
+
+impl Fact for BanEnd {
+    const WANTED: &'static str = "an RFC 3339 time or \"infinity\"";
+    fn read(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Text(text) if text == "infinity" => Some(Self::Never),
+            value => Timestamp::read(value).map(Self::At),
         }
     }
 }

@@ -48,6 +48,7 @@ macro_rules! fields {
             match group {
                 Group::State => &["connected", "username"],
                 $(Group::$variant => &[$($field),+],)+
+                Group::Seen | Group::Banned | Group::Subscriptions => &[],
             }
         }
 

@@ -25,6 +25,13 @@ pub(super) struct Walk<'a> {
     has_all_groups: bool,
 }
 
+impl Walk<'_> {
+    /// Returns whether it is the first that asks for all clients.
+    pub(super) fn is_first_of_all(&self) -> bool {
+        self.scope == Scope::All && !self.is_second
+    }
+}
+
 /// Which of the requested clients a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
