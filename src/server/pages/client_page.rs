@@ -54,7 +54,7 @@ struct ClientPage {
     state: HtmlCell,
     summary: ProbeSummary,
     facts: Vec<Fact>,
-    /// PromQL selector of all series of the client.
+    /// `PromQL` selector of all series of the client.
     selector: String,
     series: Vec<SeriesRow>,
     queries: Vec<Query>,

@@ -1,10 +1,10 @@
 //! Questions about a client that Prometheus answers.
 
-/// A question and its PromQL.
+/// A question and its `PromQL`.
 pub(super) struct Query {
     /// The question.
     pub(super) question: &'static str,
-    /// PromQL.
+    /// `PromQL`.
     pub(super) promql: String,
 }
 

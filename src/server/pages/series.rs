@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 pub(super) struct Series {
     /// Name of the metric.
     pub(super) name: String,
-    /// Labels beside those that identify the client and its user name, as PromQL writes them.
+    /// Labels beside those that identify the client and its user name, as `PromQL` writes them.
     pub(super) labels: String,
     /// Value, as the exposition writes it.
     pub(super) value: String,
@@ -21,7 +21,7 @@ pub(super) struct Series {
 /// The series of a client, and the labels that they have in common.
 #[derive(Debug, Default)]
 pub(super) struct ClientSeries {
-    /// The labels that every series has, as PromQL writes them.
+    /// The labels that every series has, as `PromQL` writes them.
     pub(super) identity: String,
     /// The series, in the order of the exposition.
     pub(super) series: Vec<Series>,
@@ -34,7 +34,7 @@ impl ClientSeries {
         Self::read(&String::from_utf8_lossy(&text))
     }
 
-    /// Returns a PromQL selector of all series of the client: its broker and its alias, which the configuration keeps unique.
+    /// Returns a `PromQL` selector of all series of the client: its broker and its alias, which the configuration keeps unique.
     pub(super) fn selector(&self) -> String {
         // Quotes in the values are escaped, so that this is the label itself.
         let labels = self.identity.split_once(",client_id=\"").map_or("", |(labels, _)| labels);
