@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::client::{BanEnd, Client, Group, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
@@ -209,11 +210,12 @@ impl<T: Copy> Remembered<T> {
 }
 
 /// A subscription that a client must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExpectedSubscription {
     /// The topic filter, as EMQX spells it.
     pub topic: String,
     /// Whether the client has it.
+    #[serde(rename = "present")]
     pub is_present: bool,
 }
 

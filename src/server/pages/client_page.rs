@@ -37,6 +37,8 @@ const PARAMETERS: &str = "broker, client, refresh";
 struct ClientView {
     broker: Arc<Broker>,
     client: Arc<WatchedClient>,
+    /// All groups about connection and session, and those of the broker's memory that scrapes request.
+    groups: Groups,
     refresh: Option<u32>,
 }
 
@@ -84,7 +86,7 @@ pub(in super::super) async fn get(request: HttpRequest, state: Data<AppState>) -
     };
     let spec = ProbeSpec {
         targets: Targets::Watched(vec![Arc::clone(&view.client)]),
-        groups: Group::ALL.into_iter().collect::<Groups>(),
+        groups: view.groups,
         timeout: default_timeout(&view.broker),
         broker: Arc::clone(&view.broker),
     };
@@ -125,13 +127,16 @@ impl ClientView {
         let unknown_client = || ViewError::UnknownClient(excerpt(&client), broker.alias.clone());
         let mut clients = broker.clients.iter();
         let client = Arc::clone(clients.find(|watched| *watched.alias == *client).ok_or_else(unknown_client)?);
-        Ok(Self { broker, client, refresh })
+        let groups = Group::ALL.into_iter().collect::<Groups>().of_rows();
+        let remembered = broker.configured_groups(std::slice::from_ref(&client));
+        let groups = groups.union(remembered).union(config.prometheus.collect);
+        Ok(Self { broker, client, groups, refresh })
     }
 }
 
 impl ClientPage {
     fn new(view: &ClientView, outcome: Outcome, now: Timestamp) -> Self {
-        let ClientView { broker, client, refresh } = view;
+        let ClientView { broker, client, refresh, .. } = view;
         let summary = ProbeSummary::from(&outcome);
         let row = outcome.clients.first().map(|client| TableRow { client, broker: &outcome.broker });
         let cells = row.map(|row| (HtmlCell::new(&Column::STATE, row, now), facts(row, client, now)));
@@ -170,8 +175,16 @@ fn facts(row: TableRow<'_>, client: &WatchedClient, now: Timestamp) -> Vec<Fact>
         text("Labels", name(&labels.join(", "))),
         text("May be offline for", duration::format(client.offline_after)),
     ];
+    let expected = row.client.expected_subscriptions();
+    let missing: Vec<_> = expected.iter().filter(|one| !one.is_present).map(|one| one.topic.as_str()).collect();
+    let subscriptions = match (expected.len(), missing.is_empty()) {
+        (0, _) => String::new(),
+        (_, true) => "all present".to_owned(),
+        (_, false) => format!("missing: {}", name(&missing.join(", "))),
+    };
+    let subscriptions = text("Expected subscriptions", subscriptions);
     let configuration = text("Configured in", name(&client.origin.to_string()));
-    let all = identity.into_iter().chain(cells).chain([configuration]);
+    let all = identity.into_iter().chain(cells).chain([subscriptions, configuration]);
     all.filter(|fact| !fact.cell.text.is_empty()).collect()
 }
 

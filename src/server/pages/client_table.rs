@@ -23,6 +23,7 @@ pub(super) struct ClientTable<'a> {
     pub(super) is_truncated: bool,
     /// Column headers.
     pub(super) headers: Vec<ColumnHeader>,
+    columns: Vec<&'static Column>,
     rows: Vec<TableRow<'a>>,
     links: Links<'a>,
     now: Timestamp,
@@ -64,7 +65,8 @@ impl<'a> ClientTable<'a> {
         Self {
             caption: caption(rows.len(), matching, outcome.clients.len()),
             is_truncated: rows.len() < matching,
-            headers: columns().map(|column| header(column, links)).collect(),
+            headers: columns(outcome).map(|column| header(column, links)).collect(),
+            columns: columns(outcome).collect(),
             rows,
             links: links.clone(),
             now,
@@ -83,15 +85,16 @@ impl<'a> ClientTable<'a> {
             client_id: client_id(row.client),
             labels: labels(row.client),
             link: self.links.client(row.client.alias()),
-            cells: columns().skip(1).map(|column| HtmlCell::new(column, *row, self.now)).collect(),
+            cells: self.columns.iter().skip(1).map(|column| HtmlCell::new(column, *row, self.now)).collect(),
         })
     }
 }
 
 /// Returns the columns of the page, the first of which is the alias, and the last the details.
-fn columns() -> impl Iterator<Item = &'static Column> {
+fn columns(outcome: &Outcome) -> impl Iterator<Item = &'static Column> {
     let is_detail = |column: &&Column| column.visibility == Visibility::Detail;
-    let on_page = || COLUMNS.iter().filter(|column| column.is_on_page());
+    let outcome = std::slice::from_ref(outcome);
+    let on_page = move || COLUMNS.iter().filter(|column| column.is_on_page() && column.is_configured(outcome));
     on_page().filter(move |column| !is_detail(column)).chain(on_page().filter(is_detail))
 }
 

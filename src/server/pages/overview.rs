@@ -17,6 +17,7 @@ use super::refresh::RefreshBar;
 use super::view::View;
 use super::{PageFoot, PageHead, bytes, error_page, html};
 use crate::blocking::run_detached;
+use crate::client::Groups;
 use crate::config::Broker;
 use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets};
 use crate::server::AppState;
@@ -55,9 +56,10 @@ pub(in super::super) async fn get(request: HttpRequest, state: Data<AppState>) -
 
     let sections = stream::iter(brokers.into_iter().enumerate()).map({
         let view = Arc::clone(&view);
+        let groups = table::groups(config.prometheus.collect, Column::is_on_page);
         move |(index, broker)| {
             let (state, view) = (state.clone(), Arc::clone(&view));
-            async move { section(&state, view, broker, index, is_only_broker).await }
+            async move { section(&state, view, groups, broker, index, is_only_broker).await }
         }
     });
     let mut sections = Box::pin(sections.buffered(BROKERS_AT_ONCE));
@@ -95,13 +97,14 @@ async fn early(sections: &mut (impl Stream<Item = Section> + Unpin), count: usiz
 async fn section(
     state: &AppState,
     view: Arc<View>,
+    groups: Groups,
     broker: Arc<Broker>,
     index: usize,
     is_only_broker: bool,
 ) -> Section {
     let spec = ProbeSpec {
         targets: Targets::Watched(broker.clients.clone()),
-        groups: table::groups(Column::is_on_page),
+        groups,
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
