@@ -208,7 +208,10 @@ fn the_colours_of_the_counts_are_those_of_their_rows() {
         ["connected ", "disconnected warning", "absent critical", "unknown warning"]
     );
     let legend = text(between(&page(&exporter, "/"), "<p class=\"legend\">", "</p>"));
-    assert!(legend.starts_with("amber away within offline_after") && legend.contains("red away for longer"), "{legend}");
+    assert!(
+        legend.starts_with("amber away within offline_after") && legend.contains("red away for longer"),
+        "{legend}"
+    );
 }
 
 #[test]
