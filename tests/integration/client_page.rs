@@ -1,6 +1,7 @@
 //! The page of one client and the runbook, and what every page has: titles and refresh.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use emqx_client_monitor::metrics;
@@ -239,10 +240,12 @@ fn every_runbook_url_opens_its_section_on_the_exporter() {
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     let page = answer.text();
     assert_eq!(title(&page), "Runbook · EMQX clients");
-    let rules = ["availability", "clients", "fleet", "last-seen", "monitor"].map(|name| {
-        let path = format!("{}/examples/prometheus/rules/{name}.rules.yml", env!("CARGO_MANIFEST_DIR"));
-        serde_yaml::from_str::<Value>(&std::fs::read_to_string(path).expect("rules")).expect("YAML")
-    });
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/prometheus/rules");
+    let files = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let rules = files.filter(|path| path.to_string_lossy().ends_with(".rules.yml"));
+    let rules: Vec<Value> = rules
+        .map(|path| serde_yaml::from_str(&std::fs::read_to_string(path).expect("rules")).expect("YAML"))
+        .collect();
     let groups = rules.iter().flat_map(|file| file["groups"].as_array().expect("groups"));
     let rules = groups.flat_map(|group| group["rules"].as_array().expect("rules"));
     let urls: Vec<_> = rules.filter_map(|rule| rule["annotations"]["runbook_url"].as_str()).collect();
