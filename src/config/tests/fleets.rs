@@ -41,7 +41,7 @@ fn fleets_are_watched_where_they_say_and_shown() {
   expected_sessions: 500
   labels:
     site: north
-- alias: by user
+- alias: 'by user'
   username: 'yes'
   brokers:
   - B
@@ -63,7 +63,7 @@ fn fleets_have_a_name_and_a_pattern() {
     );
     assert_eq!(
         fleet_problem(r"{alias: a, client_id: 'a\b'}"),
-        r"7:23: monitored_fleets[0].client_id: `\` must be followed by `*`, `?` or `\`"
+        r"7:25: monitored_fleets[0].client_id: `\` must be followed by `*`, `?` or `\`"
     );
     assert_eq!(
         fleet_problem("{alias: a, client_id: a, expected_connected: 2, expected_sessions: 1}"),
