@@ -108,17 +108,19 @@ def check_selectors(resources):
 
 def check_monitoring(resources, address):
     """Job names, addresses, rules and dashboard are what the rest of the repository expects."""
+    _, spec = next(pods(resources))
+    prefix = spec["containers"][0]["livenessProbe"]["httpGet"]["path"].removesuffix("/-/healthy")
     for one in of_kind(resources, "ServiceMonitor"):
         service = only(resources, "Service")
         assert selects(one["spec"]["selector"]["matchLabels"], service["metadata"]["labels"])
         assert service["metadata"]["labels"][one["spec"]["jobLabel"]] == "emqx-client-monitor"
-        assert [endpoint["path"] for endpoint in one["spec"]["endpoints"]] == ["/metrics"]
+        assert [endpoint["path"] for endpoint in one["spec"]["endpoints"]] == [f"{prefix}/metrics"]
     for one in of_kind(resources, "ScrapeConfig"):
         assert one["spec"]["jobName"] == "emqx-clients"
-        assert [sd["url"] for sd in one["spec"]["httpSDConfigs"]] == [f"http://{address}/sd"]
+        assert [sd["url"] for sd in one["spec"]["httpSDConfigs"]] == [f"http://{address}{prefix}/sd"]
     for one in of_kind(resources, "Probe"):
         assert one["spec"]["jobName"] == "emqx-clients"
-        assert one["spec"]["prober"]["url"] == address and one["spec"]["prober"]["path"] == "/probe"
+        assert one["spec"]["prober"]["url"] == address and one["spec"]["prober"]["path"] == f"{prefix}/probe"
     for one in of_kind(resources, "PrometheusRule"):
         groups = one["spec"]["groups"]
         urls = {rule["annotations"]["runbook_url"].partition("#")[0]
