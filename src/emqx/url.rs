@@ -61,8 +61,14 @@ pub(super) fn page_path(page: u64, limit: usize, fields: &str) -> String {
 
 /// Returns the further parameters of a list that have a value.
 pub(super) fn filters<const N: usize>(parameters: [(&str, Option<&str>); N]) -> String {
-    let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    given.map(|(name, value)| format!("&{name}={}", utf8_percent_encode(value, ESCAPED))).collect()
+    let mut query = String::new();
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.extend(["&", name, "="]);
+            query.extend(utf8_percent_encode(value, ESCAPED));
+        }
+    }
+    query
 }
 
 /// Returns the path of a page of the retained messages whose topics match a filter (since EMQX 5.5), without their payloads.

@@ -24,7 +24,7 @@ use walks::{WalkSpec, depends_on_count, one_walk, walks_for};
 
 /// The plan for some fleets.
 pub(super) struct Fleets<'a> {
-    fleets: &'a [Arc<Fleet>],
+    requested: &'a [Arc<Fleet>],
     deadline: Instant,
     progress: &'a Progress,
     walks: Vec<FleetWalk<'a>>,
@@ -48,19 +48,19 @@ impl<'a> Fleets<'a> {
     /// Plans a probe for these fleets.
     pub(super) fn new(fleets: &'a [Arc<Fleet>], deadline: Instant, progress: &'a Progress) -> Self {
         let (walks, failures, decisions) = (Vec::new(), Failures::default(), Vec::new());
-        Self { fleets, deadline, progress, walks, failures, decisions }
+        Self { requested: fleets, deadline, progress, walks, failures, decisions }
     }
 
     /// Returns the first requests.
     pub(super) fn first(&mut self) -> Vec<Request> {
-        if self.fleets.is_empty() {
+        if self.requested.is_empty() {
             self.decisions.push("no fleets are requested: asking whether the broker responds".to_owned());
             return vec![Request::Health];
         }
-        if depends_on_count(self.fleets) {
+        if depends_on_count(self.requested) {
             return vec![Request::Count(self.deadline)];
         }
-        self.start(walks_for(self.fleets, None))
+        self.start(walks_for(self.requested, None))
     }
 
     fn start(&mut self, specs: Vec<WalkSpec>) -> Vec<Request> {
@@ -70,7 +70,7 @@ impl<'a> Fleets<'a> {
         };
         self.decisions.push(format!(
             "requested fleets: {}, with different filters: {}; {how}",
-            self.fleets.len(),
+            self.requested.len(),
             specs.iter().filter(|spec| spec.filter.is_some()).count()
         ));
         let mut requests = Vec::new();
@@ -95,7 +95,7 @@ impl<'a> Fleets<'a> {
             Ok(_) => return Vec::new(),
             Err(error) => Err(error),
         };
-        let fleets = self.fleets;
+        let fleets = self.requested;
         let Some(walk) = self.walks.get_mut(request.walk) else { return Vec::new() };
         let Some(mut pager) = walk.pager.take() else { return Vec::new() };
         let may_belong =
@@ -131,7 +131,7 @@ impl<'a> Fleets<'a> {
         if let Some((reason, text)) = ended {
             self.failures.add(reason, &text, 0);
         }
-        let mut counts: Vec<_> = self.fleets.iter().map(|_| None).collect();
+        let mut counts: Vec<_> = self.requested.iter().map(|_| None).collect();
         for walk in self.walks {
             let known: HashSet<_> = walk.members.iter().flat_map(|(_, members)| members.client_ids()).collect();
             let bad_rows: Vec<_> = walk
@@ -144,7 +144,7 @@ impl<'a> Fleets<'a> {
                 let may_miss = bad_rows.iter().any(|bad| {
                     bad.client_id
                         .as_deref()
-                        .is_none_or(|client_id| self.fleets[*fleet].matches_client_id(client_id))
+                        .is_none_or(|client_id| self.requested[*fleet].matches_client_id(client_id))
                 });
                 if walk.is_complete && !may_miss {
                     counts[*fleet] = Some(members.count());
@@ -155,7 +155,7 @@ impl<'a> Fleets<'a> {
                 self.failures.add(reason(&error), &chain(&error), 0);
             }
         }
-        let results = self.fleets.iter().cloned().zip(counts);
+        let results = self.requested.iter().cloned().zip(counts);
         findings.fleets = Some(results.map(|(fleet, counts)| FleetResult { fleet, counts }).collect());
         findings.failures = self.failures;
         findings.decisions = self.decisions;
@@ -170,8 +170,8 @@ impl Plan for Fleets<'_> {
                     Ok(Answer::Count(count)) => count,
                     _ => None,
                 };
-                let specs =
-                    count.map_or_else(|| one_walk(self.fleets), |count| walks_for(self.fleets, Some(count)));
+                let specs = count
+                    .map_or_else(|| one_walk(self.requested), |count| walks_for(self.requested, Some(count)));
                 self.start(specs).into_iter().map(FollowUp::from).collect()
             }
             (Request::Page(page), answer) => self.on_page(page, answer),

@@ -106,9 +106,9 @@ fn a_fleet_is_asked_for_by_filter_and_many_by_the_list() {
         "{report}"
     );
 
-    let many: String =
+    let many: Vec<_> =
         (0..7).map(|number| format!("- {{alias: f{number}, client_id: 'thermo-{number}-*'}}\n")).collect();
-    let exporter = Exporter::start(&config(&fake, &many));
+    let exporter = Exporter::start(&config(&fake, &many.concat()));
     let report = exporter.get("/probe?broker=LocalEMQX&debug=true&fleets=true").text();
     assert_eq!(filters(&report), [""]);
     assert!(report.contains("f1: 12 connected, 1 disconnected"), "{report}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::emqx::ListFilter;
 use crate::fleet::Fleet;
+use crate::glob::Glob;
 
 /// Cost of a row of the list of all clients, in ns.
 const LISTED: u64 = 38_000;
@@ -37,8 +38,8 @@ pub(super) struct WalkSpec {
 pub(in crate::probe) fn filter_of(fleet: &Fleet) -> Option<ListFilter> {
     let is_usable =
         |text: &String| !text.is_empty() && text.len() <= MAX_FILTER_BYTES && !text.contains(char::is_control);
-    let part_of_client_id = fleet.client_id.as_ref().map(|pattern| pattern.longest_literal()).filter(is_usable);
-    let username = fleet.username.as_ref().and_then(|pattern| pattern.literal()).filter(is_usable);
+    let part_of_client_id = fleet.client_id.as_ref().map(Glob::longest_literal).filter(is_usable);
+    let username = fleet.username.as_ref().and_then(Glob::literal).filter(is_usable);
     let filter = ListFilter { part_of_client_id, username };
     (filter != ListFilter::default()).then_some(filter)
 }
