@@ -67,7 +67,7 @@ fn fleets_have_a_name_and_a_pattern() {
     );
     assert_eq!(
         fleet_problem("{alias: a, client_id: a, expected_connected: 2, expected_sessions: 1}"),
-        "7:68: monitored_fleets[0].expected_sessions: must not be less than expected_connected: connected clients have \
+        "7:70: monitored_fleets[0].expected_sessions: must not be less than expected_connected: connected clients have \
          sessions too"
     );
     assert_eq!(
