@@ -40,6 +40,7 @@ pub mod outcome;
 pub mod probe;
 mod sanitize;
 pub mod server;
+mod shard;
 mod signals;
 mod table;
 pub mod tls;

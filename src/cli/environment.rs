@@ -169,12 +169,15 @@ fn is_made_by_kubernetes(variable: &str) -> bool {
         || name.split("_PORT_").skip(1).any(is_port)
 }
 
-/// Whether a variable is most likely a misspelled setting: all but a few letters are the same, or a part of the name is
-/// missing, as in `MAX_PROBES` of `WEB_MAX_PROBES`.
+/// Whether a variable is most likely a misspelled setting: all but a few letters are the same, also where the first part of
+/// the name is missing, as in `MAX_PROBE` for `WEB_MAX_PROBES`.
 fn resembles(variable: &str, setting: &str) -> bool {
-    let without_part = setting.strip_suffix(variable).is_some_and(|rest| rest.ends_with('_'));
+    /// Shorter ends of names, such as `FILE`, must be the same.
+    const MIN_END: usize = 8;
     // A letter in four: `SORT` is no `PORT`, but `LOG_LEVLE` is `LOG_LEVEL`.
-    without_part || 4 * strsim::osa_distance(variable, setting) <= setting.len()
+    let is_similar = |name: &str| 4 * strsim::osa_distance(variable, name) < name.len();
+    let mut ends = setting.match_indices('_').map(|(index, separator)| &setting[index + separator.len()..]);
+    is_similar(setting) || ends.any(|end| end == variable || (end.len() >= MIN_END && is_similar(end)))
 }
 
 #[cfg(test)]
@@ -205,6 +208,7 @@ mod tests {
         assert!(warnings(&["API_KEY", "API_SECRET", "BROKER_PASSWORD", "SECRETS", "HOST", "SO"]).is_empty());
         for (variable, setting) in [
             ("MAX_PROBES", "WEB_MAX_PROBES"),
+            ("MAX_PROBE", "WEB_MAX_PROBES"),
             ("WEB_MAXPROBES", "WEB_MAX_PROBES"),
             ("LOG_LEVLE", "LOG_LEVEL"),
             ("CONFIG_FILE", "CFG"),

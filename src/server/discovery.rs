@@ -7,32 +7,85 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use url::form_urlencoded;
 
+use super::query::excerpt;
 use super::routing::ScrapeAddress;
 use super::{AppState, text};
+use crate::shard::{MAX_SHARDS, Shard};
 
 /// A target group in Prometheus' format.
 #[derive(Serialize)]
 struct TargetGroup<'a> {
     targets: [&'a str; 1],
-    labels: BTreeMap<&'static str, &'a str>,
+    labels: BTreeMap<&'static str, String>,
 }
 
 impl<'a> TargetGroup<'a> {
-    /// Returns the target of a probe with these query parameters and target labels.
-    fn new(address: &'a ScrapeAddress, parameters_and_labels: &[(&'static str, &'a str)]) -> Self {
-        let mut labels = BTreeMap::from([("__metrics_path__", address.probe_path.as_str())]);
+    /// Returns the target of a probe of a broker, with these further query parameters and target labels.
+    fn new(address: &'a ScrapeAddress, broker: &str, more: Vec<(&'static str, String)>) -> Self {
+        let mut labels = BTreeMap::from([
+            ("__metrics_path__", address.probe_path.clone()),
+            ("__param_broker", broker.to_owned()),
+            ("instance", broker.to_owned()),
+        ]);
         if address.is_https {
-            labels.insert("__scheme__", "https");
+            labels.insert("__scheme__", "https".to_owned());
         }
-        labels.extend(parameters_and_labels.iter().copied());
+        labels.extend(more);
         Self { targets: [&address.authority], labels }
     }
 }
 
-/// Answers with a target for each broker: this exporter under the name of the request, and the broker as a parameter.
+/// The parameters of a request.
+#[derive(Default)]
+struct DiscoveryQuery {
+    /// Number of targets among which the clients of each broker are shared.
+    shards: Option<u32>,
+}
+
+/// Why the parameters are refused.
+#[derive(Debug, thiserror::Error)]
+enum BadQuery {
+    #[error("parameter `shards` must be a number from 1 to {MAX_SHARDS}")]
+    Shards,
+    #[error("unknown parameter {0:?}; known parameters: shards")]
+    Unknown(String),
+}
+
+impl DiscoveryQuery {
+    fn parse(query: &str) -> Result<Self, BadQuery> {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "shards" => {
+                    let number = value.parse().ok().filter(|number| (1..=MAX_SHARDS).contains(number));
+                    parsed.shards = Some(number.ok_or(BadQuery::Shards)?);
+                }
+                unknown => return Err(BadQuery::Unknown(excerpt(unknown))),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Returns the query parameters and the target labels that distinguish the targets of one broker.
+    fn targets_of_broker(&self) -> Vec<Vec<(&'static str, String)>> {
+        let of_shard =
+            |shard: Shard| vec![("__param_shard", shard.to_string()), ("shard", shard.index().to_string())];
+        match self.shards {
+            Some(count) => Shard::all(count).map(of_shard).collect(),
+            None => vec![Vec::new()],
+        }
+    }
+}
+
+/// Answers with the targets of each broker: this exporter under the name of the request, and the broker as a parameter.
 /// The targets need no relabelling.
 pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
+    let query = match DiscoveryQuery::parse(request.query_string()) {
+        Ok(query) => query,
+        Err(error) => return text(HttpResponse::BadRequest(), format!("{error}\n")),
+    };
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| !host.is_empty()) else {
         return text(
@@ -43,7 +96,10 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
     let speaks_tls = state.web_auth.as_ref().is_some_and(|web_auth| web_auth.speaks_tls());
     let address = state.routing.scrape_address(host, speaks_tls);
     let config = state.active_config.config();
-    let of_broker = |alias| TargetGroup::new(&address, &[("__param_broker", alias), ("instance", alias)]);
-    let groups: Vec<_> = config.brokers.iter().map(|broker| of_broker(broker.alias.as_str())).collect();
+    let mut groups = Vec::new();
+    for broker in &config.brokers {
+        let targets = query.targets_of_broker().into_iter();
+        groups.extend(targets.map(|more| TargetGroup::new(&address, &broker.alias, more)));
+    }
     HttpResponse::Ok().json(groups)
 }

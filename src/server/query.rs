@@ -11,6 +11,7 @@ use super::refusal::ProbeRefusal;
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config};
 use crate::probe::{MAX_TIMEOUT, ProbeSpec, Targets};
+use crate::shard::Shard;
 
 /// The header in which Prometheus sends its scrape timeout, in seconds.
 pub(super) const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";
@@ -21,6 +22,7 @@ pub struct ProbeQuery {
     broker: Option<String>,
     clients: BTreeSet<String>,
     all: Option<bool>,
+    shard: Option<Shard>,
     groups: Option<Groups>,
     debug: Option<bool>,
 }
@@ -42,6 +44,12 @@ impl ProbeQuery {
                 "client" => {
                     parsed.clients.insert(value.into_owned());
                 }
+                "shard" => {
+                    let shard = value.parse().map_err(ProbeRefusal::BadShard)?;
+                    if parsed.shard.replace(shard).is_some_and(|before| before != shard) {
+                        return Err(ProbeRefusal::SeveralShards);
+                    }
+                }
                 "collect[]" => {
                     let group: Group =
                         value.parse().map_err(|_| ProbeRefusal::UnknownGroup(excerpt(&value)))?;
@@ -56,6 +64,9 @@ impl ProbeQuery {
         }
         if parsed.all() && !parsed.clients.is_empty() {
             return Err(ProbeRefusal::ClientAndAll);
+        }
+        if parsed.shard.is_some() && (parsed.all() || !parsed.clients.is_empty()) {
+            return Err(ProbeRefusal::ShardAndOthers);
         }
         let remembered = parsed.groups.and_then(|groups| groups.iter().find(|group| group.is_remembered()));
         if let Some(group) = remembered.filter(|_| parsed.all()) {
@@ -107,8 +118,12 @@ impl ProbeQuery {
         }
     }
 
-    /// Returns the named clients of `broker`, or all of its watched clients where none is named.
+    /// Returns the named clients of `broker`, its watched clients of the share, or all of them.
     fn clients(&self, broker: &Broker) -> Result<Vec<Arc<WatchedClient>>, ProbeRefusal> {
+        if let Some(shard) = self.shard {
+            let clients = broker.clients.iter().filter(|client| shard.contains(&client.client_id));
+            return Ok(clients.cloned().collect());
+        }
         if self.clients.is_empty() {
             return Ok(broker.clients.clone());
         }

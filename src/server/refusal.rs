@@ -3,6 +3,7 @@
 use super::query::SCRAPE_TIMEOUT;
 use crate::client::Group;
 use crate::closed_set::closed_set;
+use crate::shard::NoShard;
 
 closed_set! {
     /// The kinds of refusals: a closed set, which is the label of a metric and a field of the log.
@@ -24,6 +25,10 @@ closed_set! {
         NoFlag = "no_flag",
         /// Both `client` and `all=true` are given.
         ClientAndAll = "client_and_all",
+        /// The share is none, or another one is given too.
+        BadShard = "bad_shard",
+        /// `shard` is given together with `client` or `all=true`.
+        ShardAndOthers = "shard_and_others",
         /// A group of watched clients only and `all=true` are given.
         GroupAndAll = "group_and_all",
         /// The scrape timeout is not a number of seconds, or leaves no time for the probe.
@@ -52,7 +57,9 @@ pub enum ProbeRefusal {
     #[error("unknown metric group {0:?}; known groups: {known}", known = Group::ALL.map(Group::name).join(", "))]
     UnknownGroup(String),
     /// There is no such parameter.
-    #[error("unknown parameter {0:?}; known parameters: broker (or target), client, all, collect[], debug")]
+    #[error(
+        "unknown parameter {0:?}; known parameters: broker (or target), client, all, shard, collect[], debug"
+    )]
     UnknownParameter(String),
     /// A flag is neither true nor false, or both.
     #[error("parameter `{0}` must be true or false, not both")]
@@ -60,6 +67,15 @@ pub enum ProbeRefusal {
     /// Both `client` and `all=true` are given.
     #[error("`client` and `all=true` exclude each other")]
     ClientAndAll,
+    /// The share is none.
+    #[error("parameter `shard` {0}")]
+    BadShard(NoShard),
+    /// More than one share is given.
+    #[error("`shard` must be given once; probe several shares by several requests")]
+    SeveralShards,
+    /// `shard` is given together with `client` or `all=true`.
+    #[error("`shard` selects watched clients, and excludes `client` and `all=true`")]
+    ShardAndOthers,
     /// A group of watched clients only and `all=true` are given.
     #[error("`collect[]={0}` and `all=true` exclude each other: this group is of watched clients only")]
     GroupAndAll(Group),
@@ -83,6 +99,8 @@ impl ProbeRefusal {
             Self::UnknownParameter(_) => RefusalReason::UnknownParameter,
             Self::NoFlag(_) => RefusalReason::NoFlag,
             Self::ClientAndAll => RefusalReason::ClientAndAll,
+            Self::BadShard(_) | Self::SeveralShards => RefusalReason::BadShard,
+            Self::ShardAndOthers => RefusalReason::ShardAndOthers,
             Self::GroupAndAll(_) => RefusalReason::GroupAndAll,
             Self::BadTimeout(_) => RefusalReason::BadTimeout,
             Self::Busy(_) => RefusalReason::Busy,

@@ -48,6 +48,67 @@ fn the_discovered_target_is_the_host_of_the_request() {
 }
 
 #[test]
+fn shards_are_targets_of_their_own() {
+    let fake = broker();
+    let exporter = Exporter::start(&config_of(&fake, "", &[]));
+    let targets: serde_json::Value = serde_json::from_str(&exporter.get("/sd?shards=2").text()).expect("JSON");
+    let target = |shard: &str, label: &str| {
+        serde_json::json!({
+            "targets": [exporter.address().to_string()],
+            "labels": {
+                "__metrics_path__": "/probe", "__param_broker": "LocalEMQX", "__param_shard": shard,
+                "instance": "LocalEMQX", "shard": label,
+            },
+        })
+    };
+    assert_eq!(targets, serde_json::json!([target("0/2", "0"), target("1/2", "1")]));
+    for (query, answer) in [
+        ("shards=0", "parameter `shards` must be a number from 1 to 1000\n"),
+        ("shards=1001", "parameter `shards` must be a number from 1 to 1000\n"),
+        ("shard=2", "unknown parameter \"shard\"; known parameters: shards\n"),
+    ] {
+        let refused = exporter.get(&format!("/sd?{query}"));
+        assert_eq!((refused.status, refused.text().as_str()), (400, answer), "{query}");
+    }
+}
+
+#[test]
+fn each_client_is_in_one_share() {
+    let fake = broker();
+    let clients: Vec<_> = (0..40).map(|number| format!("client-{number}")).collect();
+    let watched: Vec<_> = clients.iter().map(|client_id| (client_id.as_str(), client_id.as_str())).collect();
+    let exporter = Exporter::start(&config_of(&fake, "", &watched));
+    let aliases = |query: &str| {
+        let probe = exporter.probe(&format!("broker=LocalEMQX{query}"));
+        let absent = probe.all("emqx_mqtt_client_connected", &[]);
+        absent.iter().map(|sample| sample.labels["alias"].clone()).collect::<Vec<_>>()
+    };
+    let shares: Vec<_> = ["&shard=0/3", "&shard=1/3", "&shard=2/3"].map(aliases).into();
+    assert!(shares.iter().all(|share| (5..25).contains(&share.len())), "{shares:?}");
+    let mut together = shares.concat();
+    together.sort();
+    let mut all = aliases("");
+    all.sort();
+    assert_eq!(together, all);
+    assert_eq!(aliases("&shard=0/1").len(), 40);
+    for (query, answer) in [
+        (
+            "shard=3/3",
+            "parameter `shard` must be I/N, with N from 1 to 1000 and I from 0 to N-1, such as 0/4\n",
+        ),
+        ("shard=0/3&shard=1/3", "`shard` must be given once; probe several shares by several requests\n"),
+        ("shard=0/3&all=true", "`shard` selects watched clients, and excludes `client` and `all=true`\n"),
+        (
+            "shard=0/3&client=client-1",
+            "`shard` selects watched clients, and excludes `client` and `all=true`\n",
+        ),
+    ] {
+        let refused = exporter.get(&format!("/probe?broker=LocalEMQX&{query}"));
+        assert_eq!((refused.status, refused.text().as_str()), (400, answer), "{query}");
+    }
+}
+
+#[test]
 fn prometheus_2_scrapes_added_brokers_and_no_removed_ones() {
     added_brokers_are_scraped_and_removed_ones_are_not(Release::V2);
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
-use crate::support::{Families, HaProxy, Program, Prometheus, Series, ServerProcess, config_of};
+use crate::support::{Families, HaProxy, Program, Prometheus, Series, ServerProcess, config_of, promtool};
 
 const EXAMPLE: &str = include_str!("../../examples/haproxy/haproxy.cfg");
+const SHARDS_EXAMPLE: &str = include_str!("../../examples/haproxy/prometheus-shards.yml");
 const CLIENTS: [(&str, &str); 3] = [("Room 1", "room-1"), ("Room 2", "room-2"), ("Room 3", "room-3")];
 
 /// The example, between this address and these replicas.
@@ -100,4 +101,58 @@ fn a_replica_that_dies_during_a_scrape_causes_no_gap() {
         assert_eq!(for_each_client(&prometheus, &missing), [0.0; 3], "{metric}");
         assert_eq!(for_each_client(&prometheus, metric), [1.0; 3], "{metric}");
     }
+}
+
+#[test]
+fn each_client_is_in_one_share_whichever_replica_answers() {
+    let client_ids: Vec<_> = (0..12).map(|number| format!("room-{number}")).collect();
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add_all(client_ids.iter().map(|client_id| Row::like("plain-user-1").client_id(client_id)));
+    let clients: Vec<_> = client_ids.iter().map(|client_id| (client_id.as_str(), client_id.as_str())).collect();
+    let program = Program::with_config(&config_of(&fake, "", &clients));
+    let replicas = [(); 2].map(|()| ServerProcess::start(&program, &[]));
+    let [a, b] = &replicas;
+    let balancer = HaProxy::start(|address| balancing(address, [a, b]), "/-/ready");
+    let scraping = |shards: usize| {
+        let own = [
+            ("127.0.0.1:9671", balancer.address().to_owned()),
+            ("shards=4", format!("shards={shards}")),
+            ("scrape_interval: 15s", "scrape_interval: 1s".to_owned()),
+            ("scrape_timeout: 10s", "scrape_timeout: 1s".to_owned()),
+            ("refresh_interval: 30s", "refresh_interval: 1s".to_owned()),
+        ];
+        own.iter().fold(SHARDS_EXAMPLE.to_owned(), |config, (example, own)| {
+            assert!(config.contains(example), "{example}");
+            config.replace(example, own)
+        })
+    };
+    for shards in [3, 5] {
+        let prometheus = Prometheus::start(&scraping(shards));
+        prometheus.wait_for("count_over_time(up{job=\"emqx-clients\",shard!=\"\"}[5m]) >= 4", |series| {
+            (series.len() == shards).then_some(())
+        });
+        for replica in &replicas {
+            assert_ne!(own(replica, "emqx_client_monitor_probes_total"), 0, "both are probed");
+        }
+        // No series has the label `shard`, so each client has one series, and one sample of each scrape.
+        prometheus.wait_for(
+            "count by (alias) (count_over_time(emqx_mqtt_client_connected{shard=\"\"}[5m])) == 1",
+            |series| (series.len() == client_ids.len()).then_some(()),
+        );
+        prometheus.wait_for("count(emqx_mqtt_client_connected)", |series| {
+            let [count] = series else { return None };
+            assert_eq!(count.value, "12");
+            Some(())
+        });
+        prometheus.wait_for("sum(emqx_mqtt_clients{shard!=\"\",state=\"connected\"})", |series| {
+            let [sum] = series else { return None };
+            (sum.value == "12").then_some(())
+        });
+    }
+}
+
+#[test]
+fn promtool_accepts_the_example_with_shares() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/haproxy/prometheus-shards.yml");
+    assert_eq!(promtool(&["check", "config", example], None), Ok(()));
 }
