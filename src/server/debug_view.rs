@@ -77,6 +77,10 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     ));
     let groups: Vec<_> = outcome.groups.iter().map(Group::name).collect();
     report.line(&format!("Groups: {}", groups.join(", ")));
+    for (group, is_success) in &outcome.group_results {
+        let result = if *is_success { "everything was answered" } else { "not everything was answered" };
+        report.line(&format!("Group {group}: {result}"));
+    }
 
     report.heading("Clients");
     for (state, count) in outcome.by_state() {

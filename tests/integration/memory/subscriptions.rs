@@ -118,7 +118,7 @@ fn the_first_two_time_outs_end_the_group() {
     fake.add_all(ids.iter().map(|id| like(id)));
     fake.inject(When::Subscriptions, Fault::Silent);
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-    let exporter = watching_with(&fake, &format!("{COMMANDS}\ntimeout_seconds: 0.5"), &ids);
+    let exporter = watching_with(&fake, &format!("{COMMANDS}\ntimeout_seconds: 2"), &ids);
     let families = exporter.probe_within(PROBE, "30");
     assert_eq!(families.reasons(), ["timeout"]);
     assert_eq!(group(&families, "subscriptions"), Some("0"));
@@ -160,7 +160,7 @@ fn a_body_may_have_four_mebibytes() {
     let topics: Vec<_> = (0..20_000).map(|number| format!("cmd/many/{number:0200}")).collect();
     let many = |count: usize| topics[..count].iter().map(String::as_str).chain(["cmd/many/#"]);
     fake.add(like("many").subscribed(many(12_000)));
-    let exporter = watching_with(&fake, COMMANDS, &["many"]);
+    let exporter = watching_with(&fake, &format!("{COMMANDS}\ntimeout_seconds: 40"), &["many"]);
     let families = exporter.probe(PROBE);
     assert!(families.success(), "{:?}", families.reasons());
     assert_eq!(expected(&families, "many"), [("cmd/many/#", "1")].into());
