@@ -36,6 +36,10 @@ pub struct Access {
     pub api_key: SecretString,
     /// The secret of the API key.
     pub api_secret: SecretString,
+    /// Further headers of each request.
+    pub headers: Vec<(String, SecretString)>,
+    /// The HTTP proxy to the broker.
+    pub proxy: Option<ProxyAccess>,
     /// TLS and the name that the certificate must have, where that is not the URL's host; `None` for plain HTTP.
     pub tls: Option<(Arc<ClientConfig>, Option<String>)>,
     /// How long connecting may take, and any request whose own limit is not shorter.
@@ -43,6 +47,18 @@ pub struct Access {
     /// Maximum number of connections, and so of requests in progress.
     pub max_connections: usize,
 }
+
+/// What is needed to reach a broker through an HTTP proxy.
+#[derive(Debug)]
+pub struct ProxyAccess {
+    /// Its URL, of which only host and port are used.
+    pub url: Url,
+    /// Further headers of the request that opens a connection.
+    pub headers: Vec<(String, SecretString)>,
+}
+
+/// Tells the operators of a broker where the requests come from.
+const USER_AGENT: &str = concat!("emqx-client-monitor/", env!("CARGO_PKG_VERSION"));
 
 /// What bounds one request.
 #[derive(Debug, Clone, Copy)]

@@ -36,7 +36,8 @@ pub fn remedy(reason: FailureReason) -> &'static str {
         }
         FailureReason::Connect => {
             "Check that EMQX is running, that its dashboard listens on this port (18083 by default), and that no \
-             firewall or NetworkPolicy blocks the connection."
+             firewall or NetworkPolicy blocks the connection. With `proxy_url`, the error says whether the proxy is \
+             unreachable or what it answered."
         }
         FailureReason::Tls => {
             "The error names the step: a certificate for another name (`server_name`), from an unknown authority \

@@ -9,8 +9,9 @@ use thiserror::Error;
 /// Time limit of each step. A healthy exporter answers within milliseconds.
 const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes of the answer that have to be read.
+/// Bytes of the answer that have to be read: those of the status, and enough of the rest to recognise a TLS port.
 const STATUS_LINE: usize = "HTTP/1.0 200".len();
+const ANSWER: usize = 512;
 
 /// Why an exporter is not healthy.
 #[derive(Debug, Error)]
@@ -33,19 +34,30 @@ pub(crate) enum HealthcheckError {
     },
 }
 
-/// The first byte of a TLS alert, by which an exporter that speaks TLS answers plain HTTP.
+/// The first byte of a TLS alert, by which some TLS servers answer plain HTTP.
 const TLS_ALERT: u8 = 21;
 
-/// Checks the exporter at `address`, whose routes have this prefix. One that answers with a TLS alert serves TLS, and is healthy too.
+/// How the exporter answers plain HTTP on a port with TLS, as Go's servers do.
+const TLS_EXPECTED: &[u8] = b"HTTP request to an HTTPS server";
+
+/// Checks the exporter at `address`, whose routes have this prefix. One that serves TLS is healthy too: it says so, or
+/// answers with a TLS alert.
 ///
 /// # Errors
 /// An exporter that is not healthy.
 pub(crate) fn healthcheck(address: SocketAddr, prefix: &str) -> Result<(), HealthcheckError> {
-    let start = request(address, prefix).map_err(|source| HealthcheckError::Silent { address, source })?;
-    if start.first() == Some(&TLS_ALERT) || (start.starts_with(b"HTTP/") && start.ends_with(b" 200")) {
+    let answer = request(address, prefix).map_err(|source| HealthcheckError::Silent { address, source })?;
+    let start = answer.get(..STATUS_LINE).unwrap_or(&answer);
+    let serves_tls = start.first() == Some(&TLS_ALERT)
+        || answer.windows(TLS_EXPECTED.len()).any(|window| window == TLS_EXPECTED);
+    if serves_tls || is_ok(start) {
         return Ok(());
     }
-    Err(HealthcheckError::Unhealthy { address, start: String::from_utf8_lossy(&start).into_owned() })
+    Err(HealthcheckError::Unhealthy { address, start: String::from_utf8_lossy(start).into_owned() })
+}
+
+fn is_ok(answer: &[u8]) -> bool {
+    answer.get(..STATUS_LINE).is_some_and(|start| start.starts_with(b"HTTP/") && start.ends_with(b" 200"))
 }
 
 /// Connects to the exporter. Every address stands for this host, by IPv6 or else IPv4.
@@ -59,22 +71,22 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     connection
 }
 
-/// Requests `/-/healthy` below the prefix, and returns the start of the answer.
+/// Requests `/-/healthy` below the prefix, and returns the answer, of a healthy exporter at least its status.
 fn request(address: SocketAddr, prefix: &str) -> io::Result<Vec<u8>> {
     let mut connection = connect(address)?;
     connection.set_read_timeout(Some(STEP_TIMEOUT))?;
     connection.set_write_timeout(Some(STEP_TIMEOUT))?;
     connection.write_all(format!("GET {prefix}/-/healthy HTTP/1.0\r\n\r\n").as_bytes())?;
-    let mut start = [0; STATUS_LINE];
-    let mut length = 0;
-    while length < start.len() {
-        match connection.read(&mut start[length..]) {
+    let mut answer = Vec::with_capacity(ANSWER);
+    let mut chunk = [0; ANSWER];
+    while answer.len() < ANSWER && !is_ok(&answer) {
+        match connection.read(&mut chunk) {
             Ok(0) => break,
-            Ok(read) => length += read,
-            // A server that expects TLS may reset the connection after its alert.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && length > 0 => break,
+            Ok(read) => answer.extend_from_slice(&chunk[..read]),
+            // A server that expects TLS may reset the connection after its alert, and others keep it open.
+            Err(_) if !answer.is_empty() => break,
             Err(error) => return Err(error),
         }
     }
-    Ok(start[..length].to_vec())
+    Ok(answer)
 }

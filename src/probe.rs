@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::Broker;
 use crate::connection_stats::ConnectionStats;
-use crate::emqx::{Access, EmqxApi, RequestError};
+use crate::emqx::{Access, EmqxApi, ProxyAccess, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
 use crate::tls::BrokerTls;
@@ -248,10 +248,19 @@ async fn access(broker: &Broker, deadline: Instant) -> Result<Access, String> {
         api_url: broker.api_url.clone(),
         api_key: broker.api_key.read_key(deadline).await.map_err(|error| chain(&error))?,
         api_secret: broker.api_secret.read(deadline).await.map_err(|error| chain(&error))?,
+        headers: broker.headers.read(deadline).await.map_err(|error| chain(&error))?,
+        proxy: proxy(broker, deadline).await?,
         tls,
         request_timeout: broker.timeout,
         max_connections: broker.concurrency + MAX_STALLED + 1,
     })
+}
+
+/// Returns what the proxy to a broker needs.
+async fn proxy(broker: &Broker, deadline: Instant) -> Result<Option<ProxyAccess>, String> {
+    let Some(url) = broker.proxy_url.clone() else { return Ok(None) };
+    let headers = broker.proxy_connect_header.read(deadline).await.map_err(|error| chain(&error))?;
+    Ok(Some(ProxyAccess { url, headers }))
 }
 
 /// Returns the TLS configuration of a broker as its files are now, and the server name to verify.

@@ -9,8 +9,10 @@ use url::Url;
 
 use super::api_url;
 use super::document::ScalarKind;
+use super::headers::{self, Headers, Recipient};
 use super::mapping::Mapping;
 use super::node_ref::NodeRef;
+use super::proxy_url;
 use super::secret::{self, Secret};
 use super::{ssl, topics};
 use crate::client::{Group, Groups, Topics, WatchedClient};
@@ -40,6 +42,15 @@ pub struct Broker {
     /// The TLS settings; `None` for an `http` URL.
     #[serde(rename = "ssl", skip_serializing_if = "Option::is_none")]
     pub tls: Option<BrokerTls>,
+    /// The HTTP proxy to its REST API.
+    #[serde(serialize_with = "proxy_url::serialize", skip_serializing_if = "Option::is_none")]
+    pub proxy_url: Option<Url>,
+    /// Further headers of the request that opens a connection through the proxy.
+    #[serde(skip_serializing_if = "Headers::is_empty")]
+    pub proxy_connect_header: Headers,
+    /// Further headers of the requests to its REST API.
+    #[serde(skip_serializing_if = "Headers::is_empty")]
+    pub headers: Headers,
     /// The time limit of one API request.
     #[serde(rename = "timeout_seconds", serialize_with = "serialize_seconds")]
     pub timeout: Duration,
@@ -142,6 +153,15 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
         mapping.required("api_secret", "the secret of that API key").and_then(|secret| secret::read(&secret));
     let ssl_value = mapping.optional("ssl");
     let tls_settings = ssl_value.as_ref().map_or_else(|| Some(ssl::default()), ssl::read);
+    let proxy_url = read_or_default(&mut mapping, "proxy_url", |value| proxy_url::read(value).map(Some));
+    let proxy_header = mapping.optional("proxy_connect_header");
+    let proxy_connect_header = proxy_header
+        .as_ref()
+        .map_or_else(|| Some(Headers::default()), |value| headers::read(value, Recipient::Proxy));
+    if let (Some(None), Some(value)) = (&proxy_url, &proxy_header) {
+        value.error("needs proxy_url, to which it is sent");
+    }
+    let headers = read_or_default(&mut mapping, "headers", |value| headers::read(value, Recipient::Broker));
     let timeout = mapping.optional("timeout_seconds").and_then(|timeout| read_timeout(&timeout));
     let attempts = mapping.integer_or("attempts", DEFAULT_ATTEMPTS, &(1..=MAX_ATTEMPTS));
     let concurrency = mapping.integer_or("concurrency", DEFAULT_CONCURRENCY, &(1..=MAX_CONCURRENCY));
@@ -162,6 +182,9 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
         api_key: api_key?,
         api_secret: api_secret?,
         tls,
+        proxy_url: proxy_url?,
+        proxy_connect_header: proxy_connect_header?,
+        headers: headers?,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         attempts,
         concurrency,
@@ -169,6 +192,15 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
         topics,
         clients: Vec::new(),
     })
+}
+
+/// Reads a value that may be missing; `None` if it is there and wrong.
+fn read_or_default<T: Default>(
+    mapping: &mut Mapping<'_>,
+    key: &'static str,
+    read: impl FnOnce(&NodeRef<'_>) -> Option<T>,
+) -> Option<T> {
+    mapping.optional(key).map_or_else(|| Some(T::default()), |value| read(&value))
 }
 
 fn read_timeout(value: &NodeRef<'_>) -> Option<Duration> {

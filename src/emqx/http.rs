@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix_http::error::ParseError;
 use awc::error::{ConnectError, SendRequestError};
-use awc::http::header::{self, HeaderValue};
+use awc::http::header::{self, HeaderName, HeaderValue};
 use awc::{Client, ClientRequest, Connector};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -19,16 +19,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 use url::{Position, Url};
 
-use super::Access;
 use super::error::RequestError;
 use super::transport::{ConnectFailure, ConnectPhase, StaleConnection, Transport};
+use super::{Access, USER_AGENT};
 use crate::connection_stats::ConnectionStats;
 use crate::tls::explain_io;
 use redirect::redirect_address;
 pub(super) use response::RawResponse;
-
-/// Tells the operators of a broker where the requests come from.
-const USER_AGENT: &str = concat!("emqx-client-monitor/", env!("CARGO_PKG_VERSION"));
 
 /// Facts of one request and its response, for logs and statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +52,10 @@ pub(super) struct Http {
     api_url: Url,
     host: HeaderValue,
     authorization: HeaderValue,
+    headers: Vec<(HeaderName, HeaderValue)>,
     address: String,
-    /// API key and secret, to keep out of messages.
-    credentials: [SecretString; 2],
+    /// API key, secret and header values, to keep out of messages.
+    secrets: Vec<SecretString>,
 }
 
 impl Http {
@@ -65,7 +63,7 @@ impl Http {
         let url = &access.api_url;
         let address = url[Position::BeforeHost..Position::AfterPort].to_owned();
         let unusable = |source| RequestError::Connect { address: address.clone(), source };
-        let transport = Transport::new(url, access.tls.as_ref(), access.request_timeout)
+        let transport = Transport::new(url, access.tls.as_ref(), access.proxy.as_ref(), access.request_timeout)
             .map_err(|error| unusable(Box::new(error)))?;
         let host = HeaderValue::from_str(&address).map_err(|error| unusable(Box::new(error)))?;
         Ok(Self {
@@ -77,8 +75,9 @@ impl Http {
             api_url: url.clone(),
             host,
             authorization: basic_authorization(access)?,
+            headers: access.headers.iter().map(header).collect::<Result<_, _>>()?,
             address,
-            credentials: [access.api_key.clone(), access.api_secret.clone()],
+            secrets: secrets(access),
         })
     }
 
@@ -151,7 +150,7 @@ impl Http {
             }
         };
         exchange.status = Some(response.status().as_u16());
-        let redirect = redirect_address(&response, &self.api_url, &exchange.target, &self.credentials);
+        let redirect = redirect_address(&response, &self.api_url, &exchange.target, &self.secrets);
         RawResponse::read(response, limit, redirect, exchange).await
     }
 
@@ -160,7 +159,9 @@ impl Http {
         let url = format!("http://{}{}{target}", authority(&self.api_url), self.api_url.path());
         let request = self.client.borrow().get(url);
         let request = if self.is_single_use.get() { request.force_close() } else { request };
-        request
+        let further = self.headers.iter().cloned();
+        further
+            .fold(request, ClientRequest::insert_header)
             .insert_header((header::HOST, self.host.clone()))
             .insert_header((header::AUTHORIZATION, self.authorization.clone()))
             .insert_header((header::ACCEPT, "application/json"))
@@ -216,9 +217,17 @@ impl Http {
         let address = self.address.clone();
         match phase {
             ConnectPhase::Resolve => {
-                RequestError::Dns { host: self.transport.host().to_string(), source: Box::new(error) }
+                RequestError::Dns { host: self.transport.resolved_host(), source: Box::new(error) }
             }
-            ConnectPhase::Connect => RequestError::Connect { address, source: Box::new(error) },
+            ConnectPhase::Connect => {
+                let address = self.transport.proxy().map_or(address, |proxy| format!("the proxy {proxy}"));
+                RequestError::Connect { address, source: Box::new(error) }
+            }
+            ConnectPhase::Tunnel => {
+                let proxy = self.transport.proxy().unwrap_or_default();
+                let address = format!("{address} through the proxy {proxy}");
+                RequestError::Connect { address, source: Box::new(error) }
+            }
             ConnectPhase::Tls | ConnectPhase::Established => {
                 RequestError::Tls { address, source: tls_cause(&error).into() }
             }
@@ -275,9 +284,32 @@ fn authority(url: &Url) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
+/// Returns what no message may hold.
+fn secrets(access: &Access) -> Vec<SecretString> {
+    let values = access.headers.iter().map(|(_, value)| value.expose_secret());
+    // A value may be a scheme and a token, as that of `Authorization` is.
+    let tokens = values.clone().filter_map(|value| Some(value.rsplit_once(' ')?.1));
+    let pair = encoded_pair(access);
+    let key_and_secret = [access.api_key.expose_secret(), access.api_secret.expose_secret(), &pair];
+    key_and_secret.into_iter().chain(values).chain(tokens).map(SecretString::from).collect()
+}
+
+/// Returns a further header of the requests.
+fn header((name, value): &(String, SecretString)) -> Result<(HeaderName, HeaderValue), RequestError> {
+    let unusable =
+        || RequestError::decode(format!("the value of the header {name} has characters no header can hold"));
+    let header_name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
+    let mut value = HeaderValue::from_bytes(value.expose_secret().as_bytes()).map_err(|_| unusable())?;
+    value.set_sensitive(true);
+    Ok((header_name, value))
+}
+
+fn encoded_pair(access: &Access) -> String {
+    BASE64_STANDARD.encode(format!("{}:{}", access.api_key.expose_secret(), access.api_secret.expose_secret()))
+}
+
 fn basic_authorization(access: &Access) -> Result<HeaderValue, RequestError> {
-    let pair = format!("{}:{}", access.api_key.expose_secret(), access.api_secret.expose_secret());
-    let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(pair)))
+    let mut value = HeaderValue::from_str(&format!("Basic {}", encoded_pair(access)))
         .map_err(|_| RequestError::decode("credentials with characters that no HTTP header can hold"))?;
     // Keeps the value out of the debug output of libraries.
     value.set_sensitive(true);

@@ -7,6 +7,7 @@ mod observations;
 mod race;
 mod response_framing;
 mod stream;
+mod tunnel;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -28,12 +29,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
+use super::ProxyAccess;
 use crate::blocking::Blocking;
 use crate::connection_stats::{ConnectionStats, Phase};
 use observations::{ConnectTimer, Observations};
 use race::{connect_first, interleave};
 pub(super) use stream::StaleConnection;
 use stream::{BrokerStream, Socket};
+use tunnel::Tunnel;
 
 /// Phase of making a connection, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +45,8 @@ pub(super) enum ConnectPhase {
     Resolve,
     /// Making the TCP connection.
     Connect,
+    /// Opening a tunnel through the proxy.
+    Tunnel,
     /// TLS handshake.
     Tls,
     /// The connection is ready for requests.
@@ -65,8 +70,11 @@ pub(super) struct Transport {
 }
 
 struct Endpoint {
+    /// The host and port to connect to: the proxy, or the broker itself.
     host: Host,
     port: u16,
+    /// How the proxy is asked for a connection to the broker.
+    tunnel: Option<Tunnel>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// Time limit for connecting to any address of the host.
     connect_timeout: Duration,
@@ -77,15 +85,14 @@ struct Endpoint {
 }
 
 impl Transport {
-    /// Returns a transport to the host of `url`. The certificate must bear the name given with `tls`, or else the host.
+    /// Returns a transport to the host of `url`, through the proxy if there is one. The certificate must bear the name given with `tls`, or else the host.
     pub(super) fn new(
         url: &Url,
         tls: Option<&(Arc<ClientConfig>, Option<String>)>,
+        proxy: Option<&ProxyAccess>,
         connect_timeout: Duration,
     ) -> io::Result<Self> {
-        let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
-        let host = url.host().ok_or_else(|| invalid("the URL has no host"))?.to_owned();
-        let port = url.port_or_known_default().ok_or_else(|| invalid("the URL has no port"))?;
+        let (host, port) = host_and_port(url)?;
         let tls = match tls {
             Some((config, server_name)) => {
                 let name = match server_name {
@@ -96,6 +103,8 @@ impl Transport {
             }
             None => None,
         };
+        let tunnel = proxy.map(|proxy| Tunnel::new(&format!("{host}:{port}"), &proxy.headers));
+        let (host, port) = proxy.map_or(Ok((host, port)), |proxy| host_and_port(&proxy.url))?;
         let address = match &host {
             Host::Domain(_) => None,
             Host::Ipv4(address) => Some(IpAddr::from(*address)),
@@ -105,6 +114,7 @@ impl Transport {
         let endpoint = Endpoint {
             host,
             port,
+            tunnel,
             tls,
             connect_timeout,
             addresses: RefCell::new(addresses),
@@ -113,9 +123,16 @@ impl Transport {
         Ok(Self { endpoint: Rc::new(endpoint), observations: Rc::default() })
     }
 
-    /// Returns the host it connects to.
-    pub(super) fn host(&self) -> &Host {
-        &self.endpoint.host
+    /// Returns the host whose name is resolved, for messages.
+    pub(super) fn resolved_host(&self) -> String {
+        let host = &self.endpoint.host;
+        if self.endpoint.tunnel.is_some() { format!("the proxy {host}") } else { host.to_string() }
+    }
+
+    /// Returns host and port of the proxy.
+    pub(super) fn proxy(&self) -> Option<String> {
+        let Endpoint { tunnel, host, port, .. } = &*self.endpoint;
+        tunnel.is_some().then(|| format!("{host}:{port}"))
     }
 
     /// Returns the furthest phase that any connection reached.
@@ -149,6 +166,13 @@ impl Transport {
     }
 }
 
+fn host_and_port(url: &Url) -> io::Result<(Host, u16)> {
+    let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let host = url.host().ok_or_else(|| invalid("the URL has no host"))?.to_owned();
+    let port = url.port_or_known_default().ok_or_else(|| invalid("the URL has no port"))?;
+    Ok((host, port))
+}
+
 fn server_name_of(host: &Host) -> io::Result<ServerName<'static>> {
     match host {
         Host::Domain(name) => ServerName::try_from(name.clone()).map_err(io::Error::other),
@@ -164,9 +188,13 @@ impl Endpoint {
         let addresses = self.resolve(&mut timer).await.map_err(failed(ConnectPhase::Resolve))?;
         self.reached(ConnectPhase::Connect);
         timer.enter(Some(Phase::Connect));
-        let tcp = self.connect_tcp(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
+        let mut tcp = self.connect_tcp(&addresses).await.map_err(failed(ConnectPhase::Connect))?;
         // A request is one small packet; waiting for more data would only delay it.
         tcp.set_nodelay(true).map_err(failed(ConnectPhase::Connect))?;
+        if let Some(tunnel) = &self.tunnel {
+            self.reached(ConnectPhase::Tunnel);
+            tunnel.open(&mut tcp).await.map_err(failed(ConnectPhase::Tunnel))?;
+        }
         let Some((connector, name)) = &self.tls else {
             self.reached(ConnectPhase::Established);
             timer.finish();

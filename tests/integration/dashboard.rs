@@ -119,7 +119,7 @@ fn clients_that_cannot_be_queried_are_unknown_and_nothing_else(dashboard: &Value
             let is_said = of("FactoryEMQX", column).next().is_some();
             assert!(!is_said || known.contains(column), "{column} reports an unknown value: {series:?}");
         }
-        assert_eq!(of("LocalEMQX", "State").count(), 9);
+        assert_eq!(of("LocalEMQX", "State").count(), 12);
         assert!(!of("LocalEMQX", "State").any(is_unknown), "{series:?}");
         let of_pump = |column| of("LocalEMQX", column).find(|one| one.label("alias") == Some("GardenPump"));
         assert_eq!(of_pump("State").map(|one| one.value.as_str()), Some("0"));

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use jiff::Timestamp;
+
 use crate::support::{Demo, Families, Program, Run};
 
 /// The body that the demo's exporter serves at this URL.
@@ -15,7 +17,8 @@ fn the_hints_of_the_demo_work() {
     let demo = Demo::start();
     let families = Families::parse(&body_of(demo.url("Prometheus scrapes:")));
     assert!(families.success());
-    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "absent")]), Some("1"));
+    let pump = [("alias", "GardenPump")];
+    assert_eq!(families.value("emqx_mqtt_client_session_present", &pump), Some("0"));
     assert!(families.all("emqx_mqtt_client_connected", &[]).len() > 5);
 
     let debug_view = body_of(demo.url("What fails, and why:"));
@@ -32,6 +35,30 @@ fn the_hints_of_the_demo_work() {
     );
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.stdout.contains("│ GardenPump") && run.stdout.contains("absent"), "{}", run.stdout);
+}
+
+/// Two sensors without a session are absent. What the broker remembers tells them apart.
+#[test]
+fn the_demo_has_a_sensor_that_is_well_and_one_that_has_stopped() {
+    let demo = Demo::start();
+    let families = Families::parse(&body_of(demo.url("Prometheus scrapes:")));
+    let now = Timestamp::now().as_second();
+    let overdue = |alias| {
+        let number = |name| {
+            let text = families.value(name, &[("alias", alias)]).expect("a series");
+            text.parse::<f64>().expect("a number")
+        };
+        let seen = number("emqx_mqtt_client_seen_message_timestamp_seconds");
+        #[expect(clippy::cast_precision_loss, reason = "seconds of this century are exact")]
+        let away = now as f64 - seen;
+        away > number("emqx_mqtt_client_offline_threshold_seconds")
+    };
+    assert!(!overdue("SoilSensor") && overdue("RainSensor"));
+    assert_eq!(families.value("emqx_mqtt_client_connected", &[("alias", "RainSensor")]), Some("0"));
+    let camera = [("alias", "PorchCamera")];
+    assert_eq!(families.value("emqx_mqtt_client_id_banned", &camera), Some("1"));
+    let missing = [("topic", "$share/gateways/alarm/#")];
+    assert_eq!(families.value("emqx_mqtt_client_expected_subscription_present", &missing), Some("0"));
 }
 
 /// The second broker fails in a part of each minute, so no state of its clients is asserted.

@@ -9,6 +9,7 @@
 
 mod absence;
 mod behind_a_proxy;
+mod broker_memory;
 mod browser;
 mod check;
 mod client_files;
@@ -37,6 +38,7 @@ mod pace;
 mod pages;
 mod prometheus;
 mod properties;
+mod proxy;
 mod reload;
 mod replicas;
 mod rules;

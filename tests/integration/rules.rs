@@ -130,7 +130,7 @@ macro_rules! tested {
 tested! {
     the_rules_for_availability_pass_their_tests "availability"
     the_rules_for_clients_pass_their_tests "clients"
-    the_rules_for_the_fleet_pass_their_tests "fleet"
+    the_rules_for_all_clients_of_a_broker_pass_their_tests "brokers"
     the_rules_for_when_clients_were_last_seen_pass_their_tests "last-seen"
     the_rules_for_the_monitor_pass_their_tests "monitor"
 }
@@ -253,6 +253,8 @@ fn alertmanager_inhibits_the_alerts_of_single_clients_when_many_went_offline_at_
         of_client("EmqxClientFlapping", "Local"),
         of_client("EmqxClientQueueFilling", "Local"),
         of_client("EmqxClientOffline", "Factory"),
+        of_client("EmqxClientOffline", "Remote"),
+        of_client("EmqxClientBanned", "Remote"),
         of_client("EmqxClientSessionExpired", "Factory"),
         of_client("EmqxClientSessionExpiring", "Factory"),
         of_target("EmqxSomeClientsUnknown", "Local"),
@@ -270,6 +272,7 @@ fn alertmanager_inhibits_the_alerts_of_single_clients_when_many_went_offline_at_
     let expected = [
         ("EmqxClientFlapping", "Local"),
         ("EmqxClientOffline", "Local"),
+        ("EmqxClientOffline", "Remote"),
         ("EmqxClientSessionExpiring", "Factory"),
         ("EmqxProbeScrapesFailing", "Remote"),
         ("EmqxSomeClientsUnknown", "Remote"),

@@ -10,7 +10,7 @@ use rustls::version::{TLS12, TLS13};
 
 use crate::support::web_config_dir::{BROKER, TLS, WebConfigDir, hash, users};
 use crate::support::{
-    Authority, FIXTURES, HttpClient, Leaf, Program, Prometheus, Reply, config_of, wait_until,
+    Authority, FIXTURES, HttpClient, Leaf, Program, Prometheus, Reply, bare_command, config_of, wait_until,
 };
 
 const EXAMPLE: &str = include_str!("../../examples/web-config.yaml");
@@ -36,6 +36,8 @@ fn the_exporter_speaks_tls_and_http_1_1_only() {
         (400, "Client sent an HTTP request to an HTTPS server.\n"),
         "and nothing else"
     );
+    let check = bare_command().args(["--healthcheck", served.address()]).output().expect("it starts");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
     let stranger = HttpClient::tls(served.address(), &Authority::new("Another"), None);
     assert!(stranger.get("/metrics").is_err());
     let log = served.stop();

@@ -16,7 +16,7 @@ import urllib.request
 
 import yaml
 
-CLIENTS = {"helm-existing": 1, "helm-operator": 1, "kustomize": 1}  # watched clients; else 0
+CLIENTS = {"helm-existing": 2, "helm-fleet": 3, "helm-operator": 1, "kustomize": 1}  # watched clients; else 0
 BROKERS_FAILED = 2  # exit status of `check`: the configuration is valid, and a broker was asked in vain
 
 
@@ -42,6 +42,8 @@ class Cluster:
                 key, items = ("Secret", source["secret"]["secretName"]), source["secret"].get("items")
             else:
                 key, items = ("ConfigMap", source["configMap"]["name"]), source["configMap"].get("items")
+            if source.get("configMap", {}).get("optional") and key not in self.data:
+                continue
             data = self.data[key]
             for item in items or [{"key": name, "path": name} for name in data]:
                 path = directory / item["path"]
@@ -80,8 +82,9 @@ class Pod:
         return {"args": [self.program, *arguments], "env": environment, "stderr": subprocess.PIPE, "text": True}
 
 
-def serves(process, tls):
-    """Waits for the address in the log, and returns it with the targets and the configuration of the exporter."""
+def serves(process, scheme="http", healthy="/-/healthy", ready="/-/ready"):
+    """Waits for the address in the log, and returns it with the targets and the configuration of the exporter. The
+    paths say what stands before each route."""
     log = []
     for line in process.stderr:
         log.append(line)
@@ -89,15 +92,15 @@ def serves(process, tls):
             break
     else:
         raise AssertionError(f"the exporter ended with status {process.wait()}:\n{''.join(log)}")
-    context = ssl._create_unverified_context() if tls else None
-    base = f'{"https" if tls else "http"}://{found[1]}'
+    context = ssl._create_unverified_context() if scheme == "https" else None
+    base, prefix = f"{scheme}://{found[1]}", healthy.removesuffix("/-/healthy")
 
     def get(path):
         with urllib.request.urlopen(base + path, context=context, timeout=10) as response:
             return response.read().decode()
 
-    assert get("/-/ready")
-    return found[1], json.loads(get("/sd")), yaml.safe_load(get("/config"))
+    assert get(healthy) and get(ready)
+    return found[1], json.loads(get(f"{prefix}/sd")), yaml.safe_load(get(f"{prefix}/config"))
 
 
 def start(name, resources, existing, program, root):
@@ -108,26 +111,28 @@ def start(name, resources, existing, program, root):
     pod = Pod(cluster, spec, program, root)
     tests = [test for one in resources if one["kind"] == "Pod" for test in one["spec"]["containers"]]
     (service,) = [one["spec"]["ports"][0]["port"] for one in resources if one["kind"] == "Service"]
-    tls = container["livenessProbe"]["httpGet"].get("scheme") == "HTTPS"
+    healthy, ready = (container[probe]["httpGet"] for probe in ["livenessProbe", "readinessProbe"])
+    paths = healthy.get("scheme", "HTTP").lower(), healthy["path"], ready["path"]
 
     command = pod.command(container)
     command["args"] = [one for one in command["args"] if not one.startswith("--web.listen-address=")]
     command["args"].append("--web.listen-address=127.0.0.1:0")
     process = subprocess.Popen(**command)
     try:
-        address, targets, config = serves(process, tls)
+        address, targets, config = serves(process, *paths)
         port = address.rpartition(":")[2]
         for test in (test for test in tests if test["name"] == "service"):
-            (argument,) = test["args"]
-            option, _, address = argument.partition("=")
-            assert address.endswith(f":{service}"), argument
-            subprocess.run([program, f"{option}=localhost:{port}"], check=True)
+            option, _, address = test["args"][0].partition("=")
+            assert address.endswith(f":{service}"), address
+            subprocess.run([program, f"{option}=localhost:{port}", *test["args"][1:]], check=True)
     finally:
         process.terminate()
         process.communicate()
     brokers = sorted(target["labels"]["instance"] for target in targets)
+    paths = {target["labels"]["__metrics_path__"] for target in targets}
     for probe in [one for one in resources if one["kind"] == "Probe"]:
         assert brokers == sorted(probe["spec"]["targets"]["staticConfig"]["static"])
+        assert paths == {probe["spec"]["prober"]["path"]}
     clients = len(config["monitored_clients"])
     assert clients == CLIENTS.get(name, 0), f"{clients} clients"
 
@@ -156,4 +161,5 @@ def main(rendered, program):
                 raise
 
 
-main(pathlib.Path(sys.argv[1]), sys.argv[2])
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), sys.argv[2])

@@ -45,6 +45,10 @@ def validate_by_operator(resources, directory):
     subprocess.run(["node", "check.mjs"], cwd=directory, check=True)
 
 
+def snake(name):
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
 def of_kind(resources, kind):
     return [one for one in resources if one["kind"] == kind]
 
@@ -108,17 +112,26 @@ def check_selectors(resources):
 
 def check_monitoring(resources, address):
     """Job names, addresses, rules and dashboard are what the rest of the repository expects."""
+    _, spec = next(pods(resources))
+    prefix = spec["containers"][0]["livenessProbe"]["httpGet"]["path"].removesuffix("/-/healthy")
     for one in of_kind(resources, "ServiceMonitor"):
         service = only(resources, "Service")
         assert selects(one["spec"]["selector"]["matchLabels"], service["metadata"]["labels"])
         assert service["metadata"]["labels"][one["spec"]["jobLabel"]] == "emqx-client-monitor"
-        assert [endpoint["path"] for endpoint in one["spec"]["endpoints"]] == ["/metrics"]
+        assert [endpoint["path"] for endpoint in one["spec"]["endpoints"]] == [f"{prefix}/metrics"]
     for one in of_kind(resources, "ScrapeConfig"):
         assert one["spec"]["jobName"] == "emqx-clients"
-        assert [sd["url"] for sd in one["spec"]["httpSDConfigs"]] == [f"http://{address}/sd"]
+        (sd,) = one["spec"]["httpSDConfigs"]
+        url, _, query = sd["url"].partition("?")
+        assert url == f"http://{address}{prefix}/sd"
+        shipped = yaml.safe_load((EXAMPLES / "haproxy/prometheus-shards.yml").read_text())["scrape_configs"][0]
+        sharded = query == shipped["http_sd_configs"][0]["url"].partition("?")[2]
+        relabelings = [{snake(key): value for key, value in rule.items()}
+                       for rule in one["spec"].get("metricRelabelings", [])]
+        assert relabelings == (shipped["metric_relabel_configs"] if sharded else []) and sharded == bool(query), query
     for one in of_kind(resources, "Probe"):
         assert one["spec"]["jobName"] == "emqx-clients"
-        assert one["spec"]["prober"]["url"] == address and one["spec"]["prober"]["path"] == "/probe"
+        assert one["spec"]["prober"]["url"] == address and one["spec"]["prober"]["path"] == f"{prefix}/probe"
     for one in of_kind(resources, "PrometheusRule"):
         groups = one["spec"]["groups"]
         urls = {rule["annotations"]["runbook_url"].partition("#")[0]

@@ -9,6 +9,10 @@ pub(crate) struct Device {
     pub(crate) alias: &'static str,
     /// The MQTT client ID.
     pub(crate) client_id: &'static str,
+    /// The topic filters that it is subscribed to.
+    pub(crate) subscribed: &'static [&'static str],
+    /// `subscriptions` in the configuration.
+    pub(crate) expected: &'static [&'static str],
     /// `offline_after` in the configuration; `None` for the default.
     pub(crate) offline_after: Option<&'static str>,
     pub(crate) username: Option<&'static str>,
@@ -52,6 +56,12 @@ pub(crate) enum Behavior {
     LongOutages,
     /// Connects once a day and is disconnected during the demo.
     Sleeping,
+    /// Connects for two seconds a minute, and leaves no session.
+    Brief,
+    /// Connected last some hours before the demo, and left no session.
+    Stopped,
+    /// Is banned by flapping detection.
+    Banned,
     /// Never connects.
     NeverConnects,
 }
@@ -60,6 +70,8 @@ pub(crate) enum Behavior {
 const DEVICE: Device = Device {
     alias: "",
     client_id: "",
+    subscribed: &[],
+    expected: &[],
     offline_after: None,
     username: None,
     node: "emqx@127.0.0.1",
@@ -78,6 +90,8 @@ pub(crate) const LOCAL: &[Device] = &[
     Device {
         alias: "HumidifierWaterRefTerm",
         client_id: "humidifier-water-refterm",
+        subscribed: &["humidifier/set", "humidifier/water"],
+        expected: &["humidifier/set"],
         username: Some("humidifier"),
         keepalive: 10,
         session_hours: 16,
@@ -97,6 +111,8 @@ pub(crate) const LOCAL: &[Device] = &[
     Device {
         alias: "QingpingCO2_Room2",
         client_id: "qingping-DEADBEEF5678",
+        subscribed: &["qingping/2/set"],
+        expected: &["qingping/2/set"],
         username: Some("qingping"),
         behavior: Behavior::Intermittent,
         keepalive: 120,
@@ -143,6 +159,8 @@ pub(crate) const LOCAL: &[Device] = &[
     Device {
         alias: "Gateway",
         client_id: "gateway",
+        subscribed: &["cmd/gateway/+"],
+        expected: &["cmd/gateway/+", "$share/gateways/alarm/#"],
         offline_after: Some("1m"),
         username: Some("gateway"),
         protocol: Protocol::V5,
@@ -152,6 +170,26 @@ pub(crate) const LOCAL: &[Device] = &[
         receives: [1, 4, 0],
         ..DEVICE
     },
+    // Absent at nearly every scrape. What the broker remembers says that the first is well, and that the second is not.
+    Device {
+        alias: "SoilSensor",
+        client_id: "soil-sensor",
+        offline_after: Some("3m"),
+        username: Some("garden"),
+        behavior: Behavior::Brief,
+        publishes: [1, 0, 0],
+        session_hours: 0,
+        ..DEVICE
+    },
+    Device {
+        alias: "RainSensor",
+        client_id: "rain-sensor",
+        offline_after: Some("2h"),
+        username: Some("garden"),
+        behavior: Behavior::Stopped,
+        ..DEVICE
+    },
+    Device { alias: "PorchCamera", client_id: "porch-camera", behavior: Behavior::Banned, ..DEVICE },
     Device { alias: "GardenPump", client_id: "garden-pump", behavior: Behavior::NeverConnects, ..DEVICE },
 ];
 

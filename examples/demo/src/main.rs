@@ -127,7 +127,11 @@ impl Broker {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fake.record_requests(false);
         let now = Timestamp::now();
-        let simulations = devices.iter().map(|device| Simulation::new(device, now)).collect();
+        let simulations: Vec<_> = devices.iter().map(|device| Simulation::new(device, now)).collect();
+        fake.remember_connections();
+        for simulation in &simulations {
+            simulation.remember(now, &fake);
+        }
         let mut broker = Self { alias, devices, fake, simulations };
         broker.advance(0);
         broker
@@ -170,21 +174,21 @@ fn configuration(brokers: &[&Broker]) -> String {
         // Writing to a `String` never fails.
         let _ = writeln!(
             config,
-            "  - {{alias: {broker}, api_url: {:?}, api_key: {:?}, api_secret: {:?}}}",
+            "  - {{alias: {broker}, api_url: {:?}, api_key: {:?}, api_secret: {:?}, seen_topics: [\"$seen/${{clientid}}\"]}}",
             fake.url(),
             fake.api_key(),
             fake.api_secret()
         );
-        for Device { alias, client_id, offline_after, .. } in *devices {
+        for Device { alias, client_id, offline_after, expected, .. } in *devices {
             let offline_after = offline_after.map(|limit| format!(", offline_after: {limit}"));
             let _ = writeln!(
                 clients,
-                "  - {{alias: {alias:?}, client_id: {client_id:?}, brokers: [{broker}]{}}}",
+                "  - {{alias: {alias:?}, client_id: {client_id:?}, brokers: [{broker}], subscriptions: {expected:?}{}}}",
                 offline_after.unwrap_or_default()
             );
         }
     }
-    config + &clients
+    config + &clients + "prometheus: {collect: [session, queue, traffic, seen, banned, subscriptions]}\n"
 }
 
 fn bind(config_file: &Path, config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {

@@ -1,6 +1,6 @@
 //! Simulates the devices second by second.
 
-use fake_emqx::{FakeEmqx, Row};
+use fake_emqx::{Ban, FakeEmqx, Retained, Row};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::devices::{Behavior, Device, Protocol, UNLIMITED};
@@ -8,6 +8,9 @@ use crate::devices::{Behavior, Device, Protocol, UNLIMITED};
 /// Seconds after which the simulation repeats. Not a multiple of usual scrape intervals, so that each scrape sees
 /// another part of it.
 pub(crate) const CYCLE: u64 = 64;
+
+/// Seconds of a cycle in which a brief connection begins, and how many it lasts.
+const BRIEF: std::ops::Range<u64> = 30..32;
 
 /// State of a device on its broker.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,6 +69,16 @@ impl Simulation {
         }
     }
 
+    /// Sets up what the broker remembers of the device when the demo starts.
+    pub(crate) fn remember(&self, now: Timestamp, fake: &FakeEmqx) {
+        let id = self.device.client_id;
+        match self.device.behavior {
+            Behavior::Stopped => fake.retain(Retained::by_rule(id).at(now - SignedDuration::from_hours(5))),
+            Behavior::Brief => fake.retain(Retained::by_rule(id).at(now - SignedDuration::from_secs(30))),
+            _ => {}
+        }
+    }
+
     /// Advances by a second and updates the broker.
     pub(crate) fn advance(&mut self, second: u64, now: Timestamp, fake: &FakeEmqx) {
         let state = self.device.state(second);
@@ -81,6 +94,10 @@ impl Simulation {
         }
         self.queue(second);
         self.update(previous, fake);
+        if self.device.behavior == Behavior::Banned && second.is_multiple_of(CYCLE) {
+            fake.unban(self.device.client_id);
+            fake.ban(Ban::by_flapping_detection(self.device.client_id));
+        }
     }
 
     /// Resets the counters of the connection, and the session unless the broker kept it.
@@ -121,7 +138,9 @@ impl Simulation {
         let id = self.device.client_id;
         match (previous, self.state) {
             (State::Absent, State::Absent) => {}
-            (_, State::Absent) => drop(fake.remove(id)),
+            (_, State::Absent) => {
+                fake.remove(id);
+            }
             (State::Absent, _) => fake.add(self.row()),
             _ => fake.change(id, |_| self.row()),
         }
@@ -145,7 +164,7 @@ impl Simulation {
         .set("is_persistent", device.expiry > 0)
         .set("created_at", time_of(self.created_at))
         .set("connected_at", time_of(self.connected_at))
-        .set("subscriptions_cnt", u64::from(device.receives != [0; 3]));
+        .subscribed(device.subscribed.iter().copied());
         let row = self.with_traffic(row);
         if self.state == State::Connected {
             // Only a connected client has byte counters.
@@ -192,8 +211,9 @@ impl Device {
             Behavior::Intermittent => !(20..40).contains(&in_cycle),
             Behavior::Polling => in_cycle >= 40,
             Behavior::LongOutages => second % (4 * CYCLE) < 150,
+            Behavior::Brief => BRIEF.contains(&in_cycle),
             Behavior::Sleeping => false,
-            Behavior::NeverConnects => return State::Absent,
+            Behavior::Stopped | Behavior::Banned | Behavior::NeverConnects => return State::Absent,
         };
         match self.expiry {
             _ if is_connected => State::Connected,

@@ -237,3 +237,68 @@ fn words_that_look_like_booleans_are_explained() {
     }
     good(&format!("{BROKER}  ssl: True\n"));
 }
+
+#[test]
+fn a_proxy_is_an_http_url_without_a_password() {
+    let right =
+        "6:14: emqx.proxy_url: must be the http URL of a proxy without a path, such as http://proxy:3128";
+    for wrong in
+        ["5", "[a]", "proxy:3128", "socks5://proxy", "'http://proxy/x'", "'http://proxy?x'", "'http://'"]
+    {
+        assert_eq!(broker_problem(&format!("  proxy_url: {wrong}\n")), right, "{wrong}");
+    }
+    for (wrong, message) in [
+        (
+            "http://user:canary@proxy",
+            "must not contain a user name or a password; set Proxy-Authorization in proxy_connect_header instead",
+        ),
+        ("https://proxy", "must begin with http://; proxies that speak TLS themselves are not supported"),
+    ] {
+        let problem = broker_problem(&format!("  proxy_url: {wrong}\n"));
+        assert_eq!(problem, format!("6:14: emqx.proxy_url: {message}"));
+    }
+    let config = good(&format!(
+        "{BROKER}  proxy_url: http://proxy:3128\n  proxy_connect_header: {{Proxy-Authorization: Basic c2VjcmV0}}\n"
+    ));
+    let redacted: String = Arc::new(config).redacted().expect("YAML").collect();
+    assert!(redacted.contains("  proxy_url: http://proxy:3128/\n  proxy_connect_header:\n    "), "{redacted}");
+    assert!(redacted.contains("Proxy-Authorization: <secret>"), "{redacted}");
+    assert_eq!(
+        broker_problem("  proxy_connect_header: {A: b}\n"),
+        "6:25: emqx.proxy_connect_header: needs proxy_url, to which it is sent"
+    );
+}
+
+#[test]
+fn headers_are_names_and_secrets() {
+    for (wrong, message) in [
+        ("[a]", "6:12: emqx.headers: must be a mapping of header names to values"),
+        ("{a b: c}", "6:13: emqx.headers: must be the name of an HTTP header"),
+        ("{A: ''}", "6:16: emqx.headers.A: must be a text, {file: PATH} or {env: NAME}"),
+        ("{A: [b]}", "6:16: emqx.headers.A: must be a text, {file: PATH} or {env: NAME}"),
+        ("{A: b, a: c}", "6:19: emqx.headers: duplicate header; keep one of them"),
+        ("{host: x}", "6:13: emqx.headers: host cannot be set; the exporter sets it itself"),
+        (
+            "{Content-Length: 1}",
+            "6:13: emqx.headers: Content-Length cannot be set; the exporter sets it itself",
+        ),
+        ("{Connection: x}", "6:13: emqx.headers: Connection cannot be set; the exporter sets it itself"),
+        (
+            "{Transfer-Encoding: x}",
+            "6:13: emqx.headers: Transfer-Encoding cannot be set; the exporter sets it itself",
+        ),
+        (
+            "{Authorization: canary}",
+            "6:13: emqx.headers: Authorization cannot be set; it carries api_key and api_secret",
+        ),
+        (
+            "{Proxy-Authorization: canary}",
+            "6:13: emqx.headers: Proxy-Authorization is not for the broker; set it in proxy_connect_header",
+        ),
+    ] {
+        assert_eq!(broker_problem(&format!("  headers: {wrong}\n")), message);
+    }
+    let config = good(&format!("{BROKER}  headers: {{X-A: b, X-B: {{env: B}}}}\n"));
+    let redacted: String = Arc::new(config).redacted().expect("YAML").collect();
+    assert!(redacted.contains("  headers:\n    X-A: <secret>\n    X-B:\n      env: B\n"), "{redacted}");
+}

@@ -13,8 +13,8 @@ fn unknown_keys_are_reported() {
     );
     assert_eq!(
         broker_problem("  password: x\n"),
-        "6:3: emqx.password: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, \
-         attempts, concurrency, nodes, seen_topics, subscriptions"
+        "6:3: emqx.password: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, proxy_url, \
+         proxy_connect_header, headers, timeout_seconds, attempts, concurrency, nodes, seen_topics, subscriptions"
     );
     assert_eq!(
         broker_problem("monitored_clients:\n- alias: a\n  client_id: b\n  broker: A\n"),
@@ -97,8 +97,8 @@ fn problems_of_merged_settings_are_where_they_are_written() {
     assert_eq!(merged("{}", "[[*d]]"), [format!("7:8: {expected}")]);
     assert_eq!(
         broker_problem("  x-own: 1\n"),
-        "6:3: emqx: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, timeout_seconds, attempts, \
-         concurrency, nodes, seen_topics, subscriptions",
+        "6:3: emqx: unknown key; known keys: alias, api_url, api_key, api_secret, ssl, proxy_url, \
+         proxy_connect_header, headers, timeout_seconds, attempts, concurrency, nodes, seen_topics, subscriptions",
         "only the top level has extensions"
     );
 }

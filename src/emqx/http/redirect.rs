@@ -2,8 +2,6 @@
 
 use awc::ClientResponse;
 use awc::http::header;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Position, Url};
@@ -17,16 +15,16 @@ pub(super) fn redirect_address<S>(
     response: &ClientResponse<S>,
     api_url: &Url,
     target: &str,
-    credentials: &[SecretString; 2],
+    secrets: &[SecretString],
 ) -> Option<String> {
     if !response.status().is_redirection() {
         return None;
     }
     let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-    address(location, api_url, target, credentials)
+    address(location, api_url, target, secrets)
 }
 
-fn address(location: &str, api_url: &Url, target: &str, credentials: &[SecretString; 2]) -> Option<String> {
+fn address(location: &str, api_url: &Url, target: &str, secrets: &[SecretString]) -> Option<String> {
     let requested = Url::parse(&format!("{}{target}", &api_url[..Position::AfterPath])).ok()?;
     let location = requested.join(location).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
     let path = location.path();
@@ -39,27 +37,28 @@ fn address(location: &str, api_url: &Url, target: &str, credentials: &[SecretStr
         path.strip_suffix(target).unwrap_or(path)
     );
     // A confused server may echo what it was sent.
-    let is_shown = address.len() <= MAX_LENGTH && !holds_credentials(&address, credentials);
+    let is_shown = address.len() <= MAX_LENGTH && !holds_secret(&address, secrets);
     is_shown.then_some(address)
 }
 
-fn holds_credentials(text: &str, credentials: &[SecretString; 2]) -> bool {
+fn holds_secret(text: &str, secrets: &[SecretString]) -> bool {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
-    let [key, secret] = credentials.each_ref().map(SecretString::expose_secret);
-    let header = BASE64_STANDARD.encode(format!("{key}:{secret}"));
-    [key, secret, header.as_str()]
-        .iter()
-        .any(|part| !part.is_empty() && (text.contains(part) || decoded.contains(part)))
+    let secrets = secrets.iter().map(SecretString::expose_secret).filter(|secret| !secret.is_empty());
+    secrets.into_iter().any(|secret| text.contains(secret) || decoded.contains(secret))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     fn of(location: &str) -> Option<String> {
         let api_url = Url::parse("http://emqx:18083/api").expect("a URL");
-        let credentials = ["the-key", "the/secret"].map(SecretString::from);
-        address(location, &api_url, "/v5/clients?limit=1", &credentials)
+        let header = BASE64_STANDARD.encode("the-key:the/secret");
+        let secrets = ["the-key", "the/secret", &header, ""].map(SecretString::from);
+        address(location, &api_url, "/v5/clients?limit=1", &secrets)
     }
 
     #[test]

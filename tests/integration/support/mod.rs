@@ -1,6 +1,7 @@
 //! Shared by the tests: running exporters, programs and brokers, and a strict parser of the exposition.
 
 mod alertmanager;
+mod connect_proxy;
 mod demo;
 mod exporter;
 mod families;
@@ -17,6 +18,7 @@ mod wait;
 pub(crate) mod web_config_dir;
 
 pub(crate) use alertmanager::Alertmanager;
+pub(crate) use connect_proxy::{ConnectProxy, Proxying};
 pub(crate) use demo::Demo;
 pub(crate) use exporter::{Exporter, Response, config_of, config_of_brokers, send, watching};
 pub(crate) use families::Families;

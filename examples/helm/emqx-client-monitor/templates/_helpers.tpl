@@ -53,6 +53,24 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ ternary "https" "http" .Values.web.tls }}
 {{- end -}}
 
+{{/* What stands before the path of each route: empty, or such as /emqx. */}}
+{{- define "emqx-client-monitor.prefix" -}}
+{{- with .Values.web -}}
+{{- $path := .routePrefix | default (urlParse .externalUrl).path | trimAll "/" -}}
+{{- if $path }}/{{ $path }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Options for it. */}}
+{{- define "emqx-client-monitor.webArgs" -}}
+{{- with .Values.web.externalUrl }}
+- --web.external-url={{ . }}
+{{- end }}
+{{- with .Values.web.routePrefix }}
+- --web.route-prefix={{ . }}
+{{- end }}
+{{- end -}}
+
 {{/* Whether the chart makes the configuration, as a text that is empty if not. */}}
 {{- define "emqx-client-monitor.makesConfig" -}}
 {{- with .Values.configuration -}}
@@ -65,7 +83,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The configuration that the chart makes. */}}
 {{- define "emqx-client-monitor.config" -}}
-{{- $text := toYaml .Values.config -}}
+{{- $config := .Values.config -}}
+{{- if and .Values.clientFiles (not (hasKey $config "monitored_client_files")) -}}
+{{- $config = merge (dict "monitored_client_files" (list "/etc/emqx-client-monitor/clients/*")) $config -}}
+{{- end -}}
+{{- $text := toYaml $config -}}
 {{- if and (contains "/run/secrets/emqx-client-monitor/" $text) (not (include "emqx-client-monitor.secret" .)) -}}
 {{- fail "config reads API keys from /run/secrets/emqx-client-monitor: set secrets.existingSecret, or secrets.data with api-key and api-secret" -}}
 {{- end -}}
@@ -124,6 +146,14 @@ capabilities: {drop: [ALL]}
   configMap: {name: {{ include "emqx-client-monitor.fullname" $ }}}
   {{- end }}
   {{- end }}
+{{- with .Values.clientFiles }}
+- name: clients
+  projected:
+    sources:
+      {{- range . }}
+      - configMap: {name: {{ . }}}
+      {{- end }}
+{{- end }}
 {{- with include "emqx-client-monitor.secret" . }}
 - name: secrets
   secret: {secretName: {{ . }}, defaultMode: 0440}
@@ -139,6 +169,9 @@ capabilities: {drop: [ALL]}
 
 {{- define "emqx-client-monitor.volumeMounts" -}}
 - {name: config, mountPath: /etc/emqx-client-monitor/config, readOnly: true}
+{{- if .Values.clientFiles }}
+- {name: clients, mountPath: /etc/emqx-client-monitor/clients, readOnly: true}
+{{- end }}
 {{- if include "emqx-client-monitor.secret" . }}
 - {name: secrets, mountPath: /run/secrets/emqx-client-monitor, readOnly: true}
 {{- end }}
