@@ -151,10 +151,10 @@ impl<'a> Seen<'a> {
         let now = Instant::now();
         // Exact reads, and repeated lookups of clients, must still fit in.
         let until = now + self.deadline.saturating_duration_since(now) / 2;
-        let mut requests = self.requests(0..self.topics.len());
-        for (index, listing) in self.listings.iter().enumerate() {
-            requests.push(MemoryRequest::RetainedPage(index, listing.first(until)));
-        }
+        let pages = self.listings.iter().enumerate();
+        let mut requests: Vec<_> =
+            pages.map(|(index, listing)| MemoryRequest::RetainedPage(index, listing.first(until))).collect();
+        requests.extend(self.requests(0..self.topics.len()));
         self.run.ask(requests)
     }
 
