@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::client::{BanEnd, Client, Group, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 use crate::connection_stats::ConnectionStats;
+use crate::fleet::FleetResult;
 
 pub use self::memory::{ExpectedSubscription, Memory, Remembered};
 
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub groups: Groups,
     /// Every requested client, in the order of the configuration, or of its ID where all were requested.
     pub clients: Vec<ProbedClient>,
+    /// The requested fleets; `None` where single clients were requested, and otherwise `clients` is empty.
+    pub fleets: Option<Vec<FleetResult>>,
     /// Whether `clients` are all that were requested. They are not when all clients of the broker were, and its list could
     /// not be read to the end.
     pub is_complete: bool,

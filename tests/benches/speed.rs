@@ -6,6 +6,7 @@ mod broker;
 mod codec;
 mod exporter;
 mod floor;
+mod formats;
 mod measure;
 mod probes;
 
@@ -19,6 +20,7 @@ const SECTIONS: [(&str, fn()); 9] = [
     ("page", probes::page),
     ("list", probes::list),
     ("scale", probes::scale),
+    ("formats", formats::text_and_open_metrics),
     ("stuck", probes::stuck_broker),
 ];
 

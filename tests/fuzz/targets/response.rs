@@ -114,6 +114,7 @@ fn expose(clients: impl Iterator<Item = Client>) {
         broker: "LocalEMQX".to_owned(),
         groups: Group::ALL.into_iter().collect(),
         clients: by_id.into_iter().map(probed).collect(),
+        fleets: None,
         is_complete: true,
         group_results: Vec::new(),
         failures: Failures::default(),
