@@ -6,11 +6,12 @@ mod broker;
 mod codec;
 mod exporter;
 mod floor;
+mod formats;
 mod measure;
 mod probes;
 
 /// Sections by the name that selects them.
-const SECTIONS: [(&str, fn()); 8] = [
+const SECTIONS: [(&str, fn()); 9] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),
@@ -18,6 +19,7 @@ const SECTIONS: [(&str, fn()); 8] = [
     ("page", probes::page),
     ("list", probes::list),
     ("scale", probes::scale),
+    ("formats", formats::text_and_open_metrics),
     ("stuck", probes::stuck_broker),
 ];
 
