@@ -302,7 +302,7 @@ impl Plan for Watching<'_> {
                 let count = answer.map(|answer| if let Answer::Count(count) = answer { count } else { None });
                 self.choose(count).into_iter().map(FollowUp::from).collect()
             }
-            (Request::Page(page), answer) => self.on_page(*page, answer),
+            (Request::Page(page), answer) => self.on_page(page, answer),
             (Request::Lookup(index, _), Ok(Answer::Client(None))) => self.on_absence(request, *index),
             (Request::Lookup(index, _), Ok(Answer::Client(Some(row)))) => {
                 self.on_client(*index, row);

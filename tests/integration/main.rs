@@ -24,6 +24,7 @@ mod demo;
 mod discovery;
 mod documentation;
 mod faults;
+mod fleet_counts;
 mod fleets;
 mod http;
 mod kubernetes;
