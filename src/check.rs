@@ -91,7 +91,8 @@ pub(crate) async fn check(config: &Config, task: &CheckTask) -> Result<CheckStat
 struct CheckRun {
     brokers: Vec<Arc<Broker>>,
     all: bool,
-    groups: Groups,
+    /// The groups that the configuration collects.
+    collect: Groups,
     timeout: Option<Duration>,
     strict: Option<Strictness>,
     printer: Printer,
@@ -99,14 +100,10 @@ struct CheckRun {
 
 impl CheckRun {
     fn new(config: &Config, task: &CheckTask) -> Result<Self, CheckError> {
-        let table_groups = table::groups(|_| true);
         Ok(Self {
             brokers: selected_brokers(config, task)?,
             all: task.all,
-            groups: match task.output {
-                OutputFormat::Table => table_groups,
-                OutputFormat::Json | OutputFormat::Csv => table_groups.union(config.prometheus.collect),
-            },
+            collect: config.prometheus.collect,
             timeout: task.timeout,
             strict: task.strict,
             printer: Printer { format: task.output, selection: task.selection.clone() },
@@ -132,12 +129,28 @@ impl CheckRun {
         CheckResult { outcomes, status, started_at, ended_at, duration: started.elapsed() }
     }
 
+    /// Returns the groups to request where these are configured for the clients.
+    fn groups(&self, configured: Groups) -> Groups {
+        match self.printer.format {
+            OutputFormat::Table => table::groups(self.collect, |_| true),
+            OutputFormat::Json | OutputFormat::Csv => {
+                table::groups(self.collect, |_| true).union(self.collect).union(configured)
+            }
+        }
+    }
+
     fn probe_spec(&self, broker: &Arc<Broker>) -> ProbeSpec {
         let filter = &self.printer.selection.filter;
-        let selected = || selected_clients(broker, filter).cloned().collect();
+        let (targets, groups) = if self.all {
+            (Targets::All, self.groups(Groups::STATE).of_rows())
+        } else {
+            let clients: Vec<_> = selected_clients(broker, filter).cloned().collect();
+            let groups = self.groups(broker.configured_groups(&clients));
+            (Targets::Watched(clients), groups)
+        };
         ProbeSpec {
-            targets: if self.all { Targets::All } else { Targets::Watched(selected()) },
-            groups: self.groups,
+            targets,
+            groups,
             timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, self.all)),
             broker: Arc::clone(broker),
         }
