@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-pub use self::topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, matches};
+pub use self::topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, levels_match};
 pub use self::watched_client::{Labels, Origin, WatchedClient};
 
 use crate::closed_set::closed_set;

@@ -3,6 +3,7 @@
 //! It does not change once the probe has ended. The probe series, the debug view, the logs and the table of `--check` are
 //! all derived from it.
 
+mod memory;
 mod overdue;
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use crate::client::{BanEnd, Client, Group, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 use crate::connection_stats::ConnectionStats;
 use crate::fleet::FleetResult;
+
+pub use self::memory::{ExpectedSubscription, Memory, Remembered};
 
 /// Maximum number of distinct failures that keep their text. The reasons of the others are still reported.
 const MAX_FAILURE_TEXTS: usize = 8;
@@ -165,59 +168,6 @@ impl ProbedClient {
     pub fn expected_subscriptions(&self) -> &[ExpectedSubscription] {
         self.memory.as_deref().map_or(&[], |memory| &memory.subscriptions)
     }
-}
-
-/// What the broker remembers of a client.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Memory {
-    /// When the newest of its signs of life was published, if there is any.
-    pub seen: Remembered<Timestamp>,
-    /// When the ban on its client ID ends, if there is one. Only of a client that is not known.
-    pub ban: Remembered<BanEnd>,
-    /// Each subscription that it must have; empty unless the broker knows the client.
-    pub subscriptions: Vec<ExpectedSubscription>,
-}
-
-/// Something that a broker may remember.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Remembered<T> {
-    /// It was not asked, or not answered.
-    #[default]
-    Unknown,
-    /// The broker remembers nothing.
-    Nothing,
-    /// This is remembered.
-    Fact(T),
-}
-
-impl<T: Copy> Remembered<T> {
-    /// Returns what is remembered, if that is known and there is anything.
-    #[must_use]
-    pub fn fact(&self) -> Option<T> {
-        match self {
-            Self::Fact(fact) => Some(*fact),
-            Self::Unknown | Self::Nothing => None,
-        }
-    }
-
-    /// Returns whether anything is remembered; `None` where that is not known.
-    #[must_use]
-    pub fn is_there(&self) -> Option<bool> {
-        match self {
-            Self::Unknown => None,
-            Self::Nothing => Some(false),
-            Self::Fact(_) => Some(true),
-        }
-    }
-}
-
-/// A subscription that a client must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedSubscription {
-    /// The topic filter, as EMQX spells it.
-    pub topic: String,
-    /// Whether the client has it.
-    pub is_present: bool,
 }
 
 /// The status of a client on its broker.

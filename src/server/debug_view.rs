@@ -78,6 +78,10 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     ));
     let groups: Vec<_> = outcome.groups.iter().map(Group::name).collect();
     report.line(&format!("Groups: {}", groups.join(", ")));
+    for (group, is_success) in &outcome.group_results {
+        let result = if *is_success { "everything was answered" } else { "not everything was answered" };
+        report.line(&format!("Group {group}: {result}"));
+    }
 
     match &outcome.fleets {
         Some(fleets) => report_fleets(fleets, &mut report),

@@ -15,6 +15,7 @@ const SECTIONS: [(&str, fn()); 9] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),
+    ("memory", probes::memory),
     ("slow", probes::slow_broker),
     ("page", probes::page),
     ("list", probes::list),
