@@ -28,6 +28,7 @@ use super::AppState;
 use super::body::{send_head, send_stream};
 use super::query::default_timeout;
 use crate::blocking::run_detached;
+use crate::client::Groups;
 use crate::config::Broker;
 use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets};
 use crate::table::{self, Column};
@@ -120,7 +121,20 @@ async fn section(
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
-    let probed = state.probe_for_page(spec).await.ok();
+    let mut probed = state.probe_for_page(spec).await.ok();
+    let fleets = (!broker.fleets.is_empty()).then(|| ProbeSpec {
+        targets: Targets::Fleets(broker.fleets.clone()),
+        groups: Groups::STATE,
+        timeout: default_timeout(&broker),
+        broker: Arc::clone(&broker),
+    });
+    // A broker that does not respond need not be waited for twice.
+    if let (Some(fleets), Some(outcome)) = (fleets, &mut probed)
+        && outcome.requests.answered
+        && let Ok(of_fleets) = state.probe_for_page(fleets).await
+    {
+        outcome.add_fleets(of_fleets);
+    }
     // Rendering thousands of rows would block this worker for too long.
     let rendered = run_detached(move || {
         let links = Links { broker: &broker, index, is_only_broker, view: &view };

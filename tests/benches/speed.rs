@@ -11,7 +11,7 @@ mod measure;
 mod probes;
 
 /// Sections by the name that selects them.
-const SECTIONS: [(&str, fn()); 9] = [
+const SECTIONS: [(&str, fn()); 10] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),

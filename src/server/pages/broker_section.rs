@@ -3,10 +3,11 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::client_table::ClientTable;
+use super::client_table::{ClientTable, MAX_NAME_CHARACTERS};
 use super::format::{state_symbol, truncated};
 use super::links::Links;
 use crate::failure_help;
+use crate::fleet::FleetResult;
 use crate::humanize::{self, clients_unknown, plural};
 use crate::outcome::{ClientState, FailureReason, Outcome};
 use crate::sanitize::sanitized;
@@ -36,7 +37,19 @@ struct ProbeSummary<'a> {
     counts: Vec<ClientCount>,
     /// Number of watched clients.
     watched: usize,
+    fleets: Vec<FleetRow>,
     clients: ClientTable<'a>,
+}
+
+/// A fleet, with a bar of its connected clients.
+struct FleetRow {
+    alias: String,
+    labels: Vec<String>,
+    text: String,
+    /// CSS class.
+    class: &'static str,
+    /// The number of connected clients and the length of the bar; `None` if they are not known.
+    bar: Option<(u64, u64)>,
 }
 
 /// Whether a probe succeeded.
@@ -76,9 +89,29 @@ impl<'a> BrokerSection<'a> {
             failures: failures(outcome),
             counts: counts(outcome, &links, now),
             watched: outcome.clients.len(),
+            fleets: outcome.fleets.iter().flatten().map(fleet_row).collect(),
             clients: ClientTable::new(outcome, &links, now),
         });
         Self { links, probe }
+    }
+}
+
+fn fleet_row(result: &FleetResult) -> FleetRow {
+    let name = |text: &str| truncated(sanitized(text), MAX_NAME_CHARACTERS);
+    let expected = result.fleet.expected_connected.max(result.fleet.expected_sessions).unwrap_or_default();
+    FleetRow {
+        alias: name(&result.fleet.alias),
+        labels: result.fleet.labels.texts().map(|label| name(&label)).collect(),
+        text: result.describe(),
+        class: match result.is_short() {
+            Some(true) => "critical",
+            Some(false) => "",
+            None => "warning",
+        },
+        bar: result.counts.as_ref().map(|counts| {
+            let known = counts.connected.saturating_add(counts.disconnected);
+            (counts.connected, known.max(expected).max(1))
+        }),
     }
 }
 

@@ -17,7 +17,7 @@ const MAX_ROWS: usize = 5_000;
 const MAX_ROWS_PER_BROKER: usize = 100;
 
 /// Maximum number of characters of a name: an MQTT client ID or user name may have 65 535 bytes.
-const MAX_NAME_CHARACTERS: usize = 160;
+pub(super) const MAX_NAME_CHARACTERS: usize = 160;
 
 /// The clients that match the view, in its order.
 pub(super) struct ClientTable<'a> {
