@@ -102,7 +102,8 @@ struct CheckRun {
     all: bool,
     /// Aliases of the fleets whose clients are shown; if empty, watched clients are.
     fleets: Vec<String>,
-    groups: Groups,
+    /// The groups that the configuration collects.
+    collect: Groups,
     timeout: Option<Duration>,
     strict: Option<Strictness>,
     printer: Printer,
@@ -110,15 +111,11 @@ struct CheckRun {
 
 impl CheckRun {
     fn new(config: &Config, task: &CheckTask) -> Result<Self, CheckError> {
-        let table_groups = table::groups(|_| true);
         Ok(Self {
             brokers: selected_brokers(config, task)?,
             all: task.all,
             fleets: task.fleets.clone(),
-            groups: match task.output {
-                OutputFormat::Table => table_groups,
-                OutputFormat::Json | OutputFormat::Csv => table_groups.union(config.prometheus.collect),
-            },
+            collect: config.prometheus.collect,
             timeout: task.timeout,
             strict: task.strict,
             printer: Printer { format: task.output, selection: task.selection.clone() },
@@ -148,19 +145,32 @@ impl CheckRun {
         CheckResult { outcomes, status, started_at, ended_at, duration: started.elapsed() }
     }
 
+    /// Returns the groups to request where these are configured for the clients.
+    fn groups(&self, configured: Groups) -> Groups {
+        match self.printer.format {
+            OutputFormat::Table => table::groups(self.collect, |_| true),
+            OutputFormat::Json | OutputFormat::Csv => {
+                table::groups(self.collect, |_| true).union(self.collect).union(configured)
+            }
+        }
+    }
+
     fn probe_spec(&self, broker: &Arc<Broker>) -> ProbeSpec {
         let filter = &self.printer.selection.filter;
-        let selected = || selected_clients(broker, filter).cloned().collect();
         let is_list = self.all || !self.fleets.is_empty();
+        let (targets, groups) = if self.all {
+            (Targets::All, self.groups(Groups::STATE).of_rows())
+        } else if is_list {
+            let fleets = selected_fleets(broker, &self.fleets);
+            (Targets::ClientsOf(fleets), self.groups(Groups::STATE).of_rows())
+        } else {
+            let clients: Vec<_> = selected_clients(broker, filter).cloned().collect();
+            let groups = self.groups(broker.configured_groups(&clients));
+            (Targets::Watched(clients), groups)
+        };
         ProbeSpec {
-            targets: if self.all {
-                Targets::All
-            } else if is_list {
-                Targets::ClientsOf(selected_fleets(broker, &self.fleets))
-            } else {
-                Targets::Watched(selected())
-            },
-            groups: self.groups,
+            targets,
+            groups,
             timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, is_list)),
             broker: Arc::clone(broker),
         }

@@ -28,7 +28,7 @@ pub(super) fn frame(
     let room = height.saturating_sub(lines.len());
     // Only rows that may fit are measured.
     let measured = &rows[..rows.len().min(room)];
-    let table = TextTable::new(measured, result.outcomes.len() > 1, result.ended_at, Some(columns));
+    let table = TextTable::new(measured, &result.outcomes, result.ended_at, Some(columns));
     let notes = summary(&result.outcomes, rows.len(), result.ended_at)
         .into_iter()
         .chain(fleet_lines(&result.outcomes))

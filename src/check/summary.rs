@@ -36,7 +36,8 @@ pub(super) fn summary(outcomes: &[Outcome], shown: usize, now: Timestamp) -> Opt
     };
     let overdue = watched_and_away().filter(|client| client.overdue(now) == Some(true)).count();
     let undated = watched_and_away().filter(|client| client.overdue(now).is_none()).count();
-    let notes = [(overdue, "overdue"), (undated, "away for an unknown time")];
+    let banned = clients().filter(|client| client.is_banned() == Some(true)).count();
+    let notes = [(overdue, "overdue"), (undated, "away for an unknown time"), (banned, "banned")];
     let notes: Vec<_> = notes
         .into_iter()
         .filter(|(count, _)| *count > 0)

@@ -36,7 +36,7 @@ fn write(
 ) -> io::Result<()> {
     let rows = selection.rows(outcomes, now);
     if !rows.is_empty() {
-        let table = TextTable::new(&rows, outcomes.len() > 1, now, width);
+        let table = TextTable::new(&rows, outcomes, now, width);
         write_lines(to, table.header())?;
         for start in (0..rows.len()).step_by(CHUNK_ROWS) {
             write_lines(to, table.body(start..rows.len().min(start + CHUNK_ROWS)))?;
