@@ -163,6 +163,7 @@ tested! {
     the_rules_for_availability_pass_their_tests "availability"
     the_rules_for_clients_pass_their_tests "clients"
     the_rules_for_all_clients_of_a_broker_pass_their_tests "brokers"
+    the_rules_for_fleets_pass_their_tests "fleets"
     the_rules_for_when_clients_were_last_seen_pass_their_tests "last-seen"
     the_rules_for_the_monitor_pass_their_tests "monitor"
 }
