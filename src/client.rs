@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-pub use self::topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, matches};
+pub use self::topic_template::{Placeholder, TopicError, TopicListing, TopicTemplate, Topics, levels_match};
 pub use self::watched_client::{Labels, Origin, WatchedClient};
 
 use crate::closed_set::closed_set;
@@ -232,6 +232,15 @@ pub enum BanEnd {
     At(Timestamp),
     /// Never.
     Never,
+}
+
+impl Serialize for BanEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::At(time) => time.serialize(serializer),
+            Self::Never => serializer.serialize_str("never"),
+        }
+    }
 }
 
 /// How long a session outlives its connection.

@@ -220,6 +220,7 @@ fn read(root: &NodeRef<'_>, client_files: &mut ClientFiles<'_>) -> Config {
     let emqx = mapping.required("emqx", "the broker to ask, or a list of brokers");
     let monitored_clients = mapping.optional("monitored_clients");
     let monitored_client_files = mapping.optional("monitored_client_files");
+    let monitored_fleets = mapping.optional("monitored_fleets");
     let (prometheus, offline_after) = prometheus::read(mapping.optional("prometheus"));
     mapping.finish();
 
@@ -230,6 +231,9 @@ fn read(root: &NodeRef<'_>, client_files: &mut ClientFiles<'_>) -> Config {
     }
     if let Some(list) = monitored_client_files {
         client_files.read(&list, &mut assignment);
+    }
+    if let Some(list) = monitored_fleets {
+        assignment.accept_fleets(&list);
     }
     let brokers = brokers.into_iter().filter_map(|listed| listed.broker).map(Arc::new).collect();
     Config { brokers, prometheus, ..Config::default() }

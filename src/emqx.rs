@@ -4,6 +4,7 @@
 
 mod error;
 mod http;
+mod list_query;
 mod memory;
 mod transport;
 mod url;
@@ -24,6 +25,7 @@ use wire::{ClientRow, ListApiLevel, Page};
 
 pub use error::{RequestError, Retry};
 pub use http::Exchange;
+pub use list_query::{ListFilter, ListQuery};
 pub use memory::Bans;
 pub use url::{Addressing, lookup_line_bytes, retained_line_bytes};
 
@@ -116,22 +118,22 @@ impl ListDialect {
         }
     }
 
-    /// Returns the next older dialect whose request for these groups differs from this one's, which was refused with
+    /// Returns the next older dialect whose request for the same differs from this one's, which was refused with
     /// a 400.
     #[must_use]
-    pub fn older(self, groups: Groups) -> Option<Self> {
+    pub fn older(self, query: &ListQuery) -> Option<Self> {
         let older = match self.level {
             ListApiLevel::V5_7 => Self { level: ListApiLevel::V5_6 },
             ListApiLevel::V5_6 => Self { level: ListApiLevel::V5_0 },
             ListApiLevel::V5_0 => return None,
         };
-        if older.target(1, groups) == self.target(1, groups) { older.older(groups) } else { Some(older) }
+        if older.target(1, query) == self.target(1, query) { older.older(query) } else { Some(older) }
     }
 
     /// Returns the path and query of a page, the first being 1.
     #[must_use]
-    pub fn target(self, number: u64, groups: Groups) -> String {
-        url::page_path(number, self.limit(), &wire::field_names(groups, self.level))
+    pub fn target(self, number: u64, query: &ListQuery) -> String {
+        query.target(number, self.limit(), self.level)
     }
 }
 
@@ -224,10 +226,11 @@ impl EmqxApi {
         &self,
         number: u64,
         dialect: ListDialect,
-        groups: Groups,
+        query: &ListQuery,
         limits: RequestLimits,
     ) -> Response<Page> {
-        let target = dialect.target(number, groups);
+        let target = dialect.target(number, query);
+        let groups = query.groups();
         let (exchange, response) = self.http.get(target, limits.body, limits.time).await;
         let answer = match response {
             // Reading thousands of clients takes a while, and other tasks of this thread must not wait that long.

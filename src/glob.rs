@@ -38,6 +38,41 @@ impl Glob {
         self.matcher.matches(name)
     }
 
+    /// Returns the longest text that every matching name contains; empty if there is none.
+    #[must_use]
+    pub(crate) fn longest_literal(&self) -> String {
+        self.literals().into_iter().max_by_key(String::len).unwrap_or_default()
+    }
+
+    /// Returns the only name that it matches, if there is only one.
+    #[must_use]
+    pub(crate) fn literal(&self) -> Option<String> {
+        match self.literals().as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        }
+    }
+
+    /// Returns the texts between the wildcards.
+    fn literals(&self) -> Vec<String> {
+        let mut literals = vec![String::new()];
+        let mut characters = self.text.chars();
+        while let Some(character) = characters.next() {
+            let literal = match character {
+                '*' | '?' => {
+                    literals.push(String::new());
+                    continue;
+                }
+                '\\' => characters.next(),
+                other => Some(other),
+            };
+            if let Some(last) = literals.last_mut() {
+                last.extend(literal);
+            }
+        }
+        literals
+    }
+
     /// Returns the pattern as written.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {

@@ -11,6 +11,8 @@
 //!                                      +-> config -> emqx (how long a request line is), client (groups), tls
 //! emqx -> tls (explains failed handshakes), client, connection_stats (phases, certificates)
 //! server/probe -> metrics/exposition -> metrics (the table of metrics) -> outcome, client
+//! config, probe, outcome, metrics -> fleet (groups of clients by pattern, and their counts) -> client, glob
+//! server/query, server/discovery -> shard (shares of the watched clients)
 //! check, server/pages -> table (the table of columns, filters and order) -> glob, humanize, outcome, client
 //! cli -> table (filters and order), config (the default file), server (the prefix of the routes)
 //! server, server/pages, check -> failure_help (what each failure reason means and what to do)
@@ -31,6 +33,7 @@ pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
+pub mod fleet;
 mod glob;
 mod healthcheck;
 mod humanize;

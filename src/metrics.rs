@@ -4,19 +4,23 @@
 
 mod client_metrics;
 pub mod exposition;
+mod fleet_metrics;
 mod probe_metrics;
 
 use jiff::Timestamp;
 
 use crate::client::{BanEnd, Client, ExpiryInterval, Group, Labels, Limit};
+use crate::fleet::{Fleet, FleetCounts};
 use crate::outcome::{ExpectedSubscription, Outcome, ProbedClient};
 use client_metrics::CLIENT_METRICS;
+use fleet_metrics::FLEET_METRICS;
 use probe_metrics::PROBE_METRICS;
 
 /// Returns every metric family of a probe, in the order of the exposition.
 pub fn families() -> impl Iterator<Item = &'static FamilyMeta> {
     let probe = PROBE_METRICS.iter().map(|metric| &metric.family);
-    probe.chain(CLIENT_METRICS.iter().map(|metric| &metric.family))
+    let fleets = FLEET_METRICS.iter().map(|metric| &metric.family);
+    probe.chain(fleets).chain(CLIENT_METRICS.iter().map(|metric| &metric.family))
 }
 
 /// Name, help and type of a metric family.
@@ -66,6 +70,24 @@ enum ProbeSamples {
     PerLabel(&'static str, fn(&Outcome) -> Vec<(&'static str, SampleValue)>),
     /// The same, with `broker` as the first label.
     PerBrokerAndLabel(&'static str, fn(&Outcome) -> Vec<(&'static str, SampleValue)>),
+}
+
+/// A family about a fleet.
+struct FleetMetric {
+    family: FamilyMeta,
+    samples: FleetSamples,
+}
+
+/// Samples of one fleet.
+enum FleetSamples {
+    /// One sample of what was counted.
+    One(fn(&FleetCounts) -> u64),
+    /// One sample for each value of a label, of what was counted.
+    PerLabel(&'static str, fn(&FleetCounts) -> Vec<(String, u64)>),
+    /// One sample for each value of a label, of what is configured.
+    Configured(&'static str, fn(&Fleet) -> Vec<(String, u64)>),
+    /// One sample of value 1 with the labels of the configuration.
+    Labels(fn(&Fleet) -> &Labels),
 }
 
 /// A family about a client.

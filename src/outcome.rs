@@ -3,6 +3,7 @@
 //! It does not change once the probe has ended. The probe series, the debug view, the logs and the table of `--check` are
 //! all derived from it.
 
+mod memory;
 mod overdue;
 
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use jiff::Timestamp;
 use crate::client::{BanEnd, Client, Group, Groups, Labels, WatchedClient};
 use crate::closed_set::closed_set;
 use crate::connection_stats::ConnectionStats;
+use crate::fleet::FleetResult;
+
+pub use self::memory::{ExpectedSubscription, Memory, Remembered};
 
 /// Maximum number of distinct failures that keep their text. The reasons of the others are still reported.
 const MAX_FAILURE_TEXTS: usize = 8;
@@ -26,6 +30,8 @@ pub struct Outcome {
     pub groups: Groups,
     /// Every requested client, in the order of the configuration, or of its ID where all were requested.
     pub clients: Vec<ProbedClient>,
+    /// The requested fleets; `None` where single clients were requested, and otherwise `clients` is empty.
+    pub fleets: Option<Vec<FleetResult>>,
     /// Whether `clients` are all that were requested. They are not when all clients of the broker were, and its list could
     /// not be read to the end.
     pub is_complete: bool,
@@ -57,6 +63,12 @@ impl Outcome {
     #[must_use]
     pub fn group_result(&self, group: Group) -> Option<bool> {
         self.group_results.iter().find(|(asked, _)| *asked == group).map(|(_, is_success)| *is_success)
+    }
+
+    /// Adds the fleets of another probe of the same broker, and why it did not succeed.
+    pub fn add_fleets(&mut self, other: Self) {
+        self.fleets = other.fleets;
+        self.failures.add_all(other.failures);
     }
 
     /// Returns how many of the requested clients are in `state`.
@@ -162,59 +174,6 @@ impl ProbedClient {
     pub fn expected_subscriptions(&self) -> &[ExpectedSubscription] {
         self.memory.as_deref().map_or(&[], |memory| &memory.subscriptions)
     }
-}
-
-/// What the broker remembers of a client.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Memory {
-    /// When the newest of its signs of life was published, if there is any.
-    pub seen: Remembered<Timestamp>,
-    /// When the ban on its client ID ends, if there is one. Only of a client that is not known.
-    pub ban: Remembered<BanEnd>,
-    /// Each subscription that it must have; empty unless the broker knows the client.
-    pub subscriptions: Vec<ExpectedSubscription>,
-}
-
-/// Something that a broker may remember.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Remembered<T> {
-    /// It was not asked, or not answered.
-    #[default]
-    Unknown,
-    /// The broker remembers nothing.
-    Nothing,
-    /// This is remembered.
-    Fact(T),
-}
-
-impl<T: Copy> Remembered<T> {
-    /// Returns what is remembered, if that is known and there is anything.
-    #[must_use]
-    pub fn fact(&self) -> Option<T> {
-        match self {
-            Self::Fact(fact) => Some(*fact),
-            Self::Unknown | Self::Nothing => None,
-        }
-    }
-
-    /// Returns whether anything is remembered; `None` where that is not known.
-    #[must_use]
-    pub fn is_there(&self) -> Option<bool> {
-        match self {
-            Self::Unknown => None,
-            Self::Nothing => Some(false),
-            Self::Fact(_) => Some(true),
-        }
-    }
-}
-
-/// A subscription that a client must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedSubscription {
-    /// The topic filter, as EMQX spells it.
-    pub topic: String,
-    /// Whether the client has it.
-    pub is_present: bool,
 }
 
 /// The status of a client on its broker.
@@ -323,6 +282,17 @@ impl Failures {
         } else if self.listed.len() < MAX_FAILURE_TEXTS {
             self.listed.push(Failure { reason, text: text.to_owned(), clients });
         }
+    }
+
+    /// Adds the failures of another probe.
+    pub fn add_all(&mut self, other: Self) {
+        for failure in &other.listed {
+            self.add(failure.reason, &failure.text, failure.clients);
+        }
+        for reason in other.reasons.into_iter().filter(|reason| !self.has(*reason)).collect::<Vec<_>>() {
+            self.reasons.push(reason);
+        }
+        self.reasons.sort_unstable();
     }
 
     /// Returns whether there is no failure.

@@ -4,6 +4,7 @@
 //! outcome, not in how it comes about.
 
 mod combined;
+mod fleets;
 mod list_pager;
 mod listing;
 mod memory;
@@ -25,9 +26,11 @@ use crate::config::Broker;
 use crate::connection_stats::ConnectionStats;
 use crate::emqx::{Access, EmqxApi, ProxyAccess, RequestError};
 use crate::error_chain::chain;
+use crate::fleet::{Fleet, FleetResult};
 use crate::outcome::{ClientStatus, FailureReason, Failures, Outcome, ProbedClient};
 use crate::tls::BrokerTls;
 use combined::Combined;
+use fleets::Fleets;
 use listing::Listing;
 pub use progress::Progress;
 use recorder::Recorder;
@@ -60,6 +63,10 @@ pub enum Targets {
     Watched(Vec<Arc<WatchedClient>>),
     /// Every client of the broker.
     All,
+    /// Every client of the broker that belongs to one of these fleets.
+    ClientsOf(Vec<Arc<Fleet>>),
+    /// The counts of these fleets, and no single client.
+    Fleets(Vec<Arc<Fleet>>),
 }
 
 /// Probes a broker. Whatever goes wrong on its side is part of the outcome, never an error.
@@ -87,6 +94,7 @@ pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcom
         broker: broker.alias.clone(),
         groups,
         clients: findings.clients,
+        fleets: findings.fleets,
         is_complete: findings.is_complete,
         group_results: findings.group_results,
         failures: findings.failures,
@@ -102,6 +110,8 @@ pub async fn probe_with_progress(spec: ProbeSpec, progress: &Progress) -> Outcom
 #[derive(Debug)]
 struct Findings {
     clients: Vec<ProbedClient>,
+    /// `None` where clients are requested.
+    fleets: Option<Vec<FleetResult>>,
     /// Whether these are all the requested clients.
     is_complete: bool,
     /// How each group of what the broker remembers went.
@@ -114,7 +124,14 @@ struct Findings {
 impl Default for Findings {
     fn default() -> Self {
         let (clients, group_results, decisions) = (Vec::new(), Vec::new(), Vec::new());
-        Self { clients, is_complete: true, group_results, failures: Failures::default(), decisions }
+        Self {
+            clients,
+            fleets: None,
+            is_complete: true,
+            group_results,
+            failures: Failures::default(),
+            decisions,
+        }
     }
 }
 
@@ -152,13 +169,28 @@ impl BrokerRun<'_> {
                 }
                 plan.finish(ended, &mut findings);
             }
-            Targets::All => {
-                let mut plan = Listing::new(self.groups, self.deadline, progress);
+            Targets::All => self.list(&[], &mut findings, recorder, progress).await,
+            Targets::ClientsOf(fleets) => self.list(&fleets, &mut findings, recorder, progress).await,
+            Targets::Fleets(fleets) => {
+                let mut plan = Fleets::new(&fleets, self.deadline, progress);
                 let ended = self.run(plan.first(), &mut plan, recorder).await;
                 plan.finish(ended, &mut findings);
             }
         }
         findings
+    }
+
+    /// Requests every client of these fleets, or of the broker.
+    async fn list(
+        &self,
+        fleets: &[Arc<Fleet>],
+        findings: &mut Findings,
+        recorder: &mut Recorder,
+        progress: &Progress,
+    ) {
+        let mut plan = Listing::new(self.groups, fleets, self.deadline, progress);
+        let ended = self.run(plan.first(), &mut plan, recorder).await;
+        plan.finish(ended, findings);
     }
 
     /// Runs a plan. Returns why it ended early, if it did.
@@ -221,7 +253,11 @@ fn fail_all(
             let plan = Combined::new(&clients, &broker.topics, groups, deadline, &progress);
             plan.finish(Some(failure), &mut findings);
         }
-        Targets::All => {
+        Targets::Fleets(fleets) => {
+            let progress = Progress::default();
+            Fleets::new(&fleets, deadline, &progress).finish(Some(failure), &mut findings);
+        }
+        Targets::All | Targets::ClientsOf(_) => {
             let (reason, text) = failure;
             findings.failures.add(reason, &text, 0);
             findings.is_complete = false;

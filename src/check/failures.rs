@@ -71,6 +71,7 @@ mod tests {
             broker: "LocalEMQX".to_owned(),
             groups: Groups::STATE,
             clients: (0..unknown).map(probed).collect(),
+            fleets: None,
             is_complete: true,
             group_results: Vec::new(),
             failures,

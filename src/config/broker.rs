@@ -16,6 +16,7 @@ use super::proxy_url;
 use super::secret::{self, Secret};
 use super::{ssl, topics};
 use crate::client::{Group, Groups, Topics, WatchedClient};
+use crate::fleet::Fleet;
 use crate::tls::BrokerTls;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,6 +67,9 @@ pub struct Broker {
     /// The clients watched on it, in the order of the file.
     #[serde(skip)]
     pub clients: Vec<Arc<WatchedClient>>,
+    /// The fleets watched on it, in the order of the file.
+    #[serde(skip)]
+    pub fleets: Vec<Arc<Fleet>>,
 }
 
 impl Broker {
@@ -191,6 +195,7 @@ fn read_settings(mut mapping: Mapping<'_>, alias: Option<String>) -> Option<Brok
         nodes: nodes.unwrap_or_default(),
         topics,
         clients: Vec::new(),
+        fleets: Vec::new(),
     })
 }
 

@@ -10,6 +10,7 @@ use super::duration;
 use super::yaml_writer::to_yaml;
 use super::{Config, FilePattern, PrometheusSettings};
 use crate::client::{Origin, WatchedClient};
+use crate::fleet::Fleet;
 use crate::sanitize::sanitized;
 
 /// Approximate size of a chunk.
@@ -42,7 +43,9 @@ impl RedactedYaml {
         push_files(&config.client_files, &mut head);
         let has_clients = config.client_count() > 0;
         head.push_str(if has_clients { "monitored_clients:\n" } else { "monitored_clients: []\n" });
-        let foot = to_yaml(&to_value(Foot { prometheus: &config.prometheus })?);
+        let mut foot = String::new();
+        push_fleets(&config, &mut foot);
+        foot.push_str(&to_yaml(&to_value(Foot { prometheus: &config.prometheus })?));
         let mut brokers_of: HashMap<_, Vec<_>> = HashMap::new();
         for (index, broker) in config.brokers.iter().enumerate() {
             broker.clients.iter().for_each(|client| brokers_of.entry(address(client)).or_default().push(index));
@@ -125,4 +128,37 @@ fn push_client(client: &WatchedClient, brokers: &[&str], yaml: &mut String) {
         yaml.extend(["# ", &sanitized(&origin.to_string()), "\n"]);
     }
     yaml.push_str(&to_yaml(&Value::Array(vec![Value::Object(entry)])));
+}
+
+/// Appends the fleets, each once: its brokers share it.
+fn push_fleets(config: &Config, yaml: &mut String) {
+    let mut fleets: Vec<(&Arc<Fleet>, Vec<&str>)> = Vec::new();
+    for broker in &config.brokers {
+        for fleet in &broker.fleets {
+            match fleets.iter_mut().find(|(other, _)| Arc::ptr_eq(other, fleet)) {
+                Some((_, brokers)) => brokers.push(&broker.alias),
+                None => fleets.push((fleet, vec![&broker.alias])),
+            }
+        }
+    }
+    if fleets.is_empty() {
+        return;
+    }
+    let entries: Vec<_> = fleets.iter().map(|(fleet, brokers)| fleet_entry(fleet, brokers)).collect();
+    yaml.push_str(&to_yaml(&json!({"monitored_fleets": entries})));
+}
+
+fn fleet_entry(fleet: &Fleet, brokers: &[&str]) -> Value {
+    let Fleet { alias, client_id, username, expected_connected, expected_sessions, labels } = fleet;
+    let mut entry = Map::from_iter([("alias".to_owned(), json!(alias))]);
+    let optional = [
+        ("client_id", client_id.as_ref().map(|pattern| json!(pattern.as_str()))),
+        ("username", username.as_ref().map(|pattern| json!(pattern.as_str()))),
+        ("brokers", Some(json!(brokers))),
+        ("expected_connected", expected_connected.map(|count| json!(count))),
+        ("expected_sessions", expected_sessions.map(|count| json!(count))),
+        ("labels", (!labels.is_empty()).then(|| json!(labels))),
+    ];
+    entry.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    Value::Object(entry)
 }

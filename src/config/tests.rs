@@ -4,6 +4,7 @@ mod brokers;
 mod client_files;
 mod client_list;
 mod files;
+mod fleets;
 mod leaks;
 mod prometheus_section;
 mod redaction;

@@ -2,6 +2,7 @@
 
 mod client_files;
 mod csv_table;
+mod fleets;
 mod labels;
 mod unique_names;
 

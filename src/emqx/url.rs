@@ -59,6 +59,18 @@ pub(super) fn page_path(page: u64, limit: usize, fields: &str) -> String {
     format!("/v5/clients?page={page}&limit={limit}&fields={fields}")
 }
 
+/// Returns the further parameters of a list that have a value.
+pub(super) fn filters<const N: usize>(parameters: [(&str, Option<&str>); N]) -> String {
+    let mut query = String::new();
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.extend(["&", name, "="]);
+            query.extend(utf8_percent_encode(value, ESCAPED));
+        }
+    }
+    query
+}
+
 /// Returns the path of a page of the retained messages whose topics match a filter (since EMQX 5.5), without their payloads.
 pub(super) fn retained_path(filter: &str, page: u64, limit: usize) -> String {
     format!("{RETAINED}?topic={}&page={page}&limit={limit}", utf8_percent_encode(filter, ESCAPED))

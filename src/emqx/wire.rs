@@ -28,7 +28,7 @@ pub use list::ListPage;
 pub use retained::{RetainedMessage, is_retainer_enabled, retained_messages};
 pub use subscriptions::subscriptions;
 
-pub(super) use fields::{ListApiLevel, names as field_names};
+pub(super) use fields::{COUNTED_FIELDS, ListApiLevel, known as known_fields, names as field_names};
 
 /// The JSON of a response body.
 #[derive(Debug, Clone, Copy)]

@@ -13,13 +13,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    CLIENT_METRICS, ClientMetric, ClientSamples, FamilyMeta, PROBE_METRICS, ProbeMetric, ProbeSamples,
-    SampleValue,
+    CLIENT_METRICS, ClientMetric, ClientSamples, FLEET_METRICS, FamilyMeta, FleetMetric, FleetSamples,
+    PROBE_METRICS, ProbeMetric, ProbeSamples, SampleValue,
 };
 use crate::client::Groups;
+use crate::fleet::FleetResult;
 use crate::outcome::Outcome;
 pub use format::Format;
-use labels::{LabelCache, push_label};
+use labels::{LabelCache, prefixed_labels, push_label};
 use value::write_value;
 
 /// Approximate size of a chunk. Writing one takes no longer than handing it to another thread would.
@@ -75,7 +76,11 @@ impl Exposition {
         let has_more_clients = if let Some(metric) = PROBE_METRICS.get(self.family) {
             self.write_probe_family(metric, text);
             false
-        } else if let Some(metric) = CLIENT_METRICS.get(self.family - PROBE_METRICS.len()) {
+        } else if let Some(metric) = FLEET_METRICS.get(self.family - PROBE_METRICS.len()) {
+            self.write_fleets(metric, text);
+            false
+        } else if let Some(metric) = CLIENT_METRICS.get(self.family - PROBE_METRICS.len() - FLEET_METRICS.len())
+        {
             self.write_clients(metric, text)
         } else if self.has_end {
             return false;
@@ -113,6 +118,38 @@ impl Exposition {
                 for (label_value, value) in samples(&self.outcome) {
                     sample(&[&broker, ",", label, "=\"", label_value, "\""], value);
                 }
+            }
+        }
+    }
+
+    fn write_fleets(&mut self, metric: &FleetMetric, text: &mut Vec<u8>) {
+        for FleetResult { fleet, counts } in self.outcome.fleets.iter().flatten() {
+            let mut identity = String::new();
+            push_label("broker", &self.outcome.broker, &mut identity);
+            identity.push(',');
+            push_label("fleet", &fleet.alias, &mut identity);
+            let mut sample = |more: &str, value: u64| {
+                write_meta_once(&mut self.has_meta, &metric.family, self.format, text);
+                write_sample(metric.family.name, &[&identity, more], SampleValue::Count(value), text);
+            };
+            let mut per_label = |label: &str, values: Vec<(String, u64)>| {
+                for (label_value, value) in values {
+                    let mut more = String::from(",");
+                    push_label(label, &label_value, &mut more);
+                    sample(&more, value);
+                }
+            };
+            match (&metric.samples, counts) {
+                (FleetSamples::Configured(label, values), _) => per_label(label, values(fleet)),
+                (FleetSamples::PerLabel(label, values), Some(counts)) => per_label(label, values(counts)),
+                (FleetSamples::One(value), Some(counts)) => sample("", value(counts)),
+                (FleetSamples::Labels(labels), _) => {
+                    let labels = labels(fleet);
+                    if !labels.is_empty() {
+                        sample(&prefixed_labels(labels), 1);
+                    }
+                }
+                (FleetSamples::One(_) | FleetSamples::PerLabel(..), None) => {}
             }
         }
     }
@@ -167,12 +204,10 @@ impl Exposition {
                 }
                 (ClientSamples::Labels(labels), _) => {
                     let Some(labels) = labels(probed) else { continue };
-                    let mut own = String::new();
-                    for (name, value) in labels.iter() {
-                        own.push_str(",label_");
-                        push_label(name, value, &mut own);
-                    }
-                    sample(&[self.labels.without_username(index), &own], Some(SampleValue::Count(1)));
+                    sample(
+                        &[self.labels.without_username(index), &prefixed_labels(labels)],
+                        Some(SampleValue::Count(1)),
+                    );
                 }
                 (_, None) => {}
                 (ClientSamples::One(value), Some(client)) => sample(&[identity], value(client)),

@@ -117,7 +117,9 @@ fn clients_by_state(outcome: &Outcome) -> Vec<(&'static str, SampleValue)> {
     let is_answered = by_state.iter().any(|(state, count)| *state != ClientState::Unknown && *count > 0);
     by_state
         .into_iter()
-        .filter(|(state, _)| outcome.is_complete && (*state == ClientState::Unknown || is_answered))
+        .filter(|(state, _)| {
+            outcome.fleets.is_none() && outcome.is_complete && (*state == ClientState::Unknown || is_answered)
+        })
         .map(|(state, count)| (state.name(), (count as u64).into()))
         .collect()
 }

@@ -11,9 +11,8 @@ use tokio::time::Instant;
 
 use super::Progress;
 use super::request::{PageRequest, Request};
-use crate::client::Groups;
 use crate::emqx::wire::{BadRow, ClientRow, Page, Row};
-use crate::emqx::{ListDialect, RequestError};
+use crate::emqx::{ListDialect, ListQuery, RequestError};
 use crate::outcome::{ClientIdentity, ClientStatus, ProbedClient};
 
 /// Maximum number of pages: enough for any broker, and a bound for a list that never ends.
@@ -52,22 +51,28 @@ pub(super) struct ListPager<'a> {
 impl<'a> ListPager<'a> {
     /// Prepares a walk that must end at `until`. One for every client is all there is to ask: its failed pages are retried,
     /// and its rows of client IDs alone are passed over.
-    pub(super) fn new(groups: Groups, until: Instant, is_for_all: bool, progress: &'a Progress) -> Self {
+    pub(super) fn new(
+        walk: usize,
+        query: ListQuery,
+        until: Instant,
+        is_for_all: bool,
+        progress: &'a Progress,
+    ) -> Self {
         let dialect = ListDialect::NEWEST;
-        let first = PageRequest { number: 1, dialect, groups, until, is_retried: is_for_all };
+        let first = PageRequest { walk, number: 1, dialect, query, until, is_retried: is_for_all };
         let clients = ListedClients { passes_over_bare: is_for_all, ..ListedClients::default() };
         Self { first, progress, clients, decisions: Vec::new() }
     }
 
     /// Returns the request for the first page.
     pub(super) fn first(&self) -> Request {
-        Request::Page(self.first)
+        Request::Page(self.first.clone())
     }
 
     /// Takes a page, and keeps the clients that `is_requested`.
     pub(super) fn on_page(
         &mut self,
-        page: PageRequest,
+        page: &PageRequest,
         answer: Result<Page, RequestError>,
         is_requested: impl Fn(&str) -> bool,
     ) -> Next {
@@ -88,22 +93,27 @@ impl<'a> ListPager<'a> {
         if is_last || page.number >= MAX_PAGES {
             return Next::Complete;
         }
-        Next::Page(PageRequest { number: page.number + 1, ..page })
+        Next::Page(PageRequest { number: page.number + 1, ..page.clone() })
     }
 
     /// Only the first page can be refused for how it is requested.
-    fn on_refusal(&mut self, page: PageRequest, error: RequestError) -> Next {
+    fn on_refusal(&mut self, page: &PageRequest, error: RequestError) -> Next {
         let is_refused = page.number == 1 && matches!(error, RequestError::Status { status: 400, .. });
-        match page.dialect.older(page.groups).filter(|_| is_refused) {
+        match page.dialect.older(&page.query).filter(|_| is_refused) {
             Some(dialect) => {
                 self.decisions.push(format!(
                     "the broker refused {}: requesting the list as older versions of EMQX want it",
-                    page.dialect.target(page.number, page.groups)
+                    page.dialect.target(page.number, &page.query)
                 ));
-                Next::Page(PageRequest { dialect, ..page })
+                Next::Page(PageRequest { dialect, ..page.clone() })
             }
             None => Next::Failed(error),
         }
+    }
+
+    /// Takes the clients read so far out. They may come again, on a later page.
+    pub(super) fn take_clients(&mut self) -> Vec<ProbedClient> {
+        mem::take(&mut self.clients.clients)
     }
 
     /// Returns what was read, each client once, and how the dialect was chosen.

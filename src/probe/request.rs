@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::memory::{MemoryAnswer, MemoryRequest};
 use crate::client::{Groups, WatchedClient};
 use crate::emqx::wire::{ClientRow, Page};
-use crate::emqx::{EmqxApi, Filtered, ListDialect, RequestLimits, Response};
+use crate::emqx::{EmqxApi, Filtered, ListDialect, ListQuery, RequestLimits, Response};
 
 /// Maximum body of a response about one client, in bytes. A client is about 1 kB; its user name may have 64 kB.
 const MAX_CLIENT_BYTES: usize = 1024 * 1024;
@@ -34,14 +34,16 @@ pub(super) enum Request {
 }
 
 /// A request for a page of the list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct PageRequest {
+    /// Which walk of the plan it belongs to; 0 where there is only one.
+    pub(super) walk: usize,
     /// The number of the page, the first being 1.
     pub(super) number: u64,
     /// How this version of EMQX expects the request.
     pub(super) dialect: ListDialect,
-    /// The groups to read of each row.
-    pub(super) groups: Groups,
+    /// What is requested.
+    pub(super) query: ListQuery,
     /// When the page must have been read.
     pub(super) until: Instant,
     /// Whether a failed page is requested again; not where lookups take over.
@@ -144,7 +146,7 @@ impl Request {
             Self::Lookup(_, client) => EmqxApi::lookup_target(&client.client_id),
             Self::Filter(_, client) => EmqxApi::filter_target(&client.client_id),
             Self::Count(_) | Self::Health => EmqxApi::COUNT_TARGET.to_owned(),
-            Self::Page(page) => page.dialect.target(page.number, page.groups),
+            Self::Page(page) => page.dialect.target(page.number, &page.query),
             Self::Memory(request) => request.target(),
         }
     }
@@ -158,7 +160,7 @@ impl Request {
             }
             Self::Count(_) | Self::Health => api.count(limits).await.map(Answer::Count),
             Self::Page(page) => {
-                api.page(page.number, page.dialect, page.groups, limits).await.map(Answer::Page)
+                api.page(page.number, page.dialect, &page.query, limits).await.map(Answer::Page)
             }
             Self::Memory(request) => request.send(api, limits).await.map(Answer::Memory),
         }

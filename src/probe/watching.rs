@@ -35,7 +35,7 @@ const CONFIRM_AFTER: Duration = Duration::from_millis(250);
 const LIST_SHARE: u32 = 3;
 
 /// How long the broker may take to count its clients at most. One with a hung node takes a minute to list them.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The plan for some clients of the configuration.
 pub(super) struct Watching<'a> {
@@ -302,7 +302,7 @@ impl Plan for Watching<'_> {
                 let count = answer.map(|answer| if let Answer::Count(count) = answer { count } else { None });
                 self.choose(count).into_iter().map(FollowUp::from).collect()
             }
-            (Request::Page(page), answer) => self.on_page(*page, answer),
+            (Request::Page(page), answer) => self.on_page(page, answer),
             (Request::Lookup(index, _), Ok(Answer::Client(None))) => self.on_absence(request, *index),
             (Request::Lookup(index, _), Ok(Answer::Client(Some(row)))) => {
                 self.on_client(*index, row);

@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::client::Group;
 use crate::failure_help;
+use crate::fleet::FleetResult;
 use crate::humanize::{self, clients_unknown};
 use crate::metrics::exposition::Exposition;
 use crate::outcome::{ClientState, Outcome};
@@ -77,15 +78,14 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     ));
     let groups: Vec<_> = outcome.groups.iter().map(Group::name).collect();
     report.line(&format!("Groups: {}", groups.join(", ")));
-
-    report.heading("Clients");
-    for (state, count) in outcome.by_state() {
-        if outcome.is_complete || state != ClientState::Unknown {
-            report.line(&format!("{count:>8} {}", state.name()));
-        }
+    for (group, is_success) in &outcome.group_results {
+        let result = if *is_success { "everything was answered" } else { "not everything was answered" };
+        report.line(&format!("Group {group}: {result}"));
     }
-    if !outcome.is_complete {
-        report.line("The list is incomplete: the number of missing clients is not known.");
+
+    match &outcome.fleets {
+        Some(fleets) => report_fleets(fleets, &mut report),
+        None => report_clients(outcome, &mut report),
     }
 
     report.heading("Decisions");
@@ -130,6 +130,30 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     }
     report.heading("Metrics");
     report.0
+}
+
+fn report_clients(outcome: &Outcome, report: &mut Report) {
+    report.heading("Clients");
+    for (state, count) in outcome.by_state() {
+        if outcome.is_complete || state != ClientState::Unknown {
+            report.line(&format!("{count:>8} {}", state.name()));
+        }
+    }
+    if !outcome.is_complete {
+        report.line("The list is incomplete: the number of missing clients is not known.");
+    }
+}
+
+fn report_fleets(fleets: &[FleetResult], report: &mut Report) {
+    report.heading("Fleets");
+    for FleetResult { fleet, counts } in fleets {
+        report.line(&match counts {
+            Some(counts) => {
+                format!("{}: {} connected, {} disconnected", fleet.alias, counts.connected, counts.disconnected)
+            }
+            None => format!("{}: not known", fleet.alias),
+        });
+    }
 }
 
 /// Replaces unsafe characters in a chunk of metrics, which consists of whole lines.

@@ -12,6 +12,7 @@ use url::form_urlencoded;
 use super::query::excerpt;
 use super::routing::ScrapeAddress;
 use super::{AppState, text};
+use crate::config::Broker;
 use crate::shard::{MAX_SHARDS, Shard};
 
 /// A target group in Prometheus' format.
@@ -42,6 +43,8 @@ impl<'a> TargetGroup<'a> {
 struct DiscoveryQuery {
     /// Number of targets among which the clients of each broker are shared.
     shards: Option<u32>,
+    /// Whether the targets are those of fleets, instead of those of clients.
+    fleets: bool,
 }
 
 /// Why the parameters are refused.
@@ -49,7 +52,11 @@ struct DiscoveryQuery {
 enum BadQuery {
     #[error("parameter `shards` must be a number from 1 to {MAX_SHARDS}")]
     Shards,
-    #[error("unknown parameter {0:?}; known parameters: shards")]
+    #[error("parameter `fleets` must be true or false")]
+    Fleets,
+    #[error("`shards` and `fleets=true` exclude each other: shares are of watched clients")]
+    Both,
+    #[error("unknown parameter {0:?}; known parameters: shards, fleets")]
     Unknown(String),
 }
 
@@ -62,14 +69,19 @@ impl DiscoveryQuery {
                     let number = value.parse().ok().filter(|number| (1..=MAX_SHARDS).contains(number));
                     parsed.shards = Some(number.ok_or(BadQuery::Shards)?);
                 }
+                "fleets" => parsed.fleets = value.parse().map_err(|_| BadQuery::Fleets)?,
                 unknown => return Err(BadQuery::Unknown(excerpt(unknown))),
             }
         }
-        Ok(parsed)
+        if parsed.fleets && parsed.shards.is_some() { Err(BadQuery::Both) } else { Ok(parsed) }
     }
 
     /// Returns the query parameters and the target labels that distinguish the targets of one broker.
-    fn targets_of_broker(&self) -> Vec<Vec<(&'static str, String)>> {
+    fn targets_of(&self, broker: &Broker) -> Vec<Vec<(&'static str, String)>> {
+        if self.fleets {
+            let has_fleets = !broker.fleets.is_empty();
+            return has_fleets.then(|| vec![("__param_fleets", "true".to_owned())]).into_iter().collect();
+        }
         let of_shard =
             |shard: Shard| vec![("__param_shard", shard.to_string()), ("shard", shard.index().to_string())];
         match self.shards {
@@ -97,7 +109,7 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
     let config = state.active_config.config();
     let mut groups = Vec::new();
     for broker in &config.brokers {
-        let targets = query.targets_of_broker().into_iter();
+        let targets = query.targets_of(broker).into_iter();
         groups.extend(targets.map(|more| TargetGroup::new(&address, &broker.alias, more)));
     }
     HttpResponse::Ok().json(groups)

@@ -4,12 +4,13 @@ mod failed_requests;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
 use crate::client::Groups;
+use crate::fleet::Fleet;
 use crate::outcome::{FailureReason, Outcome};
 use crate::probe::{ProbeSpec, Targets};
 use failed_requests::FailedRequests;
@@ -45,6 +46,10 @@ enum TargetsKey {
     Watched,
     /// Some of its watched clients: a hash of their aliases.
     Selected(u64),
+    /// The counts of fleets, by a hash of their aliases.
+    Fleets(u64),
+    /// The clients of fleets, by a hash of their aliases.
+    ClientsOf(u64),
 }
 
 /// How a probe ended.
@@ -83,10 +88,11 @@ impl ProbeKey {
     pub(super) fn new(spec: &ProbeSpec) -> Self {
         let targets = match &spec.targets {
             Targets::All => TargetsKey::All,
+            Targets::Fleets(fleets) => TargetsKey::Fleets(hash(&aliases(fleets))),
+            Targets::ClientsOf(fleets) => TargetsKey::ClientsOf(hash(&aliases(fleets))),
             Targets::Watched(clients) if clients.len() == spec.broker.clients.len() => TargetsKey::Watched,
             Targets::Watched(clients) => {
-                let aliases: Vec<_> = clients.iter().map(|client| &*client.alias).collect();
-                TargetsKey::Selected(BuildHasherDefault::<DefaultHasher>::default().hash_one(aliases))
+                TargetsKey::Selected(hash(&clients.iter().map(|client| &*client.alias).collect::<Vec<_>>()))
             }
         };
         Self { broker: spec.broker.alias.clone(), targets, groups: spec.groups }
@@ -98,10 +104,20 @@ impl ProbeKey {
     }
 }
 
+fn aliases(fleets: &[Arc<Fleet>]) -> Vec<&str> {
+    fleets.iter().map(|fleet| fleet.alias.as_str()).collect()
+}
+
+fn hash(aliases: &[&str]) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(aliases)
+}
+
 impl TargetsKey {
     fn name(self) -> &'static str {
         match self {
             Self::All => "all",
+            Self::Fleets(_) => "fleets",
+            Self::ClientsOf(_) => "clients of fleets",
             Self::Watched => "watched",
             Self::Selected(_) => "selected",
         }

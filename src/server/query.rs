@@ -10,6 +10,7 @@ use url::form_urlencoded;
 use super::refusal::ProbeRefusal;
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config};
+use crate::fleet::Fleet;
 use crate::probe::{MAX_TIMEOUT, ProbeSpec, Targets};
 use crate::shard::Shard;
 
@@ -23,6 +24,10 @@ pub struct ProbeQuery {
     clients: BTreeSet<String>,
     all: Option<bool>,
     shard: Option<Shard>,
+    /// Whether the counts of all fleets are requested.
+    all_fleets: Option<bool>,
+    /// The fleets whose counts, or with `all` whose clients, are requested.
+    fleets: BTreeSet<String>,
     groups: Option<Groups>,
     debug: Option<bool>,
 }
@@ -43,6 +48,10 @@ impl ProbeQuery {
                 }
                 "client" => {
                     parsed.clients.insert(value.into_owned());
+                }
+                "fleets" => set(&mut parsed.all_fleets, "fleets", &value)?,
+                "fleet" => {
+                    parsed.fleets.insert(value.into_owned());
                 }
                 "shard" => {
                     let shard = value.parse().map_err(ProbeRefusal::BadShard)?;
@@ -68,6 +77,13 @@ impl ProbeQuery {
         if parsed.shard.is_some() && (parsed.all() || !parsed.clients.is_empty()) {
             return Err(ProbeRefusal::ShardAndOthers);
         }
+        let counts_fleets = parsed.all_fleets() || (!parsed.fleets.is_empty() && !parsed.all());
+        if (parsed.all_fleets() && (parsed.all() || !parsed.fleets.is_empty()))
+            || (counts_fleets
+                && (!parsed.clients.is_empty() || parsed.shard.is_some() || parsed.groups.is_some()))
+        {
+            return Err(ProbeRefusal::FleetsAndOthers);
+        }
         let remembered = parsed.groups.and_then(|groups| groups.iter().find(|group| group.is_remembered()));
         if let Some(group) = remembered.filter(|_| parsed.all()) {
             return Err(ProbeRefusal::GroupAndAll(group));
@@ -85,6 +101,11 @@ impl ProbeQuery {
         self.all == Some(true)
     }
 
+    /// Whether the counts of all fleets are requested.
+    fn all_fleets(&self) -> bool {
+        self.all_fleets == Some(true)
+    }
+
     /// Resolves the parameters against a configuration.
     ///
     /// # Errors
@@ -96,8 +117,11 @@ impl ProbeQuery {
         timeout_offset: Duration,
     ) -> Result<ProbeSpec, ProbeRefusal> {
         let broker = self.broker(config)?;
+        let fleets = self.fleets(&broker)?;
         let (targets, default_groups) = if self.all() {
-            (Targets::All, Groups::STATE)
+            (if fleets.is_empty() { Targets::All } else { Targets::ClientsOf(fleets) }, Groups::STATE)
+        } else if self.all_fleets() || !fleets.is_empty() {
+            (Targets::Fleets(fleets), Groups::STATE)
         } else {
             let clients = self.clients(&broker)?;
             let groups = config.prometheus.collect.union(broker.configured_groups(&clients));
@@ -116,6 +140,18 @@ impl ProbeQuery {
                 .cloned()
                 .ok_or_else(|| ProbeRefusal::UnknownBroker(excerpt(alias), known())),
         }
+    }
+
+    /// Returns the named fleets of `broker`, or all of them where that is requested.
+    fn fleets(&self, broker: &Broker) -> Result<Vec<Arc<Fleet>>, ProbeRefusal> {
+        if self.all_fleets() {
+            return Ok(broker.fleets.clone());
+        }
+        let fleet = |alias: &String| {
+            let found = broker.fleets.iter().find(|fleet| fleet.alias == *alias).cloned();
+            found.ok_or_else(|| ProbeRefusal::UnknownFleet(excerpt(alias), broker.alias.clone()))
+        };
+        self.fleets.iter().map(fleet).collect()
     }
 
     /// Returns the named clients of `broker`, its watched clients of the share, or all of them.

@@ -17,6 +17,10 @@ closed_set! {
         UnknownBroker = "unknown_broker",
         /// The client is not watched on the broker.
         UnknownClient = "unknown_client",
+        /// There is no such fleet of the broker.
+        UnknownFleet = "unknown_fleet",
+        /// `fleets=true` or `fleet` is given together with a parameter that excludes it.
+        FleetsAndOthers = "fleets_and_others",
         /// There is no such metric group.
         UnknownGroup = "unknown_group",
         /// There is no such parameter.
@@ -53,12 +57,21 @@ pub enum ProbeRefusal {
     /// The client is not watched on the broker.
     #[error("unknown client {0:?}; broker {1:?} has no watched client with this alias")]
     UnknownClient(String, String),
+    /// There is no such fleet of the broker.
+    #[error("unknown fleet {0:?}; broker {1:?} has no fleet with this alias")]
+    UnknownFleet(String, String),
+    /// `fleets=true` or `fleet` is given together with a parameter that excludes it.
+    #[error(
+        "`fleets=true` and `fleet` report counts of fleets only, and exclude each other, `client`, `shard` and `collect[]`; \
+         `all=true` goes with `fleet`, and not with `fleets=true`"
+    )]
+    FleetsAndOthers,
     /// There is no such metric group.
     #[error("unknown metric group {0:?}; known groups: {known}", known = Group::ALL.map(Group::name).join(", "))]
     UnknownGroup(String),
     /// There is no such parameter.
     #[error(
-        "unknown parameter {0:?}; known parameters: broker (or target), client, all, shard, collect[], debug"
+        "unknown parameter {0:?}; known parameters: broker (or target), client, all, fleets, fleet, shard, collect[], debug"
     )]
     UnknownParameter(String),
     /// A flag is neither true nor false, or both.
@@ -95,6 +108,8 @@ impl ProbeRefusal {
             Self::SeveralBrokers => RefusalReason::SeveralBrokers,
             Self::UnknownBroker(..) => RefusalReason::UnknownBroker,
             Self::UnknownClient(..) => RefusalReason::UnknownClient,
+            Self::UnknownFleet(..) => RefusalReason::UnknownFleet,
+            Self::FleetsAndOthers => RefusalReason::FleetsAndOthers,
             Self::UnknownGroup(_) => RefusalReason::UnknownGroup,
             Self::UnknownParameter(_) => RefusalReason::UnknownParameter,
             Self::NoFlag(_) => RefusalReason::NoFlag,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fake_emqx::{FakeEmqx, Row, Version};
+use fake_emqx::{FakeEmqx, Retained, Row, Version};
 
 /// Query of a probe of every client with the default groups.
 pub(crate) const LIST_ALL: &str = "all=true&collect[]=session&collect[]=queue&collect[]=traffic";
@@ -27,6 +27,15 @@ fn device(number: usize) -> String {
     format!("device-{number:06}")
 }
 
+/// Retains a message for each of this many clients at `$seen/ID`, and subscribes it to `cmd/ID/#`.
+pub(crate) fn remember(fake: &FakeEmqx, clients: usize) {
+    for number in 0..clients {
+        let id = device(number);
+        fake.retain(Retained::by_rule(&id));
+        fake.change(&id, |row| row.subscribed([format!("cmd/{id}/#").as_str()]));
+    }
+}
+
 /// Request targets of the lookups of this many clients.
 pub(crate) fn lookup_targets(clients: usize) -> Vec<String> {
     (0..clients).map(|number| format!("/api/v5/clients/{}", device(number))).collect()
@@ -34,8 +43,13 @@ pub(crate) fn lookup_targets(clients: usize) -> Vec<String> {
 
 /// A configuration that watches this many of the broker's clients.
 pub(crate) fn config(fake: &FakeEmqx, watched: usize) -> String {
+    config_with(fake, watched, "")
+}
+
+/// The same, with a further line of settings of the broker.
+pub(crate) fn config_with(fake: &FakeEmqx, watched: usize, setting: &str) -> String {
     let mut config = format!(
-        "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\nmonitored_clients: [\n",
+        "emqx:\n  alias: LocalEMQX\n  api_url: {:?}\n  api_key: {:?}\n  api_secret: {:?}\n  {setting}\nmonitored_clients: [\n",
         fake.url(),
         fake.api_key(),
         fake.api_secret()

@@ -83,6 +83,7 @@ fn outcome(page: Page, groups: Groups) -> Outcome {
         broker: "LocalEMQX".to_owned(),
         groups,
         clients: clients.collect(),
+        fleets: None,
         is_complete: true,
         group_results: Vec::new(),
         failures: Failures::default(),

@@ -45,6 +45,54 @@ pub(crate) fn lookups() {
     }
 }
 
+/// Probes that also ask what the broker remembers, compared with the plain probe of the same clients.
+pub(crate) fn memory() {
+    println!(
+        "\nprobe with what the broker remembers, processor time and requests, and their multiples of the plain probe"
+    );
+    for (clients, probes) in [(8, 800), (200, 60), (1_000, 12)] {
+        let fake = broker::with_clients(clients);
+        broker::remember(&fake, clients);
+        fake.record_requests(false);
+        let settings = ["", "seen_topics: ['$seen/${clientid}']", "subscriptions: ['cmd/${clientid}/#']"];
+        let exporters = settings.map(|setting| Exporter::start(&broker::config_with(&fake, clients, setting)));
+        let bans = "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=banned";
+        let [plain, seen, subscriptions] = &exporters;
+        let probed = [
+            ("plain", plain, ""),
+            ("seen", seen, ""),
+            ("banned", plain, bans),
+            ("subscriptions", subscriptions, ""),
+        ];
+        let rounds: Vec<_> = (0..ROUNDS)
+            .map(|_| {
+                probed.map(|(_, exporter, query)| {
+                    let (before, requests) = (exporter.processor_time(), fake.request_count());
+                    for _ in 0..probes {
+                        exporter.probe(query);
+                    }
+                    let processor = exporter.processor_time().saturating_sub(before) / probes;
+                    (processor, fake.request_count() - requests)
+                })
+            })
+            .collect();
+        let each = |index: usize| {
+            let processor = median(rounds.iter().map(|round: &[_; 4]| round[index].0));
+            (processor, rounds[0][index].1 as f64 / f64::from(probes))
+        };
+        let (floor, plain_requests) = each(0);
+        for (index, (name, ..)) in probed.iter().enumerate() {
+            let (processor, requests) = each(index);
+            println!(
+                "  {clients:>5} clients, {name:<13} {:>7.2} ms {:>5.2}   {requests:>7.1} requests {:>5.2}",
+                milliseconds(processor),
+                ratio(processor, floor),
+                requests / plain_requests
+            );
+        }
+    }
+}
+
 /// A slow broker: eight lookups in parallel, compared with eight in sequence.
 pub(crate) fn slow_broker() {
     let fake = broker::with_clients(8);

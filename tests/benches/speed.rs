@@ -11,10 +11,11 @@ mod measure;
 mod probes;
 
 /// Sections by the name that selects them.
-const SECTIONS: [(&str, fn()); 9] = [
+const SECTIONS: [(&str, fn()); 10] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),
+    ("memory", probes::memory),
     ("slow", probes::slow_broker),
     ("page", probes::page),
     ("list", probes::list),

@@ -18,6 +18,8 @@ monitored_clients:
 - {zzzzzzzzzzzz: 1}
 monitored_client_files:
 - {zzzzzzzzzzzz: 1}
+monitored_fleets:
+- {zzzzzzzzzzzz: 1}
 prometheus: {zzzzzzzzzzzz: 1}
 ";
 
@@ -38,6 +40,7 @@ fn accepted() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("ssl", known("emqx.ssl.")),
         ("a secret", secret_keys.map(ToOwned::to_owned).collect()),
         ("monitored_clients", known("monitored_clients[0].")),
+        ("monitored_fleets", known("monitored_fleets[0].")),
         ("monitored_client_files", known("monitored_client_files[0].")),
         ("prometheus", known("prometheus.")),
     ]

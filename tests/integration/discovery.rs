@@ -77,7 +77,7 @@ fn shards_are_targets_of_their_own() {
     for (query, answer) in [
         ("shards=0", "parameter `shards` must be a number from 1 to 1000\n"),
         ("shards=1001", "parameter `shards` must be a number from 1 to 1000\n"),
-        ("shard=2", "unknown parameter \"shard\"; known parameters: shards\n"),
+        ("shard=2", "unknown parameter \"shard\"; known parameters: shards, fleets\n"),
     ] {
         let refused = exporter.get(&format!("/sd?{query}"));
         assert_eq!((refused.status, refused.text().as_str()), (400, answer), "{query}");

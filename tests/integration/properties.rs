@@ -118,6 +118,7 @@ fn outcome_of(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         broker: broker.to_owned(),
         groups: all_groups(),
         clients,
+        fleets: None,
         is_complete: true,
         group_results: Vec::new(),
         failures: Failures::default(),

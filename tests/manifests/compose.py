@@ -62,7 +62,8 @@ def flag(service, name):
 def check_exporter(service, program, root):
     """Starts the exporter with its arguments and variables, and returns its configuration."""
     command = [program, f"--cfg={root}/etc/emqx-client-monitor/config.yaml", "--web.listen-address=127.0.0.1:0"]
-    process = subprocess.Popen([*command, *service["command"]], env=service["environment"], stderr=subprocess.PIPE, text=True)
+    command += service["command"]
+    process = subprocess.Popen(command, env=service["environment"], stderr=subprocess.PIPE, text=True)
     try:
         _, targets, config = serves(process)
     finally:

@@ -1,7 +1,7 @@
 """Starts the program as rendered manifests do: exporters.py RENDERED_DIRECTORY PROGRAM
 
-The volumes of a pod become directories. The program reads them with the arguments and variables of its container, except
-that it listens on a free loopback port, and that no broker listens where the configuration says.
+The volumes of a pod become directories. The program reads them with the arguments and variables of its container,
+except that it listens on a free loopback port, and that no broker listens where the configuration says.
 """
 
 import json
@@ -61,7 +61,8 @@ class Cluster:
 class Pod:
     def __init__(self, cluster, spec, program, root):
         self.program, self.cluster, self.directories = program, cluster, {}
-        mounts = {mount["name"]: mount["mountPath"] for one in spec["containers"] for mount in one.get("volumeMounts", [])}
+        mounts = {mount["name"]: mount["mountPath"]
+                  for container in spec["containers"] for mount in container.get("volumeMounts", [])}
         for volume in spec.get("volumes", []):
             directory = root / volume["name"]
             directory.mkdir()

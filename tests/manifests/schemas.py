@@ -1,7 +1,7 @@
 """Holds rendered manifests to schemas and to each other: schemas.py RENDERED_DIRECTORY OPERATOR_DIRECTORY
 
-Kubernetes' own kinds are validated by kubernetes-validate for the oldest and the newest version. The operator's kinds go
-into a TypeScript program: its compiler rejects unknown fields, and running it validates the values.
+Kubernetes' own kinds are validated by kubernetes-validate for the oldest and the newest version. The operator's kinds
+go into a TypeScript program: its compiler rejects unknown fields, and running it validates the values.
 """
 
 import json
@@ -17,13 +17,14 @@ EXAMPLES = pathlib.Path("examples")
 RUNBOOK = "http://emqx-client-monitor:9671/runbook"
 BASE = ["Deployment", "Service"]
 POLICIES = ["NetworkPolicy", "PodDisruptionBudget"]
+MONITORED = ["PrometheusRule", "ScrapeConfig", "ServiceMonitor"]
 KINDS = {  # of each rendering
     "helm-bare": BASE + ["Pod"],
     "helm-existing": BASE + POLICIES + ["ConfigMap", "Pod", "Probe", "PrometheusRule", "ServiceMonitor"],
     "helm-fleet": BASE + POLICIES + ["ConfigMap", "Pod", "ScrapeConfig", "ServiceMonitor"],
     "helm-minimal": BASE + POLICIES + ["ConfigMap", "Pod", "Secret"],
-    "helm-operator": BASE + POLICIES + ["ConfigMap", "ConfigMap", "Pod", "PrometheusRule", "ScrapeConfig", "ServiceMonitor"],
-    "kustomize": BASE + POLICIES + ["ConfigMap", "Namespace", "PrometheusRule", "ScrapeConfig", "Secret", "ServiceMonitor"],
+    "helm-operator": BASE + POLICIES + MONITORED + ["ConfigMap", "ConfigMap", "Pod"],
+    "kustomize": BASE + POLICIES + MONITORED + ["ConfigMap", "Namespace", "Secret"],
 }
 
 

@@ -58,6 +58,7 @@ fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
         broker: broker.to_owned(),
         groups: Groups::STATE,
         clients,
+        fleets: None,
         is_complete: true,
         group_results: Vec::new(),
         failures: Failures::default(),

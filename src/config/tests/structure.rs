@@ -5,7 +5,7 @@ fn unknown_keys_are_reported() {
     assert_eq!(broker_problem("prometeus: {}\n"), "6:1: prometeus: unknown key; did you mean prometheus?");
     assert_eq!(
         broker_problem("other: {}\n"),
-        "6:1: other: unknown key; known keys: emqx, monitored_clients, monitored_client_files, prometheus"
+        "6:1: other: unknown key; known keys: emqx, monitored_clients, monitored_client_files, monitored_fleets, prometheus"
     );
     assert_eq!(
         broker_problem("  api_secert: x\n"),
@@ -22,7 +22,7 @@ fn unknown_keys_are_reported() {
     );
     assert_eq!(
         broker_problem("1: x\n"),
-        "6:1: unknown key; known keys: emqx, monitored_clients, monitored_client_files, prometheus"
+        "6:1: unknown key; known keys: emqx, monitored_clients, monitored_client_files, monitored_fleets, prometheus"
     );
     assert_eq!(broker_problem("? [a]\n: x\n"), "6:3: key must be a text");
 }
@@ -146,7 +146,7 @@ extra: 1
             "7:13: emqx[0].attempts: must be a whole number from 1 to 10",
             "8:8: emqx[0].ssl: key_file needs cert_file; set both or neither",
             "9:3: emqx[1]: must be a mapping with alias, api_url, api_key and api_secret",
-            "10:1: extra: unknown key; known keys: emqx, monitored_clients, monitored_client_files, prometheus",
+            "10:1: extra: unknown key; known keys: emqx, monitored_clients, monitored_client_files, monitored_fleets, prometheus",
         ]
     );
 }

@@ -31,8 +31,27 @@ pub(in crate::emqx) fn names(groups: Groups, level: ListApiLevel) -> String {
     if groups.contains(Group::Queue) || groups.contains(Group::Process) {
         names.push("durable");
     }
-    names.retain(|name| YOUNG_FIELDS.iter().all(|(young, since)| young != name || *since <= level));
-    names.join(",")
+    known(&names, level).join(",")
+}
+
+/// The fields that counts of clients need.
+pub(in crate::emqx) const COUNTED_FIELDS: &[&str] = &[
+    "clientid",
+    "node",
+    "connected",
+    "username",
+    "proto_ver",
+    "subscriptions_cnt",
+    "inflight_cnt",
+    "mqueue_len",
+    "mqueue_dropped",
+    "durable",
+];
+
+/// Returns those of the fields that EMQX of this level knows.
+pub(in crate::emqx) fn known<'n>(names: &[&'n str], level: ListApiLevel) -> Vec<&'n str> {
+    let is_known = |name: &&&str| YOUNG_FIELDS.iter().all(|(young, since)| *young != **name || *since <= level);
+    names.iter().filter(is_known).copied().collect()
 }
 
 /// Returns whether one of the groups has the client's node.

@@ -1,5 +1,6 @@
 //! Labels of samples.
 
+use crate::client::Labels;
 use crate::outcome::ProbedClient;
 
 /// The labels that identify each client, escaped once for all families.
@@ -52,6 +53,16 @@ impl LabelCache {
         let LabelRange { start, username, .. } = self.ranges[client];
         &self.text[start..username]
     }
+}
+
+/// Returns the labels of the configuration as kube-state-metrics writes those of Kubernetes.
+pub(super) fn prefixed_labels(labels: &Labels) -> String {
+    let mut text = String::new();
+    for (name, value) in labels.iter() {
+        text.push_str(",label_");
+        push_label(name, value, &mut text);
+    }
+    text
 }
 
 /// Appends `name="value"`, escaped as the format requires.

@@ -94,7 +94,8 @@ impl<'a> Bans<'a> {
                 self.ends[*index] = Remembered::Fact(*end);
             }
         }
-        if bans.rows.len() < limit {
+        let is_whole = page == 1 && bans.count == Some(bans.rows.len() as u64);
+        if is_whole || bans.rows.len() < limit {
             self.ends
                 .iter_mut()
                 .filter(|ban| **ban == Remembered::Unknown)

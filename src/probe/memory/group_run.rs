@@ -51,8 +51,8 @@ impl GroupRun {
     }
 
     /// Returns whether every request so far was answered.
-    pub(super) fn is_complete(&self) -> bool {
-        self.is_success()
+    pub(super) fn is_success(&self) -> bool {
+        self.open == 0 && self.state == State::Running && self.failures.is_empty()
     }
 
     /// Adds a failure, and ends the group if every other request of this kind would be refused too.
@@ -91,10 +91,6 @@ impl GroupRun {
         }
         findings.decisions.extend(self.decisions);
         self.state != State::Failed
-    }
-
-    fn is_success(&self) -> bool {
-        self.open == 0 && self.state == State::Running && self.failures.is_empty()
     }
 }
 

@@ -4,11 +4,11 @@
 //! without a placeholder is always listed, and its messages belong to the clients that published them.
 
 mod listing;
+mod signs;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::Findings;
@@ -19,8 +19,8 @@ use super::request::{MemoryAnswer, MemoryRequest};
 use crate::client::{Group, TopicTemplate, Topics, WatchedClient};
 use crate::emqx::RequestError;
 use crate::emqx::wire::{ListPage, RetainedMessage};
-use crate::outcome::Remembered;
 use listing::{Listing, Step};
+use signs::Signs;
 
 /// What a message of another topic means.
 const FILTER_IGNORED: &str = "the broker ignores the topic filter (EMQX before 5.5 does), so that signs of life cannot be \
@@ -48,26 +48,6 @@ struct ExactTopic {
     text: Arc<str>,
     /// The clients whose sign of life it is.
     clients: Vec<usize>,
-}
-
-/// The signs of life of one client so far.
-#[derive(Default, Clone)]
-struct Signs {
-    /// How many of its topics and listings are without an answer.
-    open: usize,
-    is_asked: bool,
-    newest: Option<Timestamp>,
-}
-
-impl Signs {
-    fn ask(&mut self) {
-        self.open += 1;
-        self.is_asked = true;
-    }
-
-    fn add(&mut self, published_at: Timestamp) {
-        self.newest = self.newest.max(Some(published_at));
-    }
 }
 
 impl<'a> Seen<'a> {
@@ -171,10 +151,10 @@ impl<'a> Seen<'a> {
         let now = Instant::now();
         // Exact reads, and repeated lookups of clients, must still fit in.
         let until = now + self.deadline.saturating_duration_since(now) / 2;
-        let mut requests = self.requests(0..self.topics.len());
-        for (index, listing) in self.listings.iter().enumerate() {
-            requests.push(MemoryRequest::RetainedPage(index, listing.first(until)));
-        }
+        let pages = self.listings.iter().enumerate();
+        let mut requests: Vec<_> =
+            pages.map(|(index, listing)| MemoryRequest::RetainedPage(index, listing.first(until))).collect();
+        requests.extend(self.requests(0..self.topics.len()));
         self.run.ask(requests)
     }
 
@@ -222,7 +202,7 @@ impl<'a> Seen<'a> {
             _ => Vec::new(),
         };
         let mut follow_ups = self.run.ask(follow_ups);
-        if self.run.is_complete() && !self.has_message && !self.has_asked_retainer {
+        if self.run.is_success() && !self.has_message && !self.has_asked_retainer {
             self.has_asked_retainer = true;
             self.run
                 .decisions
@@ -245,7 +225,7 @@ impl<'a> Seen<'a> {
             }
         }
         for client in clients {
-            self.signs[*client].open -= 1;
+            self.signs[*client].answered();
         }
     }
 
@@ -293,7 +273,7 @@ impl<'a> Seen<'a> {
         let listing = &self.listings[index];
         for (client, signs) in self.signs.iter_mut().enumerate() {
             if listing.is_for(client) && (for_all || listing.is_settled(client)) {
-                signs.open -= 1;
+                signs.answered();
             }
         }
     }
@@ -318,9 +298,9 @@ impl<'a> Seen<'a> {
         if !self.run.finish(findings) {
             return;
         }
-        for (client, Signs { open, is_asked, newest }) in findings.clients.iter_mut().zip(self.signs) {
-            if is_asked && open == 0 {
-                memory(client).seen = newest.map_or(Remembered::Nothing, Remembered::Fact);
+        for (client, signs) in findings.clients.iter_mut().zip(self.signs) {
+            if let Some(seen) = signs.result() {
+                memory(client).seen = seen;
             }
         }
     }

@@ -10,7 +10,7 @@ use super::super::scheduler::FollowUp;
 use super::{LISTED_FOR_ONE_LOOKUP, Watching};
 use crate::client::Groups;
 use crate::emqx::wire::BadRow;
-use crate::emqx::{Addressing, RequestError};
+use crate::emqx::{Addressing, ListQuery, RequestError};
 use crate::error_chain::chain;
 use crate::outcome::ProbedClient;
 
@@ -56,14 +56,18 @@ impl<'a> Watching<'a> {
             Scope::ListOnly => self.deadline,
         };
         let indexes = in_scope.into_iter().map(|index| (&*clients[index].client_id, index)).collect();
-        let pager = ListPager::new(groups, until, false, self.progress);
+        let pager = ListPager::new(0, ListQuery::of_groups(groups), until, false, self.progress);
         let first = pager.first();
         self.walk = Some(Walk { pager, scope, indexes, is_second, has_all_groups: groups == self.groups });
         first
     }
 
     /// Takes a page of the walk, and returns what follows from it.
-    pub(super) fn on_page(&mut self, page: PageRequest, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
+    pub(super) fn on_page(
+        &mut self,
+        page: &PageRequest,
+        answer: Result<Answer, RequestError>,
+    ) -> Vec<FollowUp> {
         let answer = match answer {
             Ok(Answer::Page(page)) => Ok(page),
             Ok(_) => return Vec::new(),

@@ -10,6 +10,35 @@ pub(crate) struct ListQuery {
     pub(crate) limit: u64,
     pub(crate) fields: Option<Vec<String>>,
     pub(crate) ids: Option<Vec<String>>,
+    pub(crate) group: GroupFilter,
+}
+
+/// What leaves clients out of a list without a scan of its index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct GroupFilter {
+    /// A part of the client ID.
+    pub(crate) like_clientid: Option<String>,
+    pub(crate) usernames: Vec<String>,
+}
+
+impl GroupFilter {
+    /// Parses the parameters. An exact client ID makes the broker ignore a part of one.
+    fn parse(version: Version, query: &[(String, String)], has_ids: bool) -> Result<Self, Response> {
+        let like_clientid = last(query, "like_clientid").filter(|_| !has_ids);
+        if like_clientid == Some("") && version == Version::V6_2_2 {
+            return Err(Response::recorded(version, "523-like-empty"));
+        }
+        let all = query.iter().filter(|(key, _)| key == "username").map(|(_, value)| value.clone());
+        let mut usernames: Vec<_> = all.collect();
+        if version == Version::V5_0_26 {
+            usernames.drain(..usernames.len().saturating_sub(1));
+        }
+        Ok(Self { like_clientid: like_clientid.map(str::to_owned), usernames })
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which page of a list, and how long a page is at most.
@@ -67,7 +96,8 @@ impl ListQuery {
 
         let Paging { page, limit } = Paging::parse(version, query)?;
         if version == Version::V5_0_26 {
-            return Ok(Self { page, limit, fields: None, ids: None });
+            let group = GroupFilter::parse(version, query, false)?;
+            return Ok(Self { page, limit, fields: None, ids: None, group });
         }
         let ids: Vec<_> = all("clientid").collect();
         if version == Version::V6_2_2
@@ -81,7 +111,8 @@ impl ListQuery {
             (Some(names), None) if names != "all" => Some(known_fields(version, &names)?),
             _ => None,
         };
-        Ok(Self { page, limit, fields, ids: (!ids.is_empty()).then_some(ids) })
+        let group = GroupFilter::parse(version, query, !ids.is_empty())?;
+        Ok(Self { page, limit, fields, ids: (!ids.is_empty()).then_some(ids), group })
     }
 }
 

@@ -65,7 +65,8 @@ const V6_2_2: &[File] = files!("6.2.2":
     "29-clientid-one-missing" "33-fields-two" "35-fields-multi" "36-fields-unknown" "37-fields-dotted"
     "38-fields-two-multi-clientid" "40-limit-10001" "41-limit-0" "42-limit-neg" "43-limit-abc"
     "44-page-1-of-4" "46-page-4" "47-page-past-end" "48-page-0" "97-unknown-path" "98-method-not-allowed"
-    "99-head" "102-double-slash" "104-root" "105-api-v4" "320-control-char-id" "321-control-char-filter"; bodies);
+    "99-head" "102-double-slash" "104-root" "105-api-v4" "320-control-char-id" "321-control-char-filter" "523-like-empty";
+    bodies);
 
 /// What EMQX 6.2.2 remembers: retained messages, subscriptions, bans. The other versions have no recordings of these.
 const V6_2_2_MEMORY: &[File] = files!("6.2.2":

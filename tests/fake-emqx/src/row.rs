@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::json;
+use crate::list_query::GroupFilter;
 use crate::recorded::{self, Template, Version};
 
 /// A recorded row and changes to it.
@@ -144,6 +145,18 @@ impl Row {
         self.template?;
         let is_connected = self.value("connected") == Some("true");
         is_connected.then(|| self.value("connected_at").unwrap_or_default())
+    }
+
+    /// Whether a list with this filter has it. Sessions that are durable and away are in every list.
+    pub(crate) fn passes(&self, filter: &GroupFilter) -> bool {
+        let member = |name| self.template.and(self.value(name));
+        if member("durable") == Some("true") && self.connection().is_none() {
+            return true;
+        }
+        let username = member("username").and_then(json::string);
+        let is_like = |part: &String| self.key().is_some_and(|id| id.contains(part.as_str()));
+        filter.like_clientid.as_ref().is_none_or(is_like)
+            && (filter.usernames.is_empty() || username.is_some_and(|name| filter.usernames.contains(&name)))
     }
 
     /// The JSON of its subscriptions.

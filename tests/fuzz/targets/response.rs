@@ -108,16 +108,15 @@ fn expose(clients: impl Iterator<Item = Client>) {
         by_id.insert(Arc::clone(&client.client_id), client);
     }
     let expected: Vec<_> = by_id.keys().cloned().collect();
-    let probed = |(client_id, client)| ProbedClient::new(
-        ClientIdentity::Listed(client_id),
-        ClientStatus::Known(client),
-    );
+    let probed =
+        |(client_id, client)| ProbedClient::new(ClientIdentity::Listed(client_id), ClientStatus::Known(client));
     let outcome = Outcome {
         broker: "LocalEMQX".to_owned(),
         groups: Group::ALL.into_iter().collect(),
         clients: by_id.into_iter().map(probed).collect(),
+        fleets: None,
         is_complete: true,
-            group_results: Vec::new(),
+        group_results: Vec::new(),
         failures: Failures::default(),
         requests: RequestStats::default(),
         connections: ConnectionStats::default(),

@@ -1,8 +1,10 @@
 //! What the broker remembers of watched clients: signs of life, bans, and expected subscriptions.
 
-mod groups;
+mod banned;
+mod people;
 mod seen;
 mod seen_listings;
+mod subscriptions;
 
 use fake_emqx::{FakeEmqx, Row};
 

@@ -210,7 +210,7 @@ fn what_does_not_fit_into_the_deadline_has_no_series() {
     let fake = FakeEmqx::start(Version::V6_2_2);
     fake.retain(retained("$seen/a", "2026-11-27T07:00:00+00:00"));
     fake.inject(When::Retained, Fault::Silent);
-    let families = watching_with(&fake, SEEN, &["a", "b"]).probe_within(PROBE, "2");
+    let families = watching_with(&fake, SEEN, &["a", "b"]).probe_within(PROBE, "4");
     assert_eq!(families.reasons(), ["timeout"]);
     assert_eq!(group(&families, "seen"), Some("0"));
     assert_eq!(last_seen(&families, "a"), None);

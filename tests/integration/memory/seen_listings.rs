@@ -15,7 +15,7 @@ fn device(number: usize) -> String {
 fn watching_devices(fake: &FakeEmqx, keys: &str, count: usize, more: &[&str]) -> Exporter {
     let ids: Vec<_> = (0..count).map(device).collect();
     let ids: Vec<_> = ids.iter().map(String::as_str).chain(more.iter().copied()).collect();
-    watching_with(fake, keys, &ids)
+    watching_with(fake, &format!("{keys}\ntimeout_seconds: 40"), &ids)
 }
 
 /// The filters, pages and limits that the broker was asked for.
@@ -58,6 +58,23 @@ fn a_filter_without_a_placeholder_is_listed_by_publisher() {
     assert_eq!(last_seen(&families, "sleepy-2"), Some("1795763846.218"));
     assert_eq!(last_seen(&families, "rest"), None, "messages of the REST API count for nobody");
     assert_eq!(asked(&fake), ["tele/+/STATE 1 10000"]);
+}
+
+#[test]
+fn topics_that_begin_with_a_dollar_are_passed_over_where_an_old_version_lists_them() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    // As EMQX 5.5 to 5.8.1 answers for a filter that begins with a wildcard.
+    let rows = ["$own/x", "tele/x"].map(|topic| {
+        format!(
+            r#"{{"topic":"{topic}","from_clientid":"a","publish_at":"2026-11-27T07:00:0{}.000+00:00"}}"#,
+            topic.len()
+        )
+    });
+    let body = format!("{{\"data\":[{}],\"meta\":{{}}}}", rows.join(","));
+    fake.inject(When::Retained, Fault::status(200, "application/json", body));
+    let families = watching_with(&fake, "seen_topics: ['+/x']", &["a"]).probe(PROBE);
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(last_seen(&families, "a"), Some("1795762806"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::request::RetainedPage;
-use crate::client::{TopicListing, TopicTemplate, WatchedClient, matches};
+use crate::client::{TopicListing, TopicTemplate, WatchedClient, levels_match};
 use crate::emqx::RequestError;
 use crate::emqx::wire::RetainedMessage;
 
@@ -122,8 +122,12 @@ impl<'a> Listing<'a> {
     ) -> Step {
         let mut requested = 0;
         for message in rows {
-            if !matches(&self.filter, &message.topic) {
+            if !levels_match(&self.filter, &message.topic) {
                 return Step::Unfiltered;
+            }
+            // EMQX 5.5 to 5.8.1 lists them, and newer versions do not.
+            if message.topic.starts_with('$') && self.filter.starts_with(['+', '#']) {
+                continue;
             }
             if let Some(client) = self.client_of(message) {
                 requested += 1;
