@@ -234,6 +234,15 @@ pub enum BanEnd {
     Never,
 }
 
+impl Serialize for BanEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::At(time) => time.serialize(serializer),
+            Self::Never => serializer.serialize_str("never"),
+        }
+    }
+}
+
 /// How long a session outlives its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryInterval {

@@ -34,6 +34,19 @@ pub(crate) fn plural(count: u64, singular: &str, noun: &str) -> String {
     if count == 1 { singular.to_owned() } else { format!("{count} {noun}") }
 }
 
+/// Formats a count with commas between thousands: `5,184,897`.
+pub(crate) fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (position, digit) in digits.char_indices() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Formats the number of clients that a failure leaves unknown, to be appended to its text; empty for 0.
 pub(crate) fn clients_unknown(clients: usize) -> String {
     match clients {
@@ -122,6 +135,15 @@ mod tests {
         for (seconds, words) in NATURALDELTA {
             assert_eq!(age(*seconds), *words, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        let texts = [0, 999, 1_000, 12_345, 123_456, 5_184_897, u64::MAX].map(thousands);
+        assert_eq!(
+            texts,
+            ["0", "999", "1,000", "12,345", "123,456", "5,184,897", "18,446,744,073,709,551,615"]
+        );
     }
 
     #[test]

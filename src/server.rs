@@ -247,7 +247,17 @@ fn mount(service: &mut ServiceConfig, routing: &Routing) {
 fn routes(service: &mut ServiceConfig) {
     let get_or_head = |path, get: Route, head: Route| resource(path, "GET, HEAD").route(get).route(head);
     service
-        .service(get_or_head("/", web::get().to(pages::get), web::head().to(pages::head)))
+        .service(get_or_head("/", web::get().to(pages::overview::get), web::head().to(pages::overview::head)))
+        .service(get_or_head(
+            "/client",
+            web::get().to(pages::client_page::get),
+            web::head().to(pages::client_page::head),
+        ))
+        .service(get_or_head(
+            "/runbook",
+            web::get().to(pages::runbook::get),
+            web::head().to(pages::runbook::get),
+        ))
         .service(get_or_head("/probe", web::get().to(probe::answer), web::head().to(probe::head)))
         .service(get_or_head("/metrics", web::get().to(status::metrics), web::head().to(status::metrics)))
         .service(get_or_head("/sd", web::get().to(discovery::answer), web::head().to(discovery::answer)))

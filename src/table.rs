@@ -10,7 +10,7 @@ mod sort_order;
 use jiff::Timestamp;
 
 use crate::client::{Group, Groups, Session};
-use crate::outcome::ProbedClient;
+use crate::outcome::{Outcome, ProbedClient};
 pub(crate) use cell::{Cell, Severity};
 use column_value::ColumnValue;
 pub(crate) use column_value::state_label;
@@ -52,6 +52,10 @@ pub(crate) enum Visibility {
     Always,
     /// Everywhere, but hidden in a terminal that is too narrow.
     IfRoom,
+    /// The same, and last on the page.
+    Detail,
+    /// Everywhere, if the configuration has something to ask for its group.
+    IfConfigured,
     /// In a terminal, when several brokers are shown.
     IfSeveralBrokers,
     /// In a terminal.
@@ -107,7 +111,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Session age",
         alignment: Alignment::Right,
         group: Group::Session,
-        visibility: Visibility::IfRoom,
+        visibility: Visibility::Detail,
         value: ColumnValue::Age(|client| session(client)?.created_at),
     },
     Column {
@@ -116,7 +120,7 @@ pub(crate) static COLUMNS: &[Column] = &[
         title: "Keepalive",
         alignment: Alignment::Digits,
         group: Group::Session,
-        visibility: Visibility::IfRoom,
+        visibility: Visibility::Detail,
         value: ColumnValue::Seconds(|client| client.session.as_ref()?.keepalive_seconds),
     },
     Column {
@@ -128,7 +132,16 @@ pub(crate) static COLUMNS: &[Column] = &[
         visibility: Visibility::TerminalOnly,
         value: ColumnValue::ConnectedFor,
     },
-    count("subscriptions", ["Sub", "Cnt"], "Subscriptions", Group::Queue, Visibility::IfRoom, {
+    Column {
+        name: "seen",
+        heading: ["Last seen", "(time ago)"],
+        title: "Last seen",
+        alignment: Alignment::Right,
+        group: Group::Seen,
+        visibility: Visibility::IfConfigured,
+        value: ColumnValue::Age(ProbedClient::last_seen),
+    },
+    count("subscriptions", ["Sub", "Cnt"], "Subscriptions", Group::Queue, Visibility::Detail, {
         ColumnValue::Count(|client| client.queue.as_ref()?.subscriptions)
     }),
     count("inflight", ["MsgIn", "Flght"], "In flight", Group::Queue, Visibility::IfRoom, {
@@ -180,10 +193,12 @@ const fn count(
     Column { name, heading, title, alignment: Alignment::Digits, group, visibility, value }
 }
 
-/// Returns the metric groups needed for the columns that match `is_shown`.
+/// Returns the metric groups needed for the columns that match `is_shown`. The state of a client says that it is banned
+/// where the configuration collects that.
 #[must_use]
-pub(crate) fn groups(is_shown: impl Fn(&Column) -> bool) -> Groups {
-    COLUMNS.iter().filter(|column| is_shown(column)).map(|column| column.group).collect()
+pub(crate) fn groups(collect: Groups, is_shown: impl Fn(&Column) -> bool) -> Groups {
+    let columns = COLUMNS.iter().filter(|column| is_shown(column)).map(|column| column.group);
+    columns.chain(collect.contains(Group::Banned).then_some(Group::Banned)).collect()
 }
 
 impl Column {
@@ -204,16 +219,28 @@ impl Column {
         matches!(self.value, ColumnValue::Count(_) | ColumnValue::WarningCount(_))
     }
 
-    /// Whether a terminal shows it.
+    /// Whether a terminal shows it with these outcomes.
     #[must_use]
-    pub(crate) fn is_in_terminal(&self) -> bool {
-        self.visibility != Visibility::PageOnly
+    pub(crate) fn is_in_terminal(&self, outcomes: &[Outcome]) -> bool {
+        match self.visibility {
+            Visibility::PageOnly => false,
+            Visibility::IfSeveralBrokers => outcomes.len() > 1,
+            Visibility::IfConfigured => self.is_configured(outcomes),
+            Visibility::Always | Visibility::IfRoom | Visibility::Detail | Visibility::TerminalOnly => true,
+        }
     }
 
-    /// Whether the page shows it.
+    /// Whether the page of a broker can show it.
     #[must_use]
     pub(crate) fn is_on_page(&self) -> bool {
-        matches!(self.visibility, Visibility::Always | Visibility::IfRoom | Visibility::PageOnly)
+        !matches!(self.visibility, Visibility::IfSeveralBrokers | Visibility::TerminalOnly)
+    }
+
+    /// Whether there was something to ask for it.
+    #[must_use]
+    pub(crate) fn is_configured(&self, outcomes: &[Outcome]) -> bool {
+        let was_asked = |outcome: &Outcome| outcome.group_result(self.group).is_some();
+        self.visibility != Visibility::IfConfigured || outcomes.iter().any(was_asked)
     }
 
     /// Returns its cell in a row; ages count up to `now`.

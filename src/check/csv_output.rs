@@ -20,6 +20,10 @@ pub(super) const COLUMNS: &[&[&str]] = &[
     &["overdue"],
     &["offline_after_seconds"],
     &["labels"],
+    &["last_seen"],
+    &["banned"],
+    &["ban_end"],
+    &["expected_subscriptions"],
     &["username"],
     &["node"],
     &["session", "protocol_name"],
@@ -89,7 +93,7 @@ fn field(client: &Value, path: &[&str]) -> String {
     match path.iter().try_fold(client, |value, key| value.get(key)) {
         None => String::new(),
         Some(Value::String(text)) => safe(text),
-        Some(value) => value.to_string(),
+        Some(value) => sanitized(&value.to_string()),
     }
 }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::client::{Address, Labels, Process, Queue, Session, Traffic};
-use crate::outcome::{ClientState, FailureReason, Outcome};
+use crate::client::{Address, BanEnd, Labels, Process, Queue, Session, Traffic};
+use crate::outcome::{ClientState, ExpectedSubscription, FailureReason, Outcome};
 use crate::sanitize::is_unsafe;
 use crate::table::{Selection, TableRow};
 
@@ -45,6 +45,14 @@ pub(super) struct JsonClient<'a> {
     offline_after_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     overdue: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banned: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ban_end: Option<BanEnd>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    expected_subscriptions: &'a [ExpectedSubscription],
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +113,10 @@ impl<'a> JsonClient<'a> {
             labels: probed.labels().filter(|labels| !labels.is_empty()),
             offline_after_seconds: probed.offline_after().map(|duration| duration.as_secs()),
             overdue: probed.overdue(now),
+            last_seen: probed.last_seen(),
+            banned: probed.is_banned(),
+            ban_end: probed.ban_end(),
+            expected_subscriptions: probed.expected_subscriptions(),
             username: client.and_then(|client| client.username.as_deref()),
             node: client.and_then(|client| client.node.as_deref()),
             session: client.and_then(|client| client.session.as_deref()),

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use anstream::AutoStream;
 use jiff::Timestamp;
 
-use super::summary::summary;
+use super::summary::{fleet_lines, summary};
 use super::text_table::TextTable;
 use crate::outcome::Outcome;
 use crate::sanitize::sanitized;
@@ -36,14 +36,15 @@ fn write(
 ) -> io::Result<()> {
     let rows = selection.rows(outcomes, now);
     if !rows.is_empty() {
-        let table = TextTable::new(&rows, outcomes.len() > 1, now, width);
+        let table = TextTable::new(&rows, outcomes, now, width);
         write_lines(to, table.header())?;
         for start in (0..rows.len()).step_by(CHUNK_ROWS) {
             write_lines(to, table.body(start..rows.len().min(start + CHUNK_ROWS)))?;
         }
         write_lines(to, [table.bottom_border()].into_iter().chain(table.hidden_columns()))?;
     }
-    write_lines(to, summary(outcomes, rows.len(), now).into_iter().chain(brokers_without_clients(outcomes)))
+    let closing = summary(outcomes, rows.len(), now).into_iter().chain(fleet_lines(outcomes));
+    write_lines(to, closing.chain(brokers_without_clients(outcomes)))
 }
 
 /// Returns a line for each broker that was probed successfully and has no clients.

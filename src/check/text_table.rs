@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::column_widths::{ColumnNeeds, ColumnWidths, fit};
+use crate::outcome::Outcome;
 use crate::table::{Alignment, COLUMNS, Cell, Column, Severity, TableRow, Visibility};
 
 /// Vertical lines: heavy in the header, light between the rows.
@@ -44,15 +45,11 @@ impl<'a> TextTable<'a> {
     /// Measures the rows and fits the columns into `width`, if that is known.
     pub(super) fn new(
         rows: &'a [TableRow<'a>],
-        has_several_brokers: bool,
+        outcomes: &[Outcome],
         now: Timestamp,
         width: Option<usize>,
     ) -> Self {
-        let columns: Vec<_> = COLUMNS
-            .iter()
-            .filter(|column| column.is_in_terminal())
-            .filter(|column| column.visibility != Visibility::IfSeveralBrokers || has_several_brokers)
-            .collect();
+        let columns: Vec<_> = COLUMNS.iter().filter(|column| column.is_in_terminal(outcomes)).collect();
         let needs: Vec<_> = columns.iter().map(|column| needs(column, rows, now)).collect();
         let ColumnWidths { padding, widths } = fit(&needs, width);
         let (mut shown, mut hidden) = (Vec::new(), Vec::new());
@@ -152,7 +149,14 @@ fn needs(column: &Column, rows: &[TableRow<'_>], now: Timestamp) -> ColumnNeeds 
         Alignment::Right => longest,
         Alignment::Digits => natural,
     };
-    ColumnNeeds { natural, minimum, can_hide: column.visibility == Visibility::IfRoom }
+    ColumnNeeds {
+        natural,
+        minimum,
+        can_hide: !matches!(
+            column.visibility,
+            Visibility::Always | Visibility::IfSeveralBrokers | Visibility::TerminalOnly
+        ),
+    }
 }
 
 /// Returns the lines of a heading in a column of this width.

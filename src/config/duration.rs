@@ -44,7 +44,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
 }
 
 /// Formats a duration so that [`read`] reads the same; fractions of a millisecond are dropped.
-pub(super) fn format(duration: Duration) -> String {
+pub(crate) fn format(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(MAX_MILLISECONDS);
     let mut text = String::new();
     for (unit, factor) in UNITS {

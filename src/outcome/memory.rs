@@ -1,6 +1,7 @@
 //! What a broker remembers of a client.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::client::BanEnd;
 
@@ -49,10 +50,11 @@ impl<T: Copy> Remembered<T> {
 }
 
 /// A subscription that a client must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExpectedSubscription {
     /// The topic filter, as EMQX spells it.
     pub topic: String,
     /// Whether the client has it.
+    #[serde(rename = "present")]
     pub is_present: bool,
 }

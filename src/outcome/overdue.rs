@@ -7,12 +7,17 @@ use super::{ClientState, ProbedClient};
 impl ProbedClient {
     /// Returns when a client that is away now was last there; `None` if nothing tells.
     ///
-    /// The broker remembers it of a session that it holds. Of an absent client it has forgotten it.
+    /// The broker remembers it of a session that it holds, and a sign of life may be later than that. Of an absent
+    /// client, a sign of life is all there is.
     #[must_use]
     pub fn away_since(&self) -> Option<Timestamp> {
         match self.status.state() {
-            ClientState::Disconnected => self.status.client()?.session.as_deref()?.disconnected_at,
-            ClientState::Connected | ClientState::Absent | ClientState::Unknown => None,
+            ClientState::Disconnected => {
+                let session = self.status.client().and_then(|client| client.session.as_deref());
+                session.and_then(|session| session.disconnected_at).max(self.last_seen())
+            }
+            ClientState::Absent => self.last_seen(),
+            ClientState::Connected | ClientState::Unknown => None,
         }
     }
 

@@ -1,36 +1,33 @@
-//! `GET /`: the page for people. It is streamed: each broker appears when its probe has ended.
+//! The pages for people.
 
 mod broker_section;
+pub(super) mod client_page;
 mod client_table;
+mod fleet_table;
 mod format;
+mod html_cell;
 mod links;
+pub(super) mod overview;
+mod page_title;
+mod probe_summary;
+mod promql;
+mod refresh;
+pub(super) mod runbook;
+mod series;
 mod view;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use actix_web::http::header;
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt as _};
-use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use tracing::error;
 
-use self::broker_section::BrokerSection;
-use self::format::PageTime;
-use self::links::Links;
-use self::view::{View, ViewError};
-use super::AppState;
-use super::body::{send_head, send_stream};
-use super::query::default_timeout;
-use crate::blocking::run_detached;
-use crate::config::Broker;
-use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets};
-use crate::table::{self, Column};
+use self::view::ViewError;
 use crate::version;
 
 const STYLE: &str = include_str!("pages/page.css");
@@ -44,20 +41,19 @@ static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The page above the first broker.
+/// The start of a page, up to its own content.
 #[derive(Template)]
 #[template(path = "head.html")]
-struct PageHead<'a> {
+struct PageHead {
     style: &'static str,
-    opened: PageTime,
-    brokers: &'a [Arc<Broker>],
-    /// `None` on an error page.
-    view: Option<&'a View>,
+    title: String,
+    /// Interval of the automatic refresh, in seconds.
+    refresh: Option<u32>,
 }
 
-impl<'a> PageHead<'a> {
-    fn new(brokers: &'a [Arc<Broker>], view: Option<&'a View>) -> Self {
-        Self { style: STYLE, opened: PageTime::new(Timestamp::now()), brokers, view }
+impl PageHead {
+    fn new(title: String, refresh: Option<u32>) -> Self {
+        Self { style: STYLE, title, refresh }
     }
 }
 
@@ -65,79 +61,34 @@ impl<'a> PageHead<'a> {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct PageError<'a> {
+    home: &'static str,
     error: &'a ViewError,
 }
 
-/// The page below the last broker.
+/// The end of a page.
 #[derive(Template)]
 #[template(path = "foot.html")]
 struct PageFoot {
     version: &'static str,
+    runbook: &'static str,
 }
 
-/// Probes the brokers and shows their watched clients.
-pub(super) async fn get(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
-    let config = state.active_config.config();
-    let view = match View::parse(request.query_string(), &config) {
-        Ok(view) => Arc::new(view),
-        Err(error) => return error_page(&error),
-    };
-    let brokers = view.brokers(&config);
-    let head = PageHead::new(&brokers, Some(&view)).render();
-    let is_only_broker = brokers.len() == 1;
-    let clients = brokers.iter().map(|broker| broker.clients.len()).sum();
-
-    let sections = stream::iter(brokers.into_iter().enumerate())
-        .map(move |(index, broker)| {
-            let (state, view) = (state.clone(), Arc::clone(&view));
-            async move { section(&state, view, broker, index, is_only_broker).await }
-        })
-        .buffered(BROKERS_AT_ONCE);
-    let foot = PageFoot { version: version::VERSION }.render();
-    let chunks = stream::iter([head]).chain(sections).chain(stream::iter([foot])).map(bytes);
-    send_stream(&request, &mut html(HttpResponse::Ok()), clients, chunks)
-}
-
-/// Returns the headers of the page, without probing a broker.
-pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
-    match View::parse(request.query_string(), &state.active_config.config()) {
-        Ok(_) => send_head(&mut html(HttpResponse::Ok())),
-        Err(error) => error_page(&error),
+impl PageFoot {
+    fn new() -> Self {
+        Self { version: version::VERSION, runbook: links::RUNBOOK }
     }
-}
-
-/// Probes a broker and renders its section.
-async fn section(
-    state: &AppState,
-    view: Arc<View>,
-    broker: Arc<Broker>,
-    index: usize,
-    is_only_broker: bool,
-) -> askama::Result<String> {
-    let spec = ProbeSpec {
-        targets: Targets::Watched(broker.clients.clone()),
-        groups: table::groups(Column::is_on_page),
-        timeout: default_timeout(&broker),
-        broker: Arc::clone(&broker),
-    };
-    let probed = state.probe_for_page(spec).await.ok();
-    // Rendering thousands of rows would block this worker for too long.
-    let rendered = run_detached(move || {
-        let links = Links { broker: &broker, index, is_only_broker, view: &view };
-        BrokerSection::new(links, probed.as_ref(), Timestamp::now()).render()
-    });
-    rendered.await.unwrap_or(Err(askama::Error::Fmt))
 }
 
 fn error_page(error: &ViewError) -> HttpResponse {
     let status = match error {
-        ViewError::UnknownBroker(..) => HttpResponse::NotFound(),
+        ViewError::UnknownBroker(..) | ViewError::UnknownClient(..) => HttpResponse::NotFound(),
         _ => HttpResponse::BadRequest(),
     };
+    let title = page_title::titled(&[Some("Invalid request")]);
     let chunks = [
-        PageHead::new(&[], None).render(),
-        PageError { error }.render(),
-        PageFoot { version: version::VERSION }.render(),
+        PageHead::new(title, None).render(),
+        PageError { home: links::HOME, error }.render(),
+        PageFoot::new().render(),
     ];
     html(status).body(chunks.map(bytes).concat())
 }

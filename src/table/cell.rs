@@ -11,6 +11,8 @@ use crate::sanitize::sanitized;
 pub(crate) struct Cell {
     /// Text to show.
     pub(crate) text: String,
+    /// The number that the text is.
+    pub(crate) count: Option<u64>,
     /// How urgent it is.
     pub(crate) severity: Severity,
     /// The time that the text gives as an age.
@@ -20,7 +22,7 @@ pub(crate) struct Cell {
 }
 
 /// How urgent the content of a cell is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Severity {
     /// As expected.
     #[default]
@@ -63,7 +65,7 @@ impl Cell {
 
 impl From<u64> for Cell {
     fn from(count: u64) -> Self {
-        Self::text(count.to_string())
+        Self { count: Some(count), ..Self::text(count.to_string()) }
     }
 }
 

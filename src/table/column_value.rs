@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::sort_order::SortKey;
 use super::{Cell, Severity, TableRow, session};
-use crate::client::Client;
+use crate::client::{BanEnd, Client};
 use crate::humanize;
 use crate::outcome::{ClientState, ProbedClient};
 
@@ -55,7 +55,7 @@ impl ColumnValue {
                 state_since(probed).map(|time| Cell::age(time, now))
             }
             Self::State => Some(state_cell(probed, now)),
-            Self::ConnectedFor => Some(match probed.away_since() {
+            Self::ConnectedFor => Some(match probed.away_since().filter(|_| probed.ban_end().is_none()) {
                 Some(since) => state_cell(probed, now).since(since, now),
                 None => state_cell(probed, now),
             }),
@@ -84,8 +84,19 @@ impl ColumnValue {
 
 fn state_cell(probed: &ProbedClient, now: Timestamp) -> Cell {
     let state = probed.status.state();
-    let severity = state_severity(state, probed.overdue(now));
-    Cell { state: Some(state), severity, ..Cell::text(state_label(state).to_owned()) }
+    let cell = Cell { state: Some(state), ..Cell::text(state_label(state).to_owned()) };
+    match probed.ban_end() {
+        Some(end) => Cell { text: ban_label(end), severity: Severity::Critical, ..cell },
+        None => Cell { severity: state_severity(state, probed.overdue(now)), ..cell },
+    }
+}
+
+/// Returns what a table shows in place of the state of a banned client.
+fn ban_label(end: BanEnd) -> String {
+    match end {
+        BanEnd::At(time) => format!("banned until {}", time.strftime("%Y-%m-%d %H:%M UTC")),
+        BanEnd::Never => "banned for ever".to_owned(),
+    }
 }
 
 /// Returns how urgent a state is. A client that is away may be so for its `offline_after`, and nothing is known of an

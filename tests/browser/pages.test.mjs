@@ -11,7 +11,7 @@ const { PAGE_URL, BROWSER_DIR } = process.env;
 const installed = createRequire(`${BROWSER_DIR}/`);
 const { chromium } = installed("playwright-core");
 
-const DESKTOP = { width: 1440, height: 900 };
+const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 
 let browser;
@@ -70,7 +70,7 @@ test("names with markup are shown as text", async () => {
   assert.ok((await names(page, "LocalEMQX")).includes("<script>alert(1)</script>"));
   assert.ok(await page.getByText("'\"><img src=x onerror=alert(2)>").first().isVisible());
   assert.equal(await page.evaluate(() => window.attacked), undefined);
-  assert.equal(await page.title(), "EMQX clients");
+  assert.equal(await page.title(), "2 probes failed, 1 overdue, 3 of 7 connected · EMQX clients");
   assert.deepEqual(complaints, []);
 });
 
@@ -106,7 +106,7 @@ test("screen readers get table headers, states without symbols, and landmarks", 
 test("everything is reachable by keyboard, with a visible focus", async () => {
   const { page } = await open({ viewport: PHONE });
   await page.keyboard.press("Tab");
-  const skip = page.getByRole("link", { name: "Skip to the brokers" });
+  const skip = page.getByRole("link", { name: "Skip to the content" });
   assert.ok(await skip.evaluate((link) => link === document.activeElement && link.getBoundingClientRect().x >= 0));
 
   const seen = new Set();
@@ -150,22 +150,79 @@ test("a failing broker is explained", async () => {
   assert.ok(await section.getByText("System > API Key").isVisible());
 });
 
-for (const [device, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
-  for (const colorScheme of ["light", "dark"]) {
-    test(`on a ${device} in ${colorScheme} mode it fits and is accessible`, async () => {
-      // axe is a script, which the page's security policy forbids.
-      const { page } = await open({ viewport, colorScheme, bypassCSP: true });
-      await page.screenshot({ path: `${BROWSER_DIR}/${device}-${colorScheme}.png`, fullPage: true });
-      const [width, ground] = await page.evaluate(() => [
-        document.scrollingElement.scrollWidth,
-        getComputedStyle(document.documentElement).backgroundColor,
-      ]);
-      assert.ok(width <= viewport.width, `the page is ${width} wide`);
-      const lightness = ground.match(/\d+/g).map(Number)[0];
-      assert.equal(lightness < 128, colorScheme === "dark", ground);
-      await page.addScriptTag({ path: installed.resolve("axe-core/axe.min.js") });
-      const { violations } = await page.evaluate(() => window.axe.run());
-      assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html)}`), []);
-    });
+test("at 1280 px the queue and the drops are in sight, and a shadow says that there is more", async () => {
+  const { page } = await open();
+  const region = table(page, "LocalEMQX");
+  const right = await region.evaluate((node) => node.getBoundingClientRect().right);
+  for (const name of ["State", "Queued", "Received, dropped", "Sent, dropped"]) {
+    const box = await region.getByRole("columnheader", { name, exact: true }).boundingBox();
+    assert.ok(box.x + box.width <= right, `${name} ends at ${box.x + box.width} of ${right}`);
+  }
+  assert.ok(await region.evaluate((node) => node.scrollWidth > node.clientWidth), "the details are beyond");
+  assert.match(await region.evaluate((node) => getComputedStyle(node).backgroundImage), /linear-gradient/);
+});
+
+test("from a client to its own page, its metrics and back", async () => {
+  const { page, requested, complaints } = await open({ javaScriptEnabled: false });
+  await table(page, "LocalEMQX").getByRole("link", { name: "QingpingCO2_Room1" }).click();
+  await page.waitForURL(/client\?broker=LocalEMQX&client=QingpingCO2_Room1/);
+  assert.equal(await page.title(), "QingpingCO2_Room1 connected · LocalEMQX · EMQX clients");
+  const snapshot = await page.locator("body").ariaSnapshot();
+  for (const words of [
+    'heading "QingpingCO2_Room1" [level=2]', 'region "Ask Prometheus"', 'region "Time series"', 'term: Queued',
+    'definition: "12"', 'rowheader "emqx_mqtt_client_connected', 'navigation "Brokers"',
+  ]) {
+    assert.ok(snapshot.includes(words), `${words} in\n${snapshot}`);
+  }
+  await page.getByRole("link", { name: "every 10s" }).click();
+  await page.waitForURL(/refresh=10/);
+  await page.getByRole("link", { name: "Stop" }).click();
+  await page.waitForURL((url) => !url.href.includes("refresh"));
+  const probe = await page.getByRole("link", { name: "probe of this client" }).getAttribute("href");
+  const metrics = await page.request.get(new URL(probe, page.url()).href);
+  assert.match(await metrics.text(), /emqx_mqtt_client_connected\{.*"QingpingCO2_Room1"/);
+  await page.getByRole("link", { name: "LocalEMQX" }).click();
+  await page.waitForURL(/\?broker=LocalEMQX$/);
+  const elsewhere = requested.filter((url) => !url.startsWith(PAGE_URL) && !url.startsWith("data:"));
+  assert.deepEqual([elsewhere, complaints], [[], []]);
+});
+
+test("a chosen refresh loads the page again, without a script", async () => {
+  const { page, requested } = await open({ javaScriptEnabled: false }, "?broker=LocalEMQX&refresh=5");
+  const loads = () => requested.filter((url) => url.includes("refresh=5")).length;
+  await page.waitForRequest(/refresh=5/);
+  assert.ok(loads() >= 2);
+});
+
+test("an alert's link opens its section of the runbook", async () => {
+  const { page, complaints } = await open({}, "runbook#emqxclientsilent");
+  const heading = page.getByRole("heading", { name: "EmqxClientSilent", level: 3 });
+  assert.ok(await heading.evaluate((node) => node.matches(":target") && node.getBoundingClientRect().top < 200));
+  await page.getByRole("link", { name: "EmqxClientFlapping" }).first().click();
+  await page.waitForURL(/#emqxclientflapping$/);
+  assert.deepEqual(complaints, []);
+});
+
+const PAGES = { overview: "", client: "client?broker=LocalEMQX&client=QingpingCO2_Room1", runbook: "runbook" };
+const DEVICES = { desktop: DESKTOP, phone: PHONE };
+for (const [name, query] of Object.entries(PAGES)) {
+  for (const [device, viewport] of Object.entries(DEVICES)) {
+    for (const colorScheme of ["light", "dark"]) {
+      test(`the ${name} on a ${device} in ${colorScheme} mode fits and is accessible`, async () => {
+        // axe is a script, which the page's security policy forbids.
+        const { page } = await open({ viewport, colorScheme, bypassCSP: true }, query);
+        await page.screenshot({ path: `${BROWSER_DIR}/${name}-${device}-${colorScheme}.png`, fullPage: true });
+        const [width, ground] = await page.evaluate(() => [
+          document.scrollingElement.scrollWidth,
+          getComputedStyle(document.documentElement).backgroundColor,
+        ]);
+        assert.ok(width <= viewport.width, `the page is ${width} wide`);
+        const lightness = ground.match(/\d+/g).map(Number)[0];
+        assert.equal(lightness < 128, colorScheme === "dark", ground);
+        await page.addScriptTag({ path: installed.resolve("axe-core/axe.min.js") });
+        const { violations } = await page.evaluate(() => window.axe.run());
+        assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html)}`), []);
+      });
+    }
   }
 }

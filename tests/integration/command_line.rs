@@ -186,7 +186,7 @@ fn the_help_is_grouped_and_lists_the_sort_columns() {
         ]
     );
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let columns = "[possible values: alias, broker, state, since, created, keepalive, connected, \
+    let columns = "[possible values: alias, broker, state, since, created, keepalive, connected, seen, \
                    subscriptions, inflight, queue, received, received-dropped, sent, sent-dropped, username, node]";
     assert!(words.contains(columns), "{help}");
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");

@@ -13,6 +13,7 @@ mod broker_memory;
 mod browser;
 mod check;
 mod client_files;
+mod client_page;
 mod command_line;
 mod completions;
 mod config_files;

@@ -265,7 +265,8 @@ fn several_brokers_are_shown_together_or_one_at_a_time() {
         "href=\"./?broker=Second\"",
         "href=\"probe?broker=Second\"",
         "href=\"probe?broker=Second&#38;debug=true\"",
-        "href=\"probe?broker=Second&#38;client=Two&#38;debug=true\"",
+        "href=\"client?broker=Second&#38;client=Two\"",
+        "href=\"runbook\"",
         "href=\"metrics\"",
     ] {
         assert!(both.contains(link), "{link} in {both}");
@@ -274,7 +275,7 @@ fn several_brokers_are_shown_together_or_one_at_a_time() {
     let second = page(&exporter, "?broker=Second");
     assert_eq!(names(&second), ["Two"]);
     assert_eq!(fakes[0].request_count(), requests, "the other one is not probed");
-    assert!(second.contains("<title>Second · EMQX clients</title>"), "{second}");
+    assert!(second.contains("<title>1 of 1 connected · Second · EMQX clients</title>"), "{second}");
 }
 
 #[test]
@@ -338,6 +339,18 @@ fn an_invalid_query_is_explained_and_no_broker_is_probed() {
         ),
         ("?sort=size", 400, "unknown column &#34;size&#34;; available columns: alias, state, since"),
         ("?sort=broker", 400, "unknown column"),
+        ("?overdue=maybe", 400, "`overdue` must be true or false"),
+        ("?refresh=4", 400, "`refresh` must be a number of seconds from 5 to 86400"),
+        ("?refresh=soon", 400, "`refresh` must be"),
+        ("client?broker=LocalEMQX", 400, "missing parameter &#34;client&#34;"),
+        ("client?client=Here", 400, "missing parameter &#34;broker&#34;"),
+        ("client?broker=Other&client=Here", 404, "unknown broker &#34;Other&#34;"),
+        (
+            "client?broker=LocalEMQX&client=c-1",
+            404,
+            "unknown client &#34;c-1&#34; of broker &#34;LocalEMQX&#34;",
+        ),
+        ("client?broker=LocalEMQX&client=Here&sort=x", 400, "known parameters: broker, client, refresh"),
         ("?colour=red", 400, "unknown parameter &#34;colour&#34;"),
         (long.as_str(), 400, "longer than 200 characters"),
     ] {
@@ -347,8 +360,10 @@ fn an_invalid_query_is_explained_and_no_broker_is_probed() {
         assert!(answer.text().contains(says), "{query}: {}", answer.text());
         assert!(answer.header("content-security-policy").is_some());
     }
-    assert_eq!(exporter.request("HEAD", "/", &[]).status, 200);
-    assert_eq!(exporter.request("POST", "/", &[]).status, 405);
+    for path in ["/", "/client?broker=LocalEMQX&client=Here", "/runbook"] {
+        assert_eq!(exporter.request("HEAD", path, &[]).status, 200, "{path}");
+        assert_eq!(exporter.request("POST", path, &[]).status, 405, "{path}");
+    }
     assert_eq!(fake.connections(), 0);
 }
 

@@ -72,6 +72,11 @@ fn python_compatibility() -> RuleFile {
     RuleFile::read(examples().join("python-compatibility/python-compatibility.rules.yml"))
 }
 
+/// The rule file instead of `last-seen` for very many clients.
+fn many_clients() -> RuleFile {
+    RuleFile::read(examples().join("prometheus/many-clients/last-seen.rules.yml"))
+}
+
 fn every_rule_file() -> Vec<RuleFile> {
     rule_files().into_iter().chain([python_compatibility()]).collect()
 }
@@ -110,6 +115,33 @@ fn pass_their_tests(path: &str) {
     assert_eq!(promtool(&["test", "rules", path.to_str().expect("a path in UTF-8")], None), Ok(()));
 }
 
+/// The file for many clients records what the others need, and has the same alert.
+#[test]
+fn the_rules_for_many_clients_pass_their_tests() {
+    pass_their_tests("prometheus/many-clients/last-seen.test.yml");
+    let reduced = rules_of(vec![many_clients()]);
+    let names = |key| reduced.iter().filter_map(move |rule| text(rule, key));
+    assert!(names("record").all(|name| recorded().contains(name)));
+    assert!(names("alert").all(|name| alerts().contains(name)));
+    let complete = rules();
+    for alert in reduced.iter().filter(|rule| rule["alert"].is_string()) {
+        let same = complete.iter().find(|rule| rule["alert"] == alert["alert"]).expect("the same alert");
+        assert_eq!(same["annotations"], alert["annotations"]);
+    }
+}
+
+/// No rule that runs every few minutes reads a day of every client.
+#[test]
+fn rules_that_run_often_have_short_windows() {
+    for group in every_rule_file().into_iter().flat_map(|file| file.groups) {
+        let often = matches!(group["interval"].as_str(), Some("1m" | "3m" | "4m" | "5m"));
+        for rule in group["rules"].as_sequence().expect("it has rules").iter().filter(|_| often) {
+            let expression = text(rule, "expr").expect("a rule has an expression");
+            assert!(!expression.contains("d]"), "{expression}");
+        }
+    }
+}
+
 /// Makes one test per rule file, so that they run in parallel.
 macro_rules! tested {
     ($($test:ident $name:literal)+) => {
@@ -131,6 +163,7 @@ tested! {
     the_rules_for_availability_pass_their_tests "availability"
     the_rules_for_clients_pass_their_tests "clients"
     the_rules_for_all_clients_of_a_broker_pass_their_tests "brokers"
+    the_rules_for_fleets_pass_their_tests "fleets"
     the_rules_for_when_clients_were_last_seen_pass_their_tests "last-seen"
     the_rules_for_the_monitor_pass_their_tests "monitor"
 }
@@ -186,7 +219,7 @@ fn the_rules_use_only_metrics_that_exist() {
     for own in ["config_last_reload_successful", "probes_refused_total"] {
         known.insert(format!("emqx_client_monitor_{own}"));
     }
-    for rule in rules_of(every_rule_file()) {
+    for rule in rules_of(every_rule_file().into_iter().chain([many_clients()]).collect()) {
         let expression = text(&rule, "expr").expect("a rule has an expression");
         let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
         for word in words.filter(|word| word.contains("emqx_") || word.starts_with("probe_")) {

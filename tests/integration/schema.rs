@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use emqx_client_monitor::outcome::{ClientState, FailureReason};
-use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
+use fake_emqx::{Ban, FakeEmqx, Fault, Retained, Row, Version, When};
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
 use crate::support::{Program, config_of};
 
 const SCHEMA: &str = include_str!("../../examples/check.schema.json");
+
+/// What the broker is asked to remember.
+const MEMORY: &str = "seen_topics: ['$seen/${clientid}']\nsubscriptions: ['cmd/${clientid}']\n";
 
 /// No server listens there.
 const REFUSED_URL: &str = "http://127.0.0.1:1/api/";
@@ -41,14 +44,21 @@ fn answers() -> Vec<Value> {
         ["keepalive", "recv_msg.qos0", "recv_msg.qos1", "recv_msg.qos2", "mailbox_len", "node", "username"]
             .iter()
             .fold(Row::like("plain-user-1").client_id("bare"), |row, name| row.unset(name));
-    fake.add(bare);
+    fake.add(bare.subscribed(["cmd/bare"]));
+    fake.retain(Retained::new("$seen/nowhere", "whoever"));
+    fake.ban(Ban::client_id("nowhere"));
+    fake.ban(Ban::by_flapping_detection("flapping"));
     fake.inject(When::Lookup("silenced".into()), Fault::body("null"));
-    let watched = ["persist-v5", "v6", "never", "largest", "bare", "silenced", "nowhere"].map(|id| (id, id));
+    let watched =
+        ["persist-v5", "v6", "never", "largest", "bare", "silenced", "nowhere", "flapping"].map(|id| (id, id));
     let everything = |more: &str, clients: &[(&str, &str)]| {
-        let config =
-            config_of(&fake, &format!("attempts: 1\nnodes: {{\"emqx@127.0.0.1\": 7}}\n{more}"), clients);
+        let config = config_of(
+            &fake,
+            &format!("attempts: 1\nnodes: {{\"emqx@127.0.0.1\": 7}}\n{MEMORY}{more}"),
+            clients,
+        );
         let config = config.replace(r#"client_id: "never""#, r#"client_id: "never", labels: {site: north}"#);
-        config + "prometheus: {collect: [session, queue, traffic, process, address]}\n"
+        config + "prometheus: {collect: [session, queue, traffic, process, address, banned]}\n"
     };
     let healthy = Program::with_config(&everything("", &watched));
     let dead = Program::with_config(&everything("", &watched).replace(&fake.url(), REFUSED_URL));

@@ -4,16 +4,13 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::client_table::ClientTable;
-use super::format::{state_symbol, truncated};
+use super::fleet_table::FleetTable;
+use super::format::{severity_class, state_symbol};
 use super::links::Links;
-use crate::failure_help;
-use crate::humanize::{self, clients_unknown, plural};
-use crate::outcome::{ClientState, FailureReason, Outcome};
-use crate::sanitize::sanitized;
-use crate::table::state_label;
-
-/// Maximum number of characters of a cause.
-const MAX_CAUSE_CHARACTERS: usize = 500;
+use super::probe_summary::ProbeSummary;
+use crate::humanize::thousands;
+use crate::outcome::{ClientState, Outcome};
+use crate::table::{Column, Severity, TableRow, state_label};
 
 /// The section of a broker.
 #[derive(Template)]
@@ -21,45 +18,26 @@ const MAX_CAUSE_CHARACTERS: usize = 500;
 pub(super) struct BrokerSection<'a> {
     links: Links<'a>,
     /// `None` if too many probes were running.
-    probe: Option<ProbeSummary<'a>>,
+    probe: Option<ProbedBroker<'a>>,
 }
 
-/// The result of a probe.
-struct ProbeSummary<'a> {
-    status: ProbeStatus,
-    /// Number of requests and duration.
-    cost: String,
-    /// What was observed on the connections, a line each.
-    connections: Vec<String>,
-    failures: Vec<ExplainedFailure>,
+/// The result of a probe, and its clients.
+struct ProbedBroker<'a> {
+    summary: ProbeSummary,
     /// The number of clients in each state, and of overdue ones if there are any.
     counts: Vec<ClientCount>,
     /// Number of watched clients.
     watched: usize,
+    fleets: FleetTable<'a>,
     clients: ClientTable<'a>,
-}
-
-/// Whether a probe succeeded.
-struct ProbeStatus {
-    text: &'static str,
-    /// CSS class.
-    class: &'static str,
-}
-
-/// A failure reason with its explanation and causes.
-struct ExplainedFailure {
-    reason: &'static str,
-    meaning: &'static str,
-    remedy: &'static str,
-    causes: Vec<String>,
 }
 
 /// The number of clients in a state, or of overdue clients.
 struct ClientCount {
-    count: usize,
+    count: String,
     label: &'static str,
-    /// CSS class.
-    class: &'static str,
+    /// CSS classes.
+    class: String,
     symbol: &'static str,
     /// URL of the view of these clients, or of all if that is the current view.
     link: String,
@@ -69,61 +47,51 @@ struct ClientCount {
 impl<'a> BrokerSection<'a> {
     /// Prepares the section from the outcome of the probe.
     pub(super) fn new(links: Links<'a>, outcome: Option<&'a Outcome>, now: Timestamp) -> Self {
-        let probe = outcome.map(|outcome| ProbeSummary {
-            status: status(outcome),
-            cost: cost(outcome),
-            connections: humanize::connections(&outcome.connections),
-            failures: failures(outcome),
+        let probe = outcome.map(|outcome| ProbedBroker {
+            summary: outcome.into(),
             counts: counts(outcome, &links, now),
             watched: outcome.clients.len(),
+            fleets: FleetTable::new(outcome),
             clients: ClientTable::new(outcome, &links, now),
         });
         Self { links, probe }
     }
 }
 
-fn status(outcome: &Outcome) -> ProbeStatus {
-    let knows_some = outcome.count(ClientState::Unknown) < outcome.clients.len();
-    match (outcome.is_success(), knows_some) {
-        (true, _) => ProbeStatus { text: "probe succeeded", class: "succeeded" },
-        (false, true) => ProbeStatus { text: "probe partly failed", class: "partly-failed" },
-        (false, false) => ProbeStatus { text: "probe failed", class: "failed" },
-    }
-}
-
-fn cost(outcome: &Outcome) -> String {
-    let seconds = outcome.duration.as_secs_f64();
-    let duration = if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") };
-    format!("{} in {duration}", plural(outcome.requests.sent, "1 request", "requests"))
-}
-
-fn failures(outcome: &Outcome) -> Vec<ExplainedFailure> {
-    let causes = |reason: FailureReason| {
-        let causes = outcome.failures.listed().iter().filter(move |failure| failure.reason == reason);
-        causes.map(|failure| {
-            let text = truncated(sanitized(&failure.text), MAX_CAUSE_CHARACTERS);
-            text + &clients_unknown(failure.clients)
-        })
-    };
-    let explained = |reason: &FailureReason| ExplainedFailure {
-        reason: reason.name(),
-        meaning: failure_help::meaning(*reason),
-        remedy: failure_help::remedy(*reason),
-        causes: causes(*reason).collect(),
-    };
-    outcome.failures.reasons().iter().map(explained).collect()
-}
-
 fn counts(outcome: &Outcome, links: &Links<'_>, now: Timestamp) -> Vec<ClientCount> {
+    let severities = severities(outcome, now);
     let by_state = outcome.by_state().map(|(state, count)| {
         let is_selected = links.view.state() == Some(state);
         let view = links.view.with_state((!is_selected).then_some(state));
-        let (label, class, symbol) = (state_label(state), state.name(), state_symbol(state));
-        ClientCount { count, label, class, symbol, link: links.to(&view), is_selected }
+        ClientCount {
+            count: thousands(count as u64),
+            label: state_label(state),
+            class: format!("{} {}", state.name(), severity_class(severities[state as usize])),
+            symbol: state_symbol(state),
+            link: links.to(&view),
+            is_selected,
+        }
     });
     let is_selected = links.view.filter().overdue;
     let count = outcome.clients.iter().filter(|client| client.overdue(now) == Some(true)).count();
-    let link = links.to(&links.view.with_overdue(!is_selected));
-    let overdue = ClientCount { count, label: "overdue", class: "overdue", symbol: "!", link, is_selected };
-    by_state.into_iter().chain((count > 0 || is_selected).then_some(overdue)).collect()
+    let overdue = (count > 0 || is_selected).then(|| ClientCount {
+        count: thousands(count as u64),
+        label: "overdue",
+        class: severity_class(if count > 0 { Severity::Critical } else { Severity::Normal }).to_owned(),
+        symbol: "!",
+        link: links.to(&links.view.with_overdue(!is_selected)),
+        is_selected,
+    });
+    by_state.into_iter().chain(overdue).collect()
+}
+
+/// Returns the highest severity of the clients in each state, which is that of their rows.
+fn severities(outcome: &Outcome, now: Timestamp) -> [Severity; ClientState::ALL.len()] {
+    let mut severities = [Severity::Normal; ClientState::ALL.len()];
+    for client in &outcome.clients {
+        let severity = Column::STATE.cell(TableRow { client, broker: &outcome.broker }, now).severity;
+        let highest = &mut severities[client.status.state() as usize];
+        *highest = severity.max(*highest);
+    }
+    severities
 }

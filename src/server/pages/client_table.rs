@@ -2,22 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::format::{PageTime, state_symbol, truncated};
+use super::html_cell::{HtmlCell, alignment_class, name};
 use super::links::Links;
 use crate::client::Labels;
-use crate::humanize::plural;
+use crate::humanize::thousands;
 use crate::outcome::{Outcome, ProbedClient};
-use crate::sanitize::sanitized;
-use crate::table::{Alignment, COLUMNS, Column, Severity, TableRow};
+use crate::table::{COLUMNS, Column, TableRow, Visibility};
 
 /// Maximum number of rows if the page shows one broker.
 const MAX_ROWS: usize = 5_000;
 
 /// Maximum number of rows of each broker if the page shows several.
 const MAX_ROWS_PER_BROKER: usize = 100;
-
-/// Maximum number of characters of a name: an MQTT client ID or user name may have 65 535 bytes.
-const MAX_NAME_CHARACTERS: usize = 160;
 
 /// The clients that match the view, in its order.
 pub(super) struct ClientTable<'a> {
@@ -27,6 +23,7 @@ pub(super) struct ClientTable<'a> {
     pub(super) is_truncated: bool,
     /// Column headers.
     pub(super) headers: Vec<ColumnHeader>,
+    columns: Vec<&'static Column>,
     rows: Vec<TableRow<'a>>,
     links: Links<'a>,
     now: Timestamp,
@@ -52,22 +49,10 @@ pub(super) struct PageRow {
     pub(super) client_id: Option<String>,
     /// Labels of the configuration.
     pub(super) labels: Vec<String>,
-    /// URL of the debug view of this client.
+    /// URL of the page of this client.
     pub(super) link: String,
     /// Cells after the alias.
     pub(super) cells: Vec<HtmlCell>,
-}
-
-/// A cell of the row of a client.
-pub(super) struct HtmlCell {
-    /// Text.
-    pub(super) text: String,
-    /// CSS classes.
-    pub(super) class: String,
-    /// Symbol of the state that the text names.
-    pub(super) symbol: Option<&'static str>,
-    /// The time that the text gives as an age.
-    pub(super) time: Option<PageTime>,
 }
 
 impl<'a> ClientTable<'a> {
@@ -80,7 +65,8 @@ impl<'a> ClientTable<'a> {
         Self {
             caption: caption(rows.len(), matching, outcome.clients.len()),
             is_truncated: rows.len() < matching,
-            headers: columns().map(|column| header(column, links)).collect(),
+            headers: columns(outcome).map(|column| header(column, links)).collect(),
+            columns: columns(outcome).collect(),
             rows,
             links: links.clone(),
             now,
@@ -98,23 +84,30 @@ impl<'a> ClientTable<'a> {
             alias: name(row.client.alias()),
             client_id: client_id(row.client),
             labels: labels(row.client),
-            link: self.links.client_debug_view(row.client),
-            cells: columns().skip(1).map(|column| cell(column, *row, self.now)).collect(),
+            link: self.links.client(row.client.alias()),
+            cells: self.columns.iter().skip(1).map(|column| HtmlCell::new(column, *row, self.now)).collect(),
         })
     }
 }
 
-/// Returns the columns of the page, the first of which is the alias.
-fn columns() -> impl Iterator<Item = &'static Column> {
-    COLUMNS.iter().filter(|column| column.is_on_page())
+/// Returns the columns of the page, the first of which is the alias, and the last the details.
+fn columns(outcome: &Outcome) -> impl Iterator<Item = &'static Column> {
+    let is_detail = |column: &&Column| column.visibility == Visibility::Detail;
+    let outcome = std::slice::from_ref(outcome);
+    let on_page = move || COLUMNS.iter().filter(|column| column.is_on_page() && column.is_configured(outcome));
+    on_page().filter(move |column| !is_detail(column)).chain(on_page().filter(is_detail))
 }
 
 fn caption(shown: usize, matching: usize, watched: usize) -> String {
-    let watched_clients = plural(watched as u64, "1 watched client", "watched clients");
+    let watched_clients = match watched {
+        1 => "1 watched client".to_owned(),
+        _ => format!("{} watched clients", thousands(watched as u64)),
+    };
+    let [shown_count, matching_count] = [shown, matching].map(|count| thousands(count as u64));
     if shown < matching {
-        format!("First {shown} of {matching} matching clients, of {watched_clients}")
+        format!("First {shown_count} of {matching_count} matching clients, of {watched_clients}")
     } else if matching < watched {
-        format!("{matching} of {watched_clients}")
+        format!("{matching_count} of {watched_clients}")
     } else {
         watched_clients
     }
@@ -124,11 +117,7 @@ fn header(column: &'static Column, links: &Links<'_>) -> ColumnHeader {
     let direction = if links.view.selection.order.descending { "descending" } else { "ascending" };
     let sorted = links.view.is_sorted_by(column).then_some(direction);
     let link = links.to(&links.view.sorted_by(column));
-    ColumnHeader { title: column.title, class: class(column), link, sorted }
-}
-
-fn name(name: &str) -> String {
-    truncated(sanitized(name), MAX_NAME_CHARACTERS)
+    ColumnHeader { title: column.title, class: alignment_class(column), link, sorted }
 }
 
 fn labels(client: &ProbedClient) -> Vec<String> {
@@ -137,24 +126,4 @@ fn labels(client: &ProbedClient) -> Vec<String> {
 
 fn client_id(client: &ProbedClient) -> Option<String> {
     (client.client_id() != client.alias()).then(|| name(client.client_id()))
-}
-
-fn cell(column: &Column, row: TableRow<'_>, now: Timestamp) -> HtmlCell {
-    let cell = column.cell(row, now);
-    let severity = match cell.severity {
-        Severity::Normal => "",
-        Severity::Warning => " warning",
-        Severity::Critical => " critical",
-    };
-    let state = cell.state.map_or(String::new(), |state| format!(" state {}", state.name()));
-    HtmlCell {
-        text: truncated(cell.text, MAX_NAME_CHARACTERS),
-        class: format!("{}{severity}{state}", class(column)),
-        symbol: cell.state.map(state_symbol),
-        time: cell.time.map(PageTime::new),
-    }
-}
-
-fn class(column: &Column) -> &'static str {
-    if column.alignment == Alignment::Left { "text" } else { "number" }
 }

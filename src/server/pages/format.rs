@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::humanize::utc;
 use crate::outcome::ClientState;
+use crate::table::Severity;
 
 /// Returns a symbol for each state, so that states can be distinguished without colours.
 pub(super) fn state_symbol(state: ClientState) -> &'static str {
@@ -12,6 +13,15 @@ pub(super) fn state_symbol(state: ClientState) -> &'static str {
         ClientState::Disconnected => "○",
         ClientState::Absent => "✕",
         ClientState::Unknown => "?",
+    }
+}
+
+/// Returns the CSS class of a severity.
+pub(super) fn severity_class(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Normal => "",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
     }
 }
 

@@ -1,12 +1,41 @@
-//! The links of a broker on the page.
+//! The URLs of the pages and of what they link to, relative so that they work behind a proxy with a path prefix.
 
 use url::form_urlencoded;
 
 use super::view::View;
 use crate::config::Broker;
-use crate::outcome::ProbedClient;
 
-/// The links of a broker on the page.
+/// The overview without parameters.
+pub(super) const HOME: &str = "./";
+
+/// The runbook.
+pub(super) const RUNBOOK: &str = "runbook";
+
+/// Returns the URL of the overview with these parameters.
+pub(super) fn overview(parameters: &[(&str, String)]) -> String {
+    with_query(HOME, parameters)
+}
+
+/// Returns the URL of the page of a client, with an interval of its refresh.
+pub(super) fn client_page(broker: &str, client: &str, refresh: Option<u32>) -> String {
+    let mut parameters = vec![("broker", broker.to_owned()), ("client", client.to_owned())];
+    parameters.extend(refresh.map(|seconds| ("refresh", seconds.to_string())));
+    with_query("client", &parameters)
+}
+
+/// Returns the URL of a probe with these parameters.
+pub(super) fn probe(broker: &str, parameters: &[(&str, &str)]) -> String {
+    let broker = ("broker", broker.to_owned());
+    let others = parameters.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    with_query("probe", &[broker].into_iter().chain(others).collect::<Vec<_>>())
+}
+
+fn with_query(path: &str, parameters: &[(&str, String)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// The links of a broker on the overview.
 #[derive(Clone)]
 pub(super) struct Links<'a> {
     /// The broker.
@@ -40,26 +69,18 @@ impl Links<'_> {
         self.view.with_broker(&self.broker.alias).link()
     }
 
+    /// Returns the URL of the page of a client.
+    pub(super) fn client(&self, alias: &str) -> String {
+        client_page(&self.broker.alias, alias, self.view.refresh)
+    }
+
     /// Returns the URL of the probe, as Prometheus scrapes it.
     pub(super) fn metrics(&self) -> String {
-        self.probe(&[])
+        probe(&self.broker.alias, &[])
     }
 
     /// Returns the URL of the debug view.
     pub(super) fn debug_view(&self) -> String {
-        self.probe(&[("debug", "true")])
-    }
-
-    /// Returns the URL of the debug view of one client.
-    pub(super) fn client_debug_view(&self, client: &ProbedClient) -> String {
-        self.probe(&[("client", client.alias()), ("debug", "true")])
-    }
-
-    fn probe(&self, parameters: &[(&str, &str)]) -> String {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("broker", &self.broker.alias)
-            .extend_pairs(parameters)
-            .finish();
-        format!("probe?{query}")
+        probe(&self.broker.alias, &[("debug", "true")])
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use url::form_urlencoded;
+use super::links;
+use super::refresh;
 
 use crate::config::{Broker, Config};
 use crate::outcome::ClientState;
@@ -13,6 +14,9 @@ use crate::table::{ClientFilter, Column, Selection, SortOrder, UnknownColumn, st
 /// Maximum number of characters of a filter.
 const MAX_FILTER_CHARACTERS: usize = 200;
 
+/// The parameters of the page.
+const PARAMETERS: &str = "broker, filter, state, overdue, sort, refresh";
+
 /// What the page shows.
 #[derive(Debug, Clone)]
 pub(super) struct View {
@@ -20,6 +24,8 @@ pub(super) struct View {
     pub(super) broker: Option<String>,
     /// Which clients are shown, in which order.
     pub(super) selection: Selection,
+    /// Interval of the automatic refresh, in seconds.
+    pub(super) refresh: Option<u32>,
 }
 
 /// Errors in the query parameters.
@@ -28,6 +34,15 @@ pub(super) enum ViewError {
     /// The broker is not configured.
     #[error("unknown broker {0:?}; configured brokers: {1}")]
     UnknownBroker(String, String),
+    /// The broker does not watch the client.
+    #[error("unknown client {0:?} of broker {1:?}")]
+    UnknownClient(String, String),
+    /// A parameter is missing.
+    #[error("missing parameter {0:?}")]
+    MissingParameter(&'static str),
+    /// The interval of the refresh is not one.
+    #[error("`refresh` must be a number of seconds from {0} to {1}")]
+    InvalidRefresh(u32, u32),
     /// The state does not exist.
     #[error("unknown state {0:?}; known states: {states}", states = ClientState::ALL.map(ClientState::name).join(", "))]
     UnknownState(String),
@@ -41,8 +56,8 @@ pub(super) enum ViewError {
     #[error("`filter` is longer than {MAX_FILTER_CHARACTERS} characters")]
     LongFilter,
     /// The parameter does not exist.
-    #[error("unknown parameter {0:?}; known parameters: broker, filter, state, overdue, sort")]
-    UnknownParameter(String),
+    #[error("unknown parameter {0:?}; known parameters: {1}")]
+    UnknownParameter(String, &'static str),
 }
 
 impl View {
@@ -52,10 +67,10 @@ impl View {
     /// # Errors
     /// An unknown parameter or value.
     pub(super) fn parse(query: &str, config: &Config) -> Result<Self, ViewError> {
-        let mut broker = None;
+        let (mut broker, mut refresh) = (None, None);
         let mut selection = Selection { filter: ClientFilter::default(), order: by_state() };
         let filter = &mut selection.filter;
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let is_given = !value.is_empty();
             match name.as_ref() {
                 "broker" => broker = is_given.then(|| value.into_owned()),
@@ -65,8 +80,9 @@ impl View {
                     filter.overdue = value.parse().map_err(|_| ViewError::InvalidOverdue)?;
                 }
                 "sort" if is_given => selection.order = SortOrder::parse(&value, Column::is_on_page)?,
-                "state" | "overdue" | "sort" => {}
-                unknown => return Err(ViewError::UnknownParameter(excerpt(unknown))),
+                "refresh" if is_given => refresh = Some(refresh::parse(&value)?),
+                "state" | "overdue" | "sort" | "refresh" => {}
+                unknown => return Err(ViewError::UnknownParameter(excerpt(unknown), PARAMETERS)),
             }
         }
         if filter.words.chars().count() > MAX_FILTER_CHARACTERS {
@@ -76,7 +92,7 @@ impl View {
             Some(alias) if config.broker(alias).is_none() => {
                 Err(ViewError::UnknownBroker(excerpt(alias), config.broker_aliases()))
             }
-            _ => Ok(Self { broker, selection }),
+            _ => Ok(Self { broker, selection, refresh }),
         }
     }
 
@@ -111,6 +127,16 @@ impl View {
         Self { broker: Some(alias.to_owned()), ..self.clone() }
     }
 
+    /// Returns the view of every broker.
+    pub(super) fn all_brokers(&self) -> Self {
+        Self { broker: None, ..self.clone() }
+    }
+
+    /// Returns the view with this refresh.
+    pub(super) fn with_refresh(&self, refresh: Option<u32>) -> Self {
+        Self { refresh, ..self.clone() }
+    }
+
     /// Returns the view of clients in this state, or in any.
     pub(super) fn with_state(&self, state: Option<ClientState>) -> Self {
         self.with_filter(ClientFilter { states: state.into_iter().collect(), ..self.filter().clone() })
@@ -127,7 +153,7 @@ impl View {
     }
 
     fn with_filter(&self, filter: ClientFilter) -> Self {
-        Self { broker: self.broker.clone(), selection: Selection { filter, order: self.selection.order } }
+        Self { selection: Selection { filter, order: self.selection.order }, ..self.clone() }
     }
 
     /// Returns the view sorted by a column: counts in descending order first, and in the other direction if it is sorted
@@ -136,7 +162,7 @@ impl View {
         let order = self.selection.order;
         let descending = if self.is_sorted_by(column) { !order.descending } else { column.is_count() };
         let selection = Selection { order: SortOrder { column, descending }, ..self.selection.clone() };
-        Self { broker: self.broker.clone(), selection }
+        Self { selection, ..self.clone() }
     }
 
     /// Whether it is sorted by this column.
@@ -144,25 +170,29 @@ impl View {
         self.selection.order.column.name == column.name
     }
 
-    /// Returns the value of `sort`; empty for the default order.
-    pub(super) fn sort(&self) -> String {
-        let order = self.selection.order;
-        if order == by_state() { String::new() } else { order.to_string() }
-    }
-
-    /// Returns the URL of this view, relative so that it works behind a proxy with a path prefix.
+    /// Returns the URL of this view.
     pub(super) fn link(&self) -> String {
         let state = self.state().map_or("", ClientState::name);
-        let overdue = if self.filter().overdue { "true" } else { "" };
-        let sort = self.sort();
-        let broker = self.broker.as_deref().unwrap_or_default();
-        let words = &self.filter().words;
-        let parameters =
-            [("broker", broker), ("state", state), ("overdue", overdue), ("filter", words), ("sort", &sort)];
-        let given = parameters.into_iter().filter(|(_, value)| !value.is_empty());
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
-        if query.is_empty() { "./".to_owned() } else { format!("./?{query}") }
+        let fields = [("state", state.to_owned()), ("filter", self.filter().words.clone())];
+        links::overview(&[self.hidden_parameters(), given(fields).collect()].concat())
     }
+
+    /// Returns the parameters that the form has no field for.
+    pub(super) fn hidden_parameters(&self) -> Vec<(&'static str, String)> {
+        let order = self.selection.order;
+        let sort = if order == by_state() { String::new() } else { order.to_string() };
+        let overdue = if self.filter().overdue { "true".to_owned() } else { String::new() };
+        let refresh = self.refresh.map_or(String::new(), |seconds| seconds.to_string());
+        let broker = self.broker.clone().unwrap_or_default();
+        given([("broker", broker), ("overdue", overdue), ("sort", sort), ("refresh", refresh)]).collect()
+    }
+}
+
+/// Returns the parameters that have a value.
+fn given<const N: usize>(
+    parameters: [(&'static str, String); N],
+) -> impl Iterator<Item = (&'static str, String)> {
+    parameters.into_iter().filter(|(_, value)| !value.is_empty())
 }
 
 /// The default order: the most severe state first.

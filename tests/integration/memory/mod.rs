@@ -1,6 +1,7 @@
 //! What the broker remembers of watched clients: signs of life, bans, and expected subscriptions.
 
 mod banned;
+mod people;
 mod seen;
 mod seen_listings;
 mod subscriptions;
