@@ -1,5 +1,6 @@
 //! The result of `--check` as CSV: one line per client, with the values of the JSON output.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 use csv::{ErrorKind, Writer};
@@ -7,19 +8,19 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::json_output::JsonClient;
+use crate::client::Labels;
 use crate::outcome::Outcome;
 use crate::sanitize::sanitized;
 use crate::table::Selection;
 
-/// The columns after `broker`: the path of each value in a client of the JSON output. Its parts are joined by `_` in
-/// the header.
+/// The columns after `broker` and before those of labels: the path of each value in a client of the JSON output. Its
+/// parts are joined by `_` in the header.
 pub(super) const COLUMNS: &[&[&str]] = &[
     &["alias"],
     &["client_id"],
     &["state"],
     &["overdue"],
     &["offline_after_seconds"],
-    &["labels"],
     &["last_seen"],
     &["banned"],
     &["ban_end"],
@@ -78,12 +79,18 @@ pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp)
 
 fn write(outcomes: &[Outcome], selection: &Selection, now: Timestamp, to: impl Write) -> csv::Result<()> {
     let mut writer = Writer::from_writer(to);
+    let rows = selection.rows(outcomes, now);
+    // As the columns of a file of clients: only the labels that some client has.
+    let labels = rows.iter().filter_map(|row| row.client.labels()).flat_map(Labels::iter);
+    let labels: BTreeSet<_> = labels.map(|(name, _)| name).collect();
     writer.write_field("broker")?;
-    writer.write_record(COLUMNS.iter().map(|path| path.join("_")))?;
-    for row in selection.rows(outcomes, now) {
+    let titles = COLUMNS.iter().map(|path| path.join("_"));
+    writer.write_record(titles.chain(labels.iter().map(|name| format!("label_{name}"))))?;
+    for row in rows {
         let client = serde_json::to_value(JsonClient::new(row, now)).map_err(io::Error::from)?;
         writer.write_field(safe(row.broker))?;
-        writer.write_record(COLUMNS.iter().map(|path| field(&client, path)))?;
+        let values = COLUMNS.iter().map(|path| field(&client, path));
+        writer.write_record(values.chain(labels.iter().map(|name| field(&client, &["labels", name]))))?;
     }
     Ok(writer.flush()?)
 }
