@@ -24,8 +24,9 @@ use jiff::Timestamp;
 use crate::cli::{CheckTask, OutputFormat, Strictness};
 use crate::client::{Groups, WatchedClient};
 use crate::config::{Broker, Config};
+use crate::fleet::Fleet;
 use crate::outcome::{ClientState, Outcome, ProbedClient};
-use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets, probe_with_progress};
+use crate::probe::{BROKERS_AT_ONCE, ProbeSpec, Targets, probe, probe_with_progress};
 use crate::sanitize::sanitized;
 use crate::table::{self, ClientFilter, Selection};
 use progress_line::{BrokerProgress, ProgressLine};
@@ -65,6 +66,14 @@ pub(crate) enum CheckError {
         /// The configured aliases.
         configured: String,
     },
+    /// `--fleet` names an unknown fleet.
+    #[error("unknown fleet {alias:?}; configured fleets: {configured}")]
+    UnknownFleet {
+        /// The unknown alias.
+        alias: String,
+        /// The configured aliases.
+        configured: String,
+    },
     /// `--client` matches no watched client.
     #[error("no watched client matches --client {0:?}")]
     NoSuchClient(String),
@@ -91,6 +100,8 @@ pub(crate) async fn check(config: &Config, task: &CheckTask) -> Result<CheckStat
 struct CheckRun {
     brokers: Vec<Arc<Broker>>,
     all: bool,
+    /// Aliases of the fleets whose clients are shown; if empty, watched clients are.
+    fleets: Vec<String>,
     /// The groups that the configuration collects.
     collect: Groups,
     timeout: Option<Duration>,
@@ -103,6 +114,7 @@ impl CheckRun {
         Ok(Self {
             brokers: selected_brokers(config, task)?,
             all: task.all,
+            fleets: task.fleets.clone(),
             collect: config.prometheus.collect,
             timeout: task.timeout,
             strict: task.strict,
@@ -115,7 +127,11 @@ impl CheckRun {
         let (started_at, started) = (Timestamp::now(), Instant::now());
         let progress: Vec<_> = self.brokers.iter().map(|broker| BrokerProgress::new(&broker.alias)).collect();
         let probes = self.brokers.iter().zip(&progress).map(async |(broker, progress)| {
-            let outcome = probe_with_progress(self.probe_spec(broker), &progress.clients).await;
+            let mut outcome = probe_with_progress(self.probe_spec(broker), &progress.clients).await;
+            // A broker that does not respond need not be waited for twice.
+            if let Some(spec) = self.fleet_spec(broker).filter(|_| outcome.requests.answered) {
+                outcome.add_fleets(probe(spec).await);
+            }
             progress.end();
             outcome
         });
@@ -141,8 +157,12 @@ impl CheckRun {
 
     fn probe_spec(&self, broker: &Arc<Broker>) -> ProbeSpec {
         let filter = &self.printer.selection.filter;
+        let is_list = self.all || !self.fleets.is_empty();
         let (targets, groups) = if self.all {
             (Targets::All, self.groups(Groups::STATE).of_rows())
+        } else if is_list {
+            let fleets = selected_fleets(broker, &self.fleets);
+            (Targets::ClientsOf(fleets), self.groups(Groups::STATE).of_rows())
         } else {
             let clients: Vec<_> = selected_clients(broker, filter).cloned().collect();
             let groups = self.groups(broker.configured_groups(&clients));
@@ -151,9 +171,22 @@ impl CheckRun {
         ProbeSpec {
             targets,
             groups,
-            timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, self.all)),
+            timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, is_list)),
             broker: Arc::clone(broker),
         }
+    }
+
+    /// Returns the probe of the fleets that the table is followed by, if there are any. They are left out where the task
+    /// selects single clients.
+    fn fleet_spec(&self, broker: &Arc<Broker>) -> Option<ProbeSpec> {
+        let selects = self.all || !self.fleets.is_empty() || !self.printer.selection.filter.names.is_empty();
+        let is_shown = self.printer.format == OutputFormat::Table && !selects && !broker.fleets.is_empty();
+        is_shown.then(|| ProbeSpec {
+            targets: Targets::Fleets(broker.fleets.clone()),
+            groups: Groups::STATE,
+            timeout: self.timeout.unwrap_or_else(|| default_timeout(broker, false)),
+            broker: Arc::clone(broker),
+        })
     }
 }
 
@@ -191,8 +224,8 @@ impl Printer {
     }
 }
 
-fn default_timeout(broker: &Broker, all: bool) -> Duration {
-    if all { LIST_TIMEOUT } else { broker.default_timeout() }
+fn default_timeout(broker: &Broker, is_list: bool) -> Duration {
+    if is_list { LIST_TIMEOUT } else { broker.default_timeout() }
 }
 
 /// Returns the brokers to probe, in the order of the configuration.
@@ -204,7 +237,27 @@ fn selected_brokers(config: &Config, task: &CheckTask) -> Result<Vec<Arc<Broker>
     let selected: BTreeSet<_> = task.brokers.iter().collect();
     let is_selected = |broker: &&Arc<Broker>| selected.is_empty() || selected.contains(&broker.alias);
     let brokers: Vec<_> = config.brokers.iter().filter(is_selected).cloned().collect();
+    if !task.fleets.is_empty() {
+        return with_fleets(brokers, &task.fleets);
+    }
     if task.all { Ok(brokers) } else { with_selected_clients(brokers, &task.selection.filter) }
+}
+
+/// Returns the brokers that have one of these fleets.
+fn with_fleets(mut brokers: Vec<Arc<Broker>>, aliases: &[String]) -> Result<Vec<Arc<Broker>>, CheckError> {
+    let known: BTreeSet<_> =
+        brokers.iter().flat_map(|broker| &broker.fleets).map(|fleet| fleet.alias.clone()).collect();
+    if let Some(alias) = aliases.iter().find(|alias| !known.contains(*alias)) {
+        let configured = sanitized(&Vec::from_iter(known).join(", "));
+        return Err(CheckError::UnknownFleet { alias: alias.clone(), configured });
+    }
+    brokers.retain(|broker| !selected_fleets(broker, aliases).is_empty());
+    Ok(brokers)
+}
+
+/// Returns the fleets of a broker with these aliases.
+fn selected_fleets(broker: &Broker, aliases: &[String]) -> Vec<Arc<Fleet>> {
+    broker.fleets.iter().filter(|fleet| aliases.contains(&fleet.alias)).cloned().collect()
 }
 
 /// Returns the brokers that have clients with the names of the filter, or every broker if it names none.

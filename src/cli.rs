@@ -97,6 +97,8 @@ pub(crate) struct CheckTask {
     pub brokers: Vec<String>,
     /// Whether to show every client of the brokers, not only the watched ones.
     pub all: bool,
+    /// Aliases of the fleets whose clients are shown; if empty, watched clients are.
+    pub fleets: Vec<String>,
     /// Output format.
     pub output: OutputFormat,
     /// Which clients are shown, in which order.
@@ -253,6 +255,7 @@ fn check_task(config_file: PathBuf, options: CheckOptions) -> CheckTask {
         config_file,
         brokers: options.brokers,
         all: options.all,
+        fleets: options.fleets,
         output: options.output.unwrap_or(OutputFormat::Table),
         selection: Selection {
             filter: ClientFilter {

@@ -47,6 +47,35 @@ pub struct FleetResult {
     pub counts: Option<FleetCounts>,
 }
 
+impl FleetResult {
+    /// Says how many clients are connected and how many should be.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Some(FleetCounts { connected, disconnected, .. }) = self.counts else {
+            return "not known".to_owned();
+        };
+        let of = |expected: Option<u64>| expected.map_or(String::new(), |count| format!(" of {count}"));
+        let sessions = self.fleet.expected_sessions.map_or(String::new(), |expected| {
+            format!("; {} of {expected} sessions", connected.saturating_add(disconnected))
+        });
+        format!(
+            "{connected}{} connected, {disconnected} disconnected{sessions}",
+            of(self.fleet.expected_connected)
+        )
+    }
+
+    /// Returns whether fewer clients are connected, or have a session, than expected; `None` where that is not known.
+    #[must_use]
+    pub fn is_short(&self) -> Option<bool> {
+        let FleetCounts { connected, disconnected, .. } = self.counts.as_ref()?;
+        let is_less = |count: u64, expected: Option<u64>| expected.is_some_and(|expected| count < expected);
+        Some(
+            is_less(*connected, self.fleet.expected_connected)
+                || is_less(connected.saturating_add(*disconnected), self.fleet.expected_sessions),
+        )
+    }
+}
+
 /// The clients of a fleet that the broker knows, counted, and sums of their facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FleetCounts {

@@ -65,6 +65,12 @@ impl Outcome {
         self.group_results.iter().find(|(asked, _)| *asked == group).map(|(_, is_success)| *is_success)
     }
 
+    /// Adds the fleets of another probe of the same broker, and why it did not succeed.
+    pub fn add_fleets(&mut self, other: Self) {
+        self.fleets = other.fleets;
+        self.failures.add_all(other.failures);
+    }
+
     /// Returns how many of the requested clients are in `state`.
     #[must_use]
     pub fn count(&self, state: ClientState) -> usize {
@@ -276,6 +282,17 @@ impl Failures {
         } else if self.listed.len() < MAX_FAILURE_TEXTS {
             self.listed.push(Failure { reason, text: text.to_owned(), clients });
         }
+    }
+
+    /// Adds the failures of another probe.
+    pub fn add_all(&mut self, other: Self) {
+        for failure in &other.listed {
+            self.add(failure.reason, &failure.text, failure.clients);
+        }
+        for reason in other.reasons.into_iter().filter(|reason| !self.has(*reason)).collect::<Vec<_>>() {
+            self.reasons.push(reason);
+        }
+        self.reasons.sort_unstable();
     }
 
     /// Returns whether there is no failure.

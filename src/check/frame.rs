@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{ColumnConstraint, Table, TableStyle, Width};
 
-use super::summary::summary;
+use super::summary::{fleet_lines, summary};
 use super::text_table::TextTable;
 use super::{CheckResult, failures, table_output};
 use crate::humanize::utc;
@@ -31,6 +31,7 @@ pub(super) fn frame(
     let table = TextTable::new(measured, &result.outcomes, result.ended_at, Some(columns));
     let notes = summary(&result.outcomes, rows.len(), result.ended_at)
         .into_iter()
+        .chain(fleet_lines(&result.outcomes))
         .chain(table_output::brokers_without_clients(&result.outcomes))
         .chain(failures::lines(&result.outcomes));
     // One line is kept for the number of hidden clients.

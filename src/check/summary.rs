@@ -4,7 +4,19 @@ use jiff::Timestamp;
 
 use crate::humanize::plural;
 use crate::outcome::{ClientState, Outcome};
+use crate::sanitize::sanitized;
 use crate::table::state_label;
+
+/// Returns a line for each fleet.
+pub(super) fn fleet_lines(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
+    let has_several = outcomes.len() > 1;
+    outcomes.iter().flat_map(move |outcome| {
+        outcome.fleets.iter().flatten().map(move |result| {
+            let broker = if has_several { format!(" of {}", outcome.broker) } else { String::new() };
+            sanitized(&format!("Fleet {}{broker}: {}", result.fleet.alias, result.describe()))
+        })
+    })
+}
 
 /// Returns the closing line for all clients, of which `shown` pass the filters; `None` if there are no clients.
 pub(super) fn summary(outcomes: &[Outcome], shown: usize, now: Timestamp) -> Option<String> {

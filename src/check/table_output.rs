@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use anstream::AutoStream;
 use jiff::Timestamp;
 
-use super::summary::summary;
+use super::summary::{fleet_lines, summary};
 use super::text_table::TextTable;
 use crate::outcome::Outcome;
 use crate::sanitize::sanitized;
@@ -43,7 +43,8 @@ fn write(
         }
         write_lines(to, [table.bottom_border()].into_iter().chain(table.hidden_columns()))?;
     }
-    write_lines(to, summary(outcomes, rows.len(), now).into_iter().chain(brokers_without_clients(outcomes)))
+    let closing = summary(outcomes, rows.len(), now).into_iter().chain(fleet_lines(outcomes));
+    write_lines(to, closing.chain(brokers_without_clients(outcomes)))
 }
 
 /// Returns a line for each broker that was probed successfully and has no clients.

@@ -132,6 +132,10 @@ pub(super) struct CheckOptions {
     #[arg(long)]
     pub(super) all: bool,
 
+    /// Show every client of this fleet; can be repeated
+    #[arg(long = "fleet", value_name = "ALIAS", conflicts_with = "all")]
+    pub(super) fleets: Vec<String>,
+
     /// Show only clients whose alias or client ID matches this pattern (`*`, `?`); can be repeated
     #[arg(long = "client", value_name = "GLOB")]
     pub(super) clients: Vec<Glob>,

@@ -113,7 +113,7 @@ fn deserializer(text: &str) -> serde_yaml::Deserializer<'_> {
 fn content_error(error: &serde_yaml::Error, budget: &Budget) -> SyntaxError {
     let quoting_values = error.to_string();
     let message = if budget.is_exhausted() {
-        "too large with its aliases (*name) expanded"
+        "too large with its aliases (*name) expanded; list very many clients in CSV files (monitored_client_files)"
     } else if quoting_values.starts_with("repetition limit") {
         "too many repetitions of aliases (*name)"
     } else if quoting_values.starts_with("recursion limit") {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::list_pager::{ListPager, ListedClients, Next};
 use super::request::{Answer, PageRequest, Request};
 use super::scheduler::{FollowUp, Plan};
+use super::watching::COUNT_TIMEOUT;
 use super::{Findings, Progress, reason};
 use crate::emqx::wire::BadRow;
 use crate::emqx::{ListQuery, RequestError};
@@ -58,21 +59,17 @@ impl<'a> Fleets<'a> {
             return vec![Request::Health];
         }
         if depends_on_count(self.requested) {
-            return vec![Request::Count(self.deadline)];
+            return vec![Request::Count(self.deadline.min(Instant::now() + COUNT_TIMEOUT))];
         }
         self.start(walks_for(self.requested, None))
     }
 
     fn start(&mut self, specs: Vec<WalkSpec>) -> Vec<Request> {
         let how = match specs.as_slice() {
-            [WalkSpec { filter: None, .. }] => "reading the list of all clients once",
-            _ => "reading a filtered list for each filter",
+            [WalkSpec { filter: None, .. }] => "reading the list of all clients once".to_owned(),
+            filtered => format!("filtered lists to be read: {}", filtered.len()),
         };
-        self.decisions.push(format!(
-            "requested fleets: {}, with different filters: {}; {how}",
-            self.requested.len(),
-            specs.iter().filter(|spec| spec.filter.is_some()).count()
-        ));
+        self.decisions.push(format!("requested fleets: {}; {how}", self.requested.len()));
         let mut requests = Vec::new();
         for (index, WalkSpec { filter, fleets }) in specs.into_iter().enumerate() {
             let query = ListQuery::for_counts().filtered(filter);

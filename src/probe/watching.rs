@@ -35,7 +35,7 @@ const CONFIRM_AFTER: Duration = Duration::from_millis(250);
 const LIST_SHARE: u32 = 3;
 
 /// How long the broker may take to count its clients at most. One with a hung node takes a minute to list them.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The plan for some clients of the configuration.
 pub(super) struct Watching<'a> {

@@ -3,6 +3,7 @@
 mod broker_section;
 pub(super) mod client_page;
 mod client_table;
+mod fleet_table;
 mod format;
 mod html_cell;
 mod links;

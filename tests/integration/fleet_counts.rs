@@ -3,7 +3,7 @@
 use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use serde_json::json;
 
-use crate::support::{Exporter, Families, config_of};
+use crate::support::{Exporter, Families, Program, config_of};
 
 /// Clients of two buildings; of those of the first, one is away and has messages waiting.
 fn broker(version: Version) -> FakeEmqx {
@@ -194,4 +194,60 @@ fn brokers_with_fleets_are_discovered_for_a_job_of_their_own() {
     let without = Exporter::start(&config_of(&fake, "", &[]));
     assert_eq!(without.get("/sd?fleets=true").text(), "[]");
     assert!(without.probe("broker=LocalEMQX&fleets=true").success(), "the broker is asked whether it responds");
+}
+
+#[test]
+fn check_ends_with_a_line_for_each_fleet_and_lists_the_clients_of_one() {
+    let fake = broker(Version::V6_2_2);
+    let program = Program::with_config(&config(&fake, FLEETS));
+    let run = program.run(&["check"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    for line in [
+        "Fleet one: 12 of 13 connected, 1 disconnected; 13 of 14 sessions\n",
+        "Fleet users: 3 connected, 0 disconnected\n",
+        "Fleet nothing: 0 connected, 0 disconnected; 0 of 0 sessions\n",
+    ] {
+        assert!(run.stdout.contains(line), "{}", run.stdout);
+    }
+    let run = program.run(&["check", "--fleet", "users", "--fleet", "nothing"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.contains("thermo-2-02") && !run.stdout.contains("thermo-1"), "{}", run.stdout);
+    assert!(run.stdout.contains("3 clients: ") && !run.stdout.contains("Fleet"), "{}", run.stdout);
+
+    let run = program.run(&["check", "--fleet", "two"]);
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (1, "unknown fleet \"two\"; configured fleets: nothing, one, users\n")
+    );
+
+    fake.inject(When::List, Fault::status(500, "text/plain", ""));
+    let run = program.run(&["check"]);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stdout.contains("Watched") && run.stdout.contains("Fleet users: not known\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stderr.contains("LocalEMQX: http_status: "), "{}", run.stderr);
+}
+
+#[test]
+fn the_page_shows_fleets_with_bars() {
+    let fake = broker(Version::V6_2_2);
+    let exporter = Exporter::start(&config(&fake, FLEETS));
+    let page = exporter.get("/").text();
+    for part in [
+        "<bdi>one</bdi><br><small class=\"labels\"><bdi>site=north</bdi> </small>",
+        "<meter min=\"0\" max=\"14\" value=\"12\" aria-label=\"connected\">12</meter>",
+        "<td class=\"critical\">12 of 13 connected, 1 disconnected; 13 of 14 sessions</td>",
+        "<td class=\"\">3 connected, 0 disconnected</td>",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    fake.inject(When::List, Fault::status(500, "text/plain", ""));
+    let page = exporter.get("/").text();
+    assert!(
+        page.contains("<td class=\"warning\">not known</td>") && page.contains("probe partly failed"),
+        "{page}"
+    );
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::client_table::ClientTable;
+use super::fleet_table::FleetTable;
 use super::format::{severity_class, state_symbol};
 use super::links::Links;
 use super::probe_summary::ProbeSummary;
@@ -27,6 +28,7 @@ struct ProbedBroker<'a> {
     counts: Vec<ClientCount>,
     /// Number of watched clients.
     watched: usize,
+    fleets: FleetTable<'a>,
     clients: ClientTable<'a>,
 }
 
@@ -49,6 +51,7 @@ impl<'a> BrokerSection<'a> {
             summary: outcome.into(),
             counts: counts(outcome, &links, now),
             watched: outcome.clients.len(),
+            fleets: FleetTable::new(outcome),
             clients: ClientTable::new(outcome, &links, now),
         });
         Self { links, probe }

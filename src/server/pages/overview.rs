@@ -108,7 +108,21 @@ async fn section(
         timeout: default_timeout(&broker),
         broker: Arc::clone(&broker),
     };
-    let probed = state.probe_for_page(spec).await.ok();
+    let mut probed = state.probe_for_page(spec).await.ok();
+    // A broker that does not respond need not be waited for twice.
+    if let Some(outcome) = probed.as_mut().filter(|outcome| outcome.requests.answered)
+        && !broker.fleets.is_empty()
+    {
+        let spec = ProbeSpec {
+            targets: Targets::Fleets(broker.fleets.clone()),
+            groups: Groups::STATE,
+            timeout: default_timeout(&broker),
+            broker: Arc::clone(&broker),
+        };
+        if let Ok(of_fleets) = state.probe_for_page(spec).await {
+            outcome.add_fleets(of_fleets);
+        }
+    }
     // Rendering thousands of rows would block this worker for too long.
     let rendered = run_detached(move || {
         let now = Timestamp::now();
