@@ -164,8 +164,9 @@ fn every_metric_exists(dashboard: &Value, exporter: &str) {
 
 #[test]
 fn the_names_of_metrics_are_found_in_a_query() {
-    let query = "max by (broker, a_b) (x:y_z{q=~\"a|b\"} * 1e3) and on (alias) rate(up[5m] @ end()) > bool Inf";
+    let query = "max by (broker, a_b) (x:y_z{q=~\"a|b\"} * 1e3 or f(\"g\")) and on (alias) rate(up[5m] @ end()) > bool Inf";
     assert_eq!(metrics_in(query), BTreeSet::from(["up", "x:y_z"]));
+    assert_eq!(metrics_in("{__name__=~\"a_b|c\", d=~\"e\"}"), BTreeSet::from(["a_b", "c"]));
 }
 
 fn dashboard() -> Value {
@@ -298,20 +299,23 @@ fn text_of(url: &str) -> String {
     ureq::get(url).call().expect("it answers").body_mut().read_to_string().expect("a text")
 }
 
-/// The names of series in a query: words outside of matchers, windows and lists of labels that are no functions.
+/// The names of series in a query: words outside of texts, matchers, windows and lists of labels that are no functions.
 fn metrics_in(query: &str) -> BTreeSet<&str> {
     const BEFORE_LABELS: [&str; 6] = ["by", "on", "without", "ignoring", "group_left", "group_right"];
     const OPERATORS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "Inf"];
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let (mut names, mut rest) = (BTreeSet::new(), query);
-    while let Some(start) = rest.find(|c: char| is_word(c) || c == '{' || c == '[') {
+    while let Some(start) = rest.find(|c: char| is_word(c) || matches!(c, '{' | '[' | '"')) {
         rest = &rest[start..];
         let end = match rest.as_bytes()[0] {
             b'{' => rest.find('}'),
             b'[' => rest.find(']'),
+            b'"' => rest[1..].find('"').map(|end| end + 2),
             _ => rest.find(|c| !is_word(c)),
         };
         let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let alternatives = word.strip_prefix("{__name__=~\"").and_then(|matcher| matcher.split('"').next());
+        names.extend(alternatives.into_iter().flat_map(|names| names.split('|')));
         rest = after.trim_start();
         let is_function = ["(", "by (", "without ("].iter().any(|next| rest.starts_with(next));
         if BEFORE_LABELS.contains(&word) {
