@@ -25,6 +25,7 @@ KINDS = {  # of each rendering
     "helm-fleet": BASE + POLICIES + ["ConfigMap", "Pod", "ScrapeConfig", "ScrapeConfig", "ServiceMonitor"],
     "helm-minimal": BASE + POLICIES + ["ConfigMap", "Pod", "Secret"],
     "helm-operator": BASE + POLICIES + MONITORED + ["ConfigMap", "ConfigMap", "Pod"],
+    "helm-readme": BASE + POLICIES + MONITORED + ["ConfigMap", "ConfigMap", "Pod"],
     "kustomize": BASE + POLICIES + MONITORED + ["ConfigMap", "Namespace", "Secret"],
 }
 
