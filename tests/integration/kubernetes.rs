@@ -33,3 +33,22 @@ fn the_alerts_are_those_for_prometheus() {
         "the first lines of prometheus-rule.yaml say how to make it anew"
     );
 }
+
+#[test]
+fn every_version_is_that_of_the_program() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, before, after) in [
+        ("kustomization.yaml", "newTag: \"", "\""),
+        ("README.md", "registry.example.org/emqx-client-monitor:", "\n"),
+        ("../helm/emqx-client-monitor/Chart.yaml", "\nversion: ", "\n"),
+        ("../helm/emqx-client-monitor/Chart.yaml", "appVersion: \"", "\""),
+        ("../helm/emqx-client-monitor/README.md", "registry.example.org/emqx-client-monitor:", "\n"),
+        ("../helm/emqx-client-monitor/README.md", "helm push emqx-client-monitor-", ".tgz "),
+    ] {
+        let text = std::fs::read_to_string(shipped(file)).expect("it is there");
+        assert!(
+            text.contains(&format!("{before}{version}{after}")),
+            "{file} names another version at {before:?}"
+        );
+    }
+}

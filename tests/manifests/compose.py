@@ -1,6 +1,7 @@
 """Checks examples/compose with Compose itself and with the programs that read its files: compose.py PROGRAM PROMTOOL"""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -22,6 +23,14 @@ def composed(*files):
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0 and not run.stderr, run.stderr
     return json.loads(run.stdout.replace("$$", "$"))  # it prints a file for Compose, in which `$` is escaped
+
+
+def check_variables():
+    """A key that is not set is refused, instead of leaving EMQX with an empty one."""
+    for name in ["EMQX_API_KEY", "EMQX_API_SECRET"]:
+        run = subprocess.run(["docker-compose", "--file", FOLDER / "compose.yaml", "config", "--quiet"],
+                             env=os.environ | {name: ""}, capture_output=True, text=True, check=False)
+        assert run.returncode != 0 and "set it in .env" in run.stderr, run.stderr
 
 
 def check_files(services):
@@ -75,9 +84,12 @@ def check_exporter(service, program, root):
 
 
 def check_devices(script, config):
-    """Every watched client but the lamp is a simulated device."""
+    """Every watched client but the lamp is a simulated device, and the fleet is the lights."""
     simulated = set(re.findall(r"-i (\S+)", script.read_text())) - {"controller"}
-    assert simulated == {client["client_id"] for client in config["monitored_clients"]} - {"lamp"}
+    (fleet,) = config["monitored_fleets"]
+    lights = {one for one in simulated if one.strip('"').startswith(fleet["client_id"].removesuffix("*"))}
+    assert len(lights) == 1
+    assert simulated - lights == {client["client_id"] for client in config["monitored_clients"]} - {"lamp"}
 
 
 def check_inline(readme, config, directory):
@@ -92,6 +104,7 @@ def check_inline(readme, config, directory):
 def main(program, promtool):
     project = composed(FOLDER / "compose.yaml")
     services = project["services"]
+    check_variables()
     check_files(services)
     key = services["emqx-client-monitor"]["environment"]
     assert project["configs"]["api-keys"]["content"] == f'{key["EMQX_API_KEY"]}:{key["EMQX_API_SECRET"]}:viewer\n'

@@ -16,7 +16,7 @@ import urllib.request
 
 import yaml
 
-CLIENTS = {"helm-existing": 2, "helm-fleet": 3, "helm-operator": 1, "kustomize": 1}  # watched clients; else 0
+CLIENTS = {"helm-existing": 2, "helm-fleet": 3, "helm-operator": 1, "helm-readme": 1, "kustomize": 1}  # watched clients; else 0
 BROKERS_FAILED = 2  # exit status of `check`: the configuration is valid, and a broker was asked in vain
 
 

@@ -1,12 +1,15 @@
-{{/* The name of all resources. */}}
+{{/* The name of all resources, which must be a name for a Service. With 53 characters, as many as the name of a release may
+have, no two releases get the same, and there is space for what is put behind it. */}}
 {{- define "emqx-client-monitor.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
-{{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- $name := .Values.fullnameOverride -}}
+{{- if not $name -}}
+{{- $release := .Release.Name | replace "." "-" -}}
+{{- $name = contains .Chart.Name $release | ternary $release (printf "%s-%s" $release .Chart.Name) -}}
 {{- end -}}
+{{- if not (regexMatch "^[a-z]" $name) -}}
+{{- fail (printf "the name of a Service begins with a letter, unlike %s: set fullnameOverride" $name) -}}
+{{- end -}}
+{{- $name | trunc 53 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* The labels that select the pods of the release, those of its test included. */}}
@@ -61,7 +64,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* Options for it. */}}
+{{/* The address that links in alerts and in the dashboard begin with. */}}
+{{- define "emqx-client-monitor.externalUrl" -}}
+{{- $service := printf "%s://%s%s" (include "emqx-client-monitor.scheme" .) (include "emqx-client-monitor.address" .) (include "emqx-client-monitor.prefix" .) -}}
+{{- .Values.web.externalUrl | default $service | trimSuffix "/" -}}
+{{- end -}}
+
+{{/* Options for address and prefix. */}}
 {{- define "emqx-client-monitor.webArgs" -}}
 {{- with .Values.web.externalUrl }}
 - --web.external-url={{ . }}
