@@ -28,7 +28,7 @@ struct ProbedBroker<'a> {
     counts: Vec<ClientCount>,
     /// Number of watched clients.
     watched: usize,
-    fleets: FleetTable<'a>,
+    fleets: FleetTable,
     clients: ClientTable<'a>,
 }
 
