@@ -112,10 +112,13 @@ fn start<W>(level: Level, format: Format, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // The server library logs each start at info level, in four lines.
-    let libraries = if level == Level::Info { LevelFilter::WARN } else { level.into() };
-    // The HTTP library logs what strangers send as errors, without their address. The server logs that itself.
-    let http = if level == Level::Trace { LevelFilter::TRACE } else { LevelFilter::OFF };
+    let (libraries, http) = if level == Level::Trace {
+        (LevelFilter::TRACE, LevelFilter::TRACE)
+    } else {
+        // The server library logs four lines at each start, and the TLS library several at each connection. The HTTP library
+        // logs what strangers send as errors, without their address; the server logs that itself.
+        (LevelFilter::from(level).min(LevelFilter::WARN), LevelFilter::OFF)
+    };
     let targets = Targets::new()
         .with_default(libraries)
         .with_target("actix_http", http)

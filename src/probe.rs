@@ -311,7 +311,7 @@ async fn current_tls(tls: &BrokerTls, deadline: Instant) -> Result<TlsAccess, St
 fn reason(error: &RequestError) -> FailureReason {
     match error {
         RequestError::Dns { .. } => FailureReason::Dns,
-        RequestError::Connect { .. } => FailureReason::Connect,
+        RequestError::Connect { .. } | RequestError::ProxyRefused { .. } => FailureReason::Connect,
         RequestError::Tls { .. } => FailureReason::Tls,
         RequestError::Timeout => FailureReason::Timeout,
         RequestError::Status { status: 401, .. } => FailureReason::Unauthorized,

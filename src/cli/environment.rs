@@ -53,9 +53,9 @@ impl Environment {
             let options = as_options(option, value).map_err(|why| invalid(&why))?;
             arguments.splice(after_program..after_program, options);
             command.clone().try_get_matches_from(&arguments).map_err(|error| {
-                // The rest of the text is a hint at `--help`.
+                // The other paragraphs are hints at similar values and at `--help`.
                 let text = error.to_string();
-                invalid(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+                invalid(text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "))
             })?;
         }
         Ok(arguments)

@@ -58,8 +58,12 @@ pub(super) fn max_probes(text: &str) -> Result<usize, String> {
 
 /// Parses the value of `--web.external-url`.
 pub(super) fn external_url(text: &str) -> Result<Url, String> {
-    let expected = "must be an http or https URL without query, such as https://proxy.example/emqx";
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or(expected)?;
+    let expected =
+        "must be an http or https URL with a host and without query, such as https://proxy.example/emqx";
+    // Of a URL without a host, the parser would take the first part of the path for it.
+    let has_host = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\']));
+    let is_http = |url: &Url| has_host && matches!(url.scheme(), "http" | "https");
+    let url = Url::parse(text).ok().filter(is_http).ok_or(expected)?;
     let has_credentials = !url.username().is_empty() || url.password().is_some();
     if has_credentials || url.query().is_some() || url.fragment().is_some() {
         return Err(expected.to_owned());

@@ -25,6 +25,14 @@ pub enum RequestError {
         /// Error of the operating system.
         source: Source,
     },
+    /// The proxy to the broker refuses to open a connection.
+    #[error("cannot connect to {address}")]
+    ProxyRefused {
+        /// Host and port of the broker's URL, and the proxy.
+        address: String,
+        /// What the proxy answered.
+        source: Source,
+    },
     /// The TCP connection was made, but the TLS handshake over it failed.
     #[error("TLS handshake with {address} failed")]
     Tls {
@@ -131,7 +139,7 @@ impl RequestError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Dns { .. } | Self::Connect { .. } | Self::Tls { .. } => Retry::Broker,
-            Self::Status { status: 401 | 403, .. } => Retry::Abort,
+            Self::Status { status: 401 | 403, .. } | Self::ProxyRefused { .. } => Retry::Abort,
             Self::Status { status: 408 | 429 | 500..=599, .. } | Self::Timeout | Self::Protocol { .. } => {
                 Retry::SameRequest
             }

@@ -1,5 +1,6 @@
 //! HTTP GET requests to a broker, bounded in time and size. Incomplete responses are errors.
 
+mod headers;
 mod redirect;
 mod response;
 
@@ -10,20 +11,19 @@ use std::time::{Duration, Instant};
 
 use actix_http::error::ParseError;
 use awc::error::{ConnectError, SendRequestError};
-use awc::http::header::{self, HeaderName, HeaderValue};
+use awc::http::header::HeaderValue;
 use awc::{Client, ClientRequest, Connector};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use rustls::InvalidMessage;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::time::timeout;
 use url::{Position, Url};
 
+use super::Access;
 use super::error::RequestError;
 use super::transport::{ConnectFailure, ConnectPhase, StaleConnection, Transport};
-use super::{Access, USER_AGENT};
 use crate::connection_stats::ConnectionStats;
 use crate::tls::explain_io;
+use headers::{RequestHeaders, secrets};
 use redirect::redirect_address;
 pub(super) use response::RawResponse;
 
@@ -50,9 +50,7 @@ pub(super) struct Http {
     /// Whether a response belonged to another request.
     is_mixed_up: Cell<bool>,
     api_url: Url,
-    host: HeaderValue,
-    authorization: HeaderValue,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: RequestHeaders,
     address: String,
     /// API key, secret and header values, to keep out of messages.
     secrets: Vec<SecretString>,
@@ -73,9 +71,7 @@ impl Http {
             is_single_use: Cell::new(false),
             is_mixed_up: Cell::new(false),
             api_url: url.clone(),
-            host,
-            authorization: basic_authorization(access)?,
-            headers: access.headers.iter().map(header).collect::<Result<_, _>>()?,
+            headers: RequestHeaders::new(access, host)?,
             address,
             secrets: secrets(access),
         })
@@ -132,10 +128,13 @@ impl Http {
 
     /// Returns the error for a request that timed out: the connection phase it was waiting for, or the response.
     pub(super) fn timeout_error(&self) -> RequestError {
-        let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "timed out");
+        let timed_out = |what| io::Error::new(io::ErrorKind::TimedOut, what);
         match self.transport.phase() {
             ConnectPhase::Established => RequestError::Timeout,
-            phase => self.connect_error(phase, timed_out()),
+            ConnectPhase::Tunnel => {
+                self.connect_error(ConnectPhase::Tunnel, timed_out("timed out waiting for the proxy's answer"))
+            }
+            phase => self.connect_error(phase, timed_out("timed out")),
         }
     }
 
@@ -159,14 +158,7 @@ impl Http {
         let url = format!("http://{}{}{target}", authority(&self.api_url), self.api_url.path());
         let request = self.client.borrow().get(url);
         let request = if self.is_single_use.get() { request.force_close() } else { request };
-        let further = self.headers.iter().cloned();
-        further
-            .fold(request, ClientRequest::insert_header)
-            .insert_header((header::HOST, self.host.clone()))
-            .insert_header((header::AUTHORIZATION, self.authorization.clone()))
-            .insert_header((header::ACCEPT, "application/json"))
-            .insert_header((header::USER_AGENT, USER_AGENT))
-            .no_decompress()
+        self.headers.insert(request).no_decompress()
     }
 
     /// Maps an error of the HTTP library to the phase that failed.
@@ -226,6 +218,9 @@ impl Http {
             ConnectPhase::Tunnel => {
                 let proxy = self.transport.proxy().unwrap_or_default();
                 let address = format!("{address} through the proxy {proxy}");
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    return RequestError::ProxyRefused { address, source: Box::new(error) };
+                }
                 RequestError::Connect { address, source: Box::new(error) }
             }
             ConnectPhase::Tls | ConnectPhase::Established => {
@@ -282,36 +277,4 @@ fn tls_cause(error: &io::Error) -> String {
 fn authority(url: &Url) -> String {
     let host = &url[Position::BeforeHost..Position::AfterHost];
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
-}
-
-/// Returns what no message may hold.
-fn secrets(access: &Access) -> Vec<SecretString> {
-    let values = access.headers.iter().map(|(_, value)| value.expose_secret());
-    // A value may be a scheme and a token, as that of `Authorization` is.
-    let tokens = values.clone().filter_map(|value| Some(value.rsplit_once(' ')?.1));
-    let pair = encoded_pair(access);
-    let key_and_secret = [access.api_key.expose_secret(), access.api_secret.expose_secret(), &pair];
-    key_and_secret.into_iter().chain(values).chain(tokens).map(SecretString::from).collect()
-}
-
-/// Returns a further header of the requests.
-fn header((name, value): &(String, SecretString)) -> Result<(HeaderName, HeaderValue), RequestError> {
-    let unusable =
-        || RequestError::decode(format!("the value of the header {name} has characters no header can hold"));
-    let header_name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
-    let mut value = HeaderValue::from_bytes(value.expose_secret().as_bytes()).map_err(|_| unusable())?;
-    value.set_sensitive(true);
-    Ok((header_name, value))
-}
-
-fn encoded_pair(access: &Access) -> String {
-    BASE64_STANDARD.encode(format!("{}:{}", access.api_key.expose_secret(), access.api_secret.expose_secret()))
-}
-
-fn basic_authorization(access: &Access) -> Result<HeaderValue, RequestError> {
-    let mut value = HeaderValue::from_str(&format!("Basic {}", encoded_pair(access)))
-        .map_err(|_| RequestError::decode("credentials with characters that no HTTP header can hold"))?;
-    // Keeps the value out of the debug output of libraries.
-    value.set_sensitive(true);
-    Ok(value)
 }

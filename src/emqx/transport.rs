@@ -85,7 +85,8 @@ struct Endpoint {
 }
 
 impl Transport {
-    /// Returns a transport to the host of `url`, through the proxy if there is one. The certificate must bear the name given with `tls`, or else the host.
+    /// Returns a transport to the host of `url`, through the proxy if there is one. The certificate must bear the name given
+    /// with `tls`, or else the host.
     pub(super) fn new(
         url: &Url,
         tls: Option<&(Arc<ClientConfig>, Option<String>)>,
@@ -155,14 +156,14 @@ impl Transport {
         self.observations.unsolicited.get()
     }
 
-    /// Returns what was observed on the connections so far.
-    pub(super) fn connection_stats(&self) -> ConnectionStats {
-        self.observations.stats()
-    }
-
     /// Forgets such data, because further requests go over other connections.
     pub(super) fn forget_unsolicited_bytes(&self) {
         self.observations.unsolicited.set(false);
+    }
+
+    /// Returns what was observed on the connections so far.
+    pub(super) fn connection_stats(&self) -> ConnectionStats {
+        self.observations.stats()
     }
 }
 

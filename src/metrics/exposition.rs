@@ -4,6 +4,7 @@
 //! size, so that it is never in memory as a whole.
 
 mod format;
+mod labels;
 mod value;
 
 use std::ops::Range;
@@ -15,10 +16,11 @@ use super::{
     CLIENT_METRICS, ClientMetric, ClientSamples, FLEET_METRICS, FamilyMeta, FleetMetric, FleetSamples,
     PROBE_METRICS, ProbeMetric, ProbeSamples, SampleValue,
 };
-use crate::client::{Groups, Labels};
+use crate::client::Groups;
 use crate::fleet::FleetResult;
-use crate::outcome::{Outcome, ProbedClient};
+use crate::outcome::Outcome;
 pub use format::Format;
+use labels::{LabelCache, prefixed_labels, push_label};
 use value::write_value;
 
 /// Approximate size of a chunk. Writing one takes no longer than handing it to another thread would.
@@ -45,22 +47,6 @@ pub struct Exposition {
     has_meta: bool,
     /// Whether the line that ends `OpenMetrics` is written.
     has_end: bool,
-}
-
-/// The labels that identify each client, escaped once for all families.
-#[derive(Default)]
-struct LabelCache {
-    /// The labels of all clients, one after another.
-    text: String,
-    ranges: Vec<LabelRange>,
-}
-
-/// The range of a client in the text.
-struct LabelRange {
-    start: usize,
-    /// Start of the label `username`, which not every family has.
-    username: usize,
-    end: usize,
 }
 
 impl Exposition {
@@ -171,7 +157,7 @@ impl Exposition {
     /// Caches the labels of the next clients, and returns the index after them.
     fn cache_labels(&mut self) -> usize {
         let end = self.outcome.clients.len().min(self.client + CLIENTS_PER_CHECK);
-        for client in self.outcome.clients[..end].iter().skip(self.labels.ranges.len()) {
+        for client in self.outcome.clients[..end].iter().skip(self.labels.len()) {
             self.labels.push(&self.outcome.broker, client);
         }
         end
@@ -255,47 +241,6 @@ impl Iterator for Exposition {
     }
 }
 
-impl LabelCache {
-    /// Adds the labels of the next client.
-    fn push(&mut self, broker: &str, client: &ProbedClient) {
-        let labels = &mut self.text;
-        let start = labels.len();
-        push_label("broker", broker, labels);
-        labels.push(',');
-        push_label("alias", client.alias(), labels);
-        labels.push(',');
-        push_label("client_id", client.client_id(), labels);
-        let username = labels.len();
-        if let Some(client) = client.status.client() {
-            labels.push(',');
-            push_label("username", client.username.as_deref().unwrap_or_default(), labels);
-        }
-        self.ranges.push(LabelRange { start, username, end: labels.len() });
-    }
-
-    /// Returns the labels of a series that comes from a response.
-    fn all(&self, client: usize) -> &str {
-        let LabelRange { start, end, .. } = self.ranges[client];
-        &self.text[start..end]
-    }
-
-    /// Returns the labels of a series that exists without a response.
-    fn without_username(&self, client: usize) -> &str {
-        let LabelRange { start, username, .. } = self.ranges[client];
-        &self.text[start..username]
-    }
-}
-
-/// Returns the labels of the configuration as kube-state-metrics writes those of Kubernetes.
-fn prefixed_labels(labels: &Labels) -> String {
-    let mut text = String::new();
-    for (name, value) in labels.iter() {
-        text.push_str(",label_");
-        push_label(name, value, &mut text);
-    }
-    text
-}
-
 /// Writes the HELP and TYPE lines unless they are written already.
 fn write_meta_once(has_meta: &mut bool, family: &FamilyMeta, format: Format, text: &mut Vec<u8>) {
     if std::mem::replace(has_meta, true) {
@@ -343,22 +288,4 @@ fn write_created(name: &str, labels: &Range<usize>, start: Timestamp, text: &mut
     text.push(b' ');
     write_value(start.into(), text);
     text.push(b'\n');
-}
-
-/// Appends `name="value"`, escaped as the format requires.
-fn push_label(name: &str, value: &str, labels: &mut String) {
-    labels.push_str(name);
-    labels.push_str("=\"");
-    let mut rest = value;
-    while let Some(at) = rest.find(['\\', '"', '\n']) {
-        labels.push_str(&rest[..at]);
-        labels.push_str(match rest.as_bytes()[at] {
-            b'\\' => "\\\\",
-            b'"' => "\\\"",
-            _ => "\\n",
-        });
-        rest = &rest[at + 1..];
-    }
-    labels.push_str(rest);
-    labels.push('"');
 }

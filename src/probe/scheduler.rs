@@ -1,8 +1,8 @@
 //! Schedules the requests of a probe, and their retries.
 //!
-//! Every request is sent once before any of its rank is retried, and requests of an earlier rank go first. A keyed read that stalls no longer counts towards
-//! `concurrency`, so a hung node of a cluster affects only its own clients. The plan interprets each answer and returns
-//! the requests that follow from it.
+//! Every request is sent once before any of its rank is retried, and requests of an earlier rank go first. A keyed read
+//! that stalls no longer counts towards `concurrency`, so a hung node of a cluster affects only its own clients. The plan
+//! interprets each answer and returns the requests that follow from it.
 
 mod queue;
 

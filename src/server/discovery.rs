@@ -98,15 +98,14 @@ pub(super) async fn answer(request: HttpRequest, state: Data<AppState>) -> HttpR
         Ok(query) => query,
         Err(error) => return text(HttpResponse::BadRequest(), format!("{error}\n")),
     };
+    let speaks_tls = state.web_auth.as_ref().is_some_and(|web_auth| web_auth.speaks_tls());
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host.filter(|host| !host.is_empty()) else {
+    let Some(address) = host.and_then(|host| state.routing.scrape_address(host, speaks_tls)) else {
         return text(
             HttpResponse::BadRequest(),
-            "missing header Host, under which Prometheus will scrape this exporter\n",
+            "the header Host must be the host and port under which Prometheus will scrape this exporter\n",
         );
     };
-    let speaks_tls = state.web_auth.as_ref().is_some_and(|web_auth| web_auth.speaks_tls());
-    let address = state.routing.scrape_address(host, speaks_tls);
     let config = state.active_config.config();
     let mut groups = Vec::new();
     for broker in &config.brokers {

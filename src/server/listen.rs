@@ -3,9 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
-
 use listenfd::ListenFd;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{ListenOn, ServerError};
 
@@ -28,10 +27,18 @@ fn systemd_sockets() -> Result<Vec<TcpListener>, ServerError> {
     let mut sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..sockets.len() {
-        let listener = sockets.take_tcp_listener(index);
+        let listener = take_listener(&mut sockets, index);
         listeners.extend(listener.map_err(|source| ServerError::SystemdSocket { index, source })?);
     }
     if listeners.is_empty() { Err(ServerError::NoSystemdSocket) } else { Ok(listeners) }
+}
+
+fn take_listener(sockets: &mut ListenFd, index: usize) -> io::Result<Option<TcpListener>> {
+    let Some(listener) = sockets.take_tcp_listener(index)? else { return Ok(None) };
+    if !SockRef::from(&listener).is_listener()? {
+        return Err(io::Error::other("it is a connection; the .socket unit must not have Accept=yes"));
+    }
+    Ok(Some(listener))
 }
 
 /// Listens on these addresses. `[::]` stands for every address, IPv6 and IPv4, and for every IPv4 address where the

@@ -51,17 +51,27 @@ impl Routing {
     }
 
     /// Returns where to scrape the exporter for a request to `host`, its header of that name. That is the external URL if
-    /// the request came through it, and this exporter itself otherwise.
-    pub(super) fn scrape_address(&self, host: &str, speaks_tls: bool) -> ScrapeAddress {
+    /// the request came through it, and this exporter itself otherwise. A header that is not a host gives none.
+    pub(super) fn scrape_address(&self, host: &str, speaks_tls: bool) -> Option<ScrapeAddress> {
+        if !is_host(host) {
+            return None;
+        }
         if let Some(url) = &self.external
             && let Some(authority) = external_authority(url, host)
         {
             let probe_path = without_final_slash(url.path()) + "/probe";
-            return ScrapeAddress { authority, is_https: url.scheme() == "https", probe_path };
+            return Some(ScrapeAddress { authority, is_https: url.scheme() == "https", probe_path });
         }
         let probe_path = format!("{}/probe", self.prefix);
-        ScrapeAddress { authority: host.to_owned(), is_https: speaks_tls, probe_path }
+        Some(ScrapeAddress { authority: host.to_owned(), is_https: speaks_tls, probe_path })
     }
+}
+
+/// Returns whether a header `Host` names a host, with or without a port.
+fn is_host(header: &str) -> bool {
+    // Other characters would end the host, or a user name before it.
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-._~:[]".contains(sign);
+    header.chars().all(is_plain) && Url::parse(&format!("http://{header}/")).is_ok()
 }
 
 /// Returns host and port of the external URL if `host` names the same host, and no other port. Many proxies pass the host
@@ -116,21 +126,24 @@ mod tests {
             probe_path: "/emqx/probe".to_owned(),
         };
         for host in ["proxy.example", "PROXY.example", "proxy.example:443"] {
-            assert_eq!(routing.scrape_address(host, false), external, "{host}");
+            assert_eq!(routing.scrape_address(host, false).as_ref(), Some(&external), "{host}");
         }
-        for host in ["proxy.example:9671", "10.0.0.1:9671", "other.example", "[::1]:443", "a b", ""] {
+        for host in ["proxy.example:9671", "10.0.0.1:9671", "other.example", "[::1]:443", "an_exporter"] {
             let own =
                 ScrapeAddress { authority: host.to_owned(), is_https: false, probe_path: "/probe".to_owned() };
-            assert_eq!(routing.scrape_address(host, false), own, "{host}");
+            assert_eq!(routing.scrape_address(host, false), Some(own), "{host}");
         }
-        let port = routing_with_port();
-        for host in ["[::1]", "[::1]:8080"] {
-            assert_eq!(port.scrape_address(host, true).authority, "[::1]:8080", "{host}");
+        for host in
+            ["", "a b", "a:99999", "proxy.example/x", "user@proxy.example", "a?b", "a#b", "a\\b", "a\tb", "::1"]
+        {
+            assert_eq!(routing.scrape_address(host, false), None, "{host}");
         }
-        assert_eq!(port.scrape_address("[::1]:9671", true).authority, "[::1]:9671");
-    }
-
-    fn routing_with_port() -> Routing {
-        routing("http://[::1]:8080", None)
+        let routing = Routing::new(Url::parse("http://[::1]:8080").ok(), None);
+        for (host, authority) in
+            [("[::1]", "[::1]:8080"), ("[::1]:8080", "[::1]:8080"), ("[::1]:9671", "[::1]:9671")]
+        {
+            let address = routing.scrape_address(host, true);
+            assert_eq!(address.map(|address| address.authority).as_deref(), Some(authority), "{host}");
+        }
     }
 }

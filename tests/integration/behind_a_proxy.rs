@@ -161,6 +161,8 @@ fn invalid_urls_and_prefixes_are_refused() {
     for (option, value) in [
         ("--web.external-url", "proxy.example/emqx"),
         ("--web.external-url", "ftp://proxy.example/"),
+        ("--web.external-url", "https:///emqx"),
+        ("--web.external-url", "https:proxy.example/emqx"),
         ("--web.external-url", "https://a:b@proxy.example/"),
         ("--web.external-url", "https://proxy.example/?a=b"),
         ("--web.external-url", "https://proxy.example/a%20b"),

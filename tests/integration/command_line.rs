@@ -310,8 +310,18 @@ fn an_invalid_variable_is_named_in_the_error() {
     let (_fake, program) = healthy();
     for (name, value, task, message) in [
         ("WEB_MAX_PROBES", "0", "prometheus", "invalid value '0' for '--web.max-probes <N>': must be a number"),
-        ("OUTPUT", "xml", "check", "invalid value 'xml' for '--output <FORMAT>'"),
-        ("STRICT", "perhaps", "check", "invalid value 'perhaps' for '--strict[=<WHEN>]'"),
+        (
+            "OUTPUT",
+            "xml",
+            "check",
+            "invalid value 'xml' for '--output <FORMAT>'\n  [possible values: table, json, csv]\n\n",
+        ),
+        (
+            "STRICT",
+            "perhaps",
+            "check",
+            "invalid value 'perhaps' for '--strict[=<WHEN>]'\n  [possible values: connected, overdue]\n\n",
+        ),
         ("WEB_LISTEN_ADDRESS", "127.0.0.1:0,x", "prometheus", "invalid value 'x' for '--web.listen-address"),
     ] {
         let run = run_with(&program, &[(name, value)], &[task]);

@@ -1,6 +1,8 @@
 //! Prometheus discovers the brokers over HTTP.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use fake_emqx::{FakeEmqx, Row, Version};
 
@@ -45,6 +47,16 @@ fn the_discovered_target_is_the_host_of_the_request() {
     let exporter = Exporter::start(&config_of(&fake, "", &[]));
     let answer = exporter.request("GET", "/sd", &[("host", "monitor.example:9671")]).text();
     assert!(answer.contains("\"targets\":[\"monitor.example:9671\"]"), "{answer}");
+    for host in ["a b", "monitor.example:99999", "user@monitor.example", "monitor.example/x", "ünïcode"] {
+        // HTTP libraries send no such headers.
+        let mut connection = TcpStream::connect(exporter.address()).expect("it listens");
+        let request = format!("GET /sd HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("a response");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{host}: {answer}");
+        assert!(answer.contains("\r\n\r\nthe header Host must be the host and port"), "{host}: {answer}");
+    }
 }
 
 #[test]

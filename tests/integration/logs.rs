@@ -135,5 +135,6 @@ fn requests_are_logged_only_at_debug_level() {
         for words in ["path=/metrics status=200", "path=/v5/clients/a status=200"] {
             assert_eq!(lines(&log, words).len(), count, "{words} at {level}: {log}");
         }
+        assert!(!log.contains(" workers"), "what libraries do is no request: {log}");
     }
 }

@@ -90,7 +90,8 @@ fn a_failure_says_which_step_failed() {
         (answers("HTTP/1.1 200 O"), "the proxy closed the connection without a complete answer"),
         (answers("SSH-2.0-OpenSSH_9.2\r\n"), "the proxy did not answer in HTTP/1.1"),
         (answers("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 404"), "the proxy sent more than an answer to CONNECT"),
-        (Proxying::Silent, "timed out"),
+        (answers("HTTP/1.1 101 Switching Protocols\r\n\r\n"), "the proxy answered 101 ("),
+        (Proxying::Silent, "timed out waiting for the proxy's answer"),
     ] {
         let proxy = ConnectProxy::start(fake.address(), proxying);
         let text = failure(&fake, &proxy);
@@ -101,6 +102,20 @@ fn a_failure_says_which_step_failed() {
     let proxy = ConnectProxy::start(fake.address(), answers(&endless));
     assert!(failure(&fake, &proxy).contains("the proxy sent a head that does not end"));
     assert_eq!(fake.connections(), 0);
+}
+
+#[test]
+fn a_proxy_that_refuses_is_not_asked_again() {
+    let fake = broker();
+    for (status, requests) in [("407 Proxy Authentication Required", 1), ("403 Forbidden", 1), ("502 Bad", 3)] {
+        let proxy = ConnectProxy::start(
+            fake.address(),
+            Proxying::Answers(format!("HTTP/1.1 {status}\r\n\r\n").into_bytes()),
+        );
+        let families = probe(&config(&fake, &proxy, "attempts: 3\nconcurrency: 1"));
+        assert_eq!(families.reasons(), ["connect"], "{status}");
+        assert_eq!(proxy.requests().len(), requests, "{status}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! systemd: socket activation, and what a service manager is told.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
@@ -82,4 +82,24 @@ fn the_service_manager_is_notified_of_start_reload_and_stop() {
     served.signal(Signal::TERM);
     assert_eq!(received(), "STOPPING=1\n");
     assert_eq!(served.wait().0, Some(0));
+}
+
+#[test]
+fn a_connection_in_place_of_a_listening_socket_is_refused() {
+    let (_fake, program) = program();
+    let address = free_address();
+    let mut activated = Command::new("systemd-socket-activate")
+        .args(["--accept", "--listen", &address])
+        .arg(env!("CARGO_BIN_EXE_emqx-client-monitor"))
+        .args(["--cfg", program.config_path(), "--web.systemd-socket"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("systemd is installed; tests/run does that");
+    let mut log = BufReader::new(activated.stderr.take().expect("it is piped")).lines();
+    wait_until("it accepts", || TcpStream::connect(&address).is_ok());
+    let refusal = log.find_map(|line| line.ok().filter(|line| line.contains("--web.systemd-socket: ")));
+    activated.kill().expect("it runs until it is killed");
+    activated.wait().expect("it ends");
+    let refusal = refusal.expect("a line about the socket");
+    assert!(refusal.contains("the .socket unit must not have Accept=yes"), "{refusal}");
 }

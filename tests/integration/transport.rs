@@ -68,34 +68,38 @@ fn a_body_without_a_length_is_truncated_if_its_json_is() {
     assert!(said.contains("LocalEMQX: protocol: connection to ADDRESS broke: "), "{said}");
 }
 
+/// Probes one client whose first lookup is answered with "not found" and the second with its row. Each response is sent as
+/// `steps` say. Both lookups must use one connection: the second begins when the first has ended, however slow that is.
+fn assert_connection_is_reused(steps: impl Fn(&str, &str) -> Vec<Step> + Send + Sync + 'static) {
+    let server = RawServer::start(move |request| match request.number {
+        1 => steps("404 Not Found", NOT_FOUND),
+        _ => steps("200 OK", &row(&request.client_id)),
+    });
+    let families = probe(&server, "", &IDS[..1]);
+    assert!(families.success(), "{:?}", families.reasons());
+    assert_eq!(families.value("emqx_mqtt_clients", &[("state", "connected")]), Some("1"));
+    assert_eq!((server.requests(), server.connections()), (2, 1));
+}
+
 #[test]
 fn chunked_bodies_leave_the_connection_usable() {
-    let server = RawServer::start(|request| {
-        let body = row(&request.client_id);
+    assert_connection_is_reused(|status, body| {
         let (begin, end) = body.split_at(10);
         vec![
-            Step::send(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{begin}\r\n")),
+            Step::send(format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{begin}\r\n")),
             Step::Pause(PAUSE),
             Step::send(format!("{:x};x=y\r\n{end}\r\n0\r\nTrailer: z\r\n\r\n", end.len())),
         ]
     });
-    let families = probe(&server, ", concurrency: 1", &IDS);
-    assert!(families.success(), "{:?}", families.reasons());
-    assert_eq!((server.requests(), server.connections()), (12, 1));
 }
 
 #[test]
 fn interim_responses_are_skipped() {
     for pause in [Duration::ZERO, PAUSE / 4] {
-        let server = RawServer::start(move |request| {
-            let mut steps: Vec<_> =
-                (0..8).flat_map(|_| [Step::send(EARLY_HINTS), Step::Pause(pause)]).collect();
-            steps.push(Step::response("200 OK", &row(&request.client_id)));
-            steps
+        assert_connection_is_reused(move |status, body| {
+            let interim = (0..8).flat_map(|_| [Step::send(EARLY_HINTS), Step::Pause(pause)]);
+            interim.chain([Step::response(status, body)]).collect()
         });
-        let families = probe(&server, ", concurrency: 1", &IDS[..3]);
-        assert!(families.success(), "{:?}", families.reasons());
-        assert_eq!((server.requests(), server.connections()), (3, 1));
     }
     let said = refusal(EARLY_HINTS.repeat(9));
     assert!(said.contains("protocol: connection to ADDRESS broke: more than 8 interim responses"), "{said}");

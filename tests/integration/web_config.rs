@@ -263,7 +263,12 @@ fn contradictions_of_tls_parameters_are_explained() {
             "certificates of every public authority are accepted",
         ),
         ("http_server_config: {http2: true}\n", "http_server_config.http2: true has no effect"),
+        (
+            "  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: [a]\n",
+            "client_allowed_sans: protects nothing",
+        ),
         ("rate_limit: {interval: 1s}\n", "rate_limit: a burst of 0 refuses every request"),
+        ("rate_limit: {burst: 1}\n", "rate_limit: has no effect without an interval"),
     ] {
         let run = WebConfigDir::new(&format!("{TLS}{settings}")).check();
         assert_eq!(run.status, 0, "{settings}: {}", run.stderr);

@@ -95,6 +95,12 @@ impl<'d> ClientAuthSettings<'d> {
                         "has no effect: this client_auth_type verifies no certificate; RequireAndVerifyClientCert does",
                     );
                 }
+                if let Some(names) = &self.allowed_sans {
+                    names.warn(
+                        "protects nothing: this client_auth_type accepts a certificate that anybody made with one of \
+                         the names; RequireAndVerifyClientCert does not",
+                    );
+                }
                 Arc::new(AnyCertificate::new(auth.is_mandatory(), provider))
             }
             ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert => {

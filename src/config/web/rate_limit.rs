@@ -21,6 +21,9 @@ pub(super) fn read(value: &NodeRef<'_>) -> Option<RateLimit> {
     let burst = section.integer_or("burst", 0, &(0..=u32::MAX));
     section.finish();
 
+    if interval.is_none() && burst > 0 {
+        value.warn("has no effect without an interval; add one, such as interval: 100ms");
+    }
     let interval = interval.and_then(|value| read_interval(&value)).filter(|interval| !interval.is_zero())?;
     if burst == 0 {
         value.warn("a burst of 0 refuses every request; set burst to the requests that may come at once");

@@ -44,11 +44,11 @@ impl Tunnel {
                 return Err(invalid("the proxy closed the connection without a complete answer"));
             }
             match parse(&head)? {
-                // Interim responses come before the final one.
-                Some((100..200, length)) => drop(head.drain(..length)),
+                // Interim responses come before the final one; 101 is final.
+                Some((100 | 102..200, length)) => drop(head.drain(..length)),
                 Some((200..300, length)) if length == head.len() => return Ok(()),
                 Some((200..300, _)) => return Err(invalid("the proxy sent more than an answer to CONNECT")),
-                Some((status, _)) => return Err(invalid(refusal(status))),
+                Some((status, _)) => return Err(refusal(status)),
                 None if head.len() < MAX_HEAD_BYTES => {}
                 None => return Err(invalid("the proxy sent a head that does not end")),
             }
@@ -68,15 +68,25 @@ fn parse(head: &[u8]) -> io::Result<Option<(u16, usize)>> {
 }
 
 /// Says what the proxy's status means. Its own words are not shown, because they may echo what it was sent.
-fn refusal(status: u16) -> String {
-    let meaning = match status {
-        401 | 403 => "; it does not allow this address or port (many allow CONNECT to port 443 only)",
-        405 | 501 => "; it does not support CONNECT",
-        407 => "; it requires Proxy-Authorization in `proxy_connect_header`, or refuses the one that is set",
-        502..=504 => "; it cannot reach the broker, or not resolve its name",
-        _ => "",
+///
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) is a status that another attempt would get too.
+fn refusal(status: u16) -> io::Error {
+    let (meaning, kind) = match status {
+        401 | 403 => (
+            "; it does not allow this address or port (many allow CONNECT to port 443 only)",
+            io::ErrorKind::PermissionDenied,
+        ),
+        405 | 501 => ("; it does not support CONNECT", io::ErrorKind::PermissionDenied),
+        407 => (
+            "; it requires Proxy-Authorization in `proxy_connect_header`, or refuses the one that is set",
+            io::ErrorKind::PermissionDenied,
+        ),
+        502..=504 => {
+            ("; it cannot reach the broker, or not resolve its name", io::ErrorKind::ConnectionRefused)
+        }
+        _ => ("", io::ErrorKind::ConnectionRefused),
     };
-    format!("the proxy answered {status}{meaning}")
+    io::Error::new(kind, format!("the proxy answered {status}{meaning}"))
 }
 
 fn invalid(what: impl Into<String>) -> io::Error {
