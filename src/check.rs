@@ -297,7 +297,7 @@ fn selected_clients<'a>(
 fn status(outcomes: &[Outcome], strict: Option<Strictness>, now: Timestamp) -> CheckStatus {
     let fails = |client: &ProbedClient| match strict {
         Some(Strictness::Connected) => client.status.state() != ClientState::Connected,
-        Some(Strictness::Overdue) => client.overdue(now) == Some(true),
+        Some(Strictness::Overdue) => client.is_overdue(now),
         None => false,
     };
     if !outcomes.iter().all(Outcome::is_success) {
