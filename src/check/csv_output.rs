@@ -67,19 +67,32 @@ pub(super) const COLUMNS: &[&[&str]] = &[
     &["address", "node_number"],
 ];
 
-/// Prints the outcomes to stdout.
-pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp) -> io::Result<()> {
+/// Prints the outcomes to stdout, below a header if this is the first result.
+pub(super) fn print(
+    outcomes: &[Outcome],
+    selection: &Selection,
+    now: Timestamp,
+    is_first: bool,
+) -> io::Result<()> {
     let stdout = BufWriter::new(io::stdout().lock());
-    write(outcomes, selection, now, stdout).map_err(|error| match error.into_kind() {
+    write(outcomes, selection, now, is_first, stdout).map_err(|error| match error.into_kind() {
         ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     })
 }
 
-fn write(outcomes: &[Outcome], selection: &Selection, now: Timestamp, to: impl Write) -> csv::Result<()> {
+fn write(
+    outcomes: &[Outcome],
+    selection: &Selection,
+    now: Timestamp,
+    is_first: bool,
+    to: impl Write,
+) -> csv::Result<()> {
     let mut writer = Writer::from_writer(to);
-    writer.write_field("broker")?;
-    writer.write_record(COLUMNS.iter().map(|path| path.join("_")))?;
+    if is_first {
+        writer.write_field("broker")?;
+        writer.write_record(COLUMNS.iter().map(|path| path.join("_")))?;
+    }
     for row in selection.rows(outcomes, now) {
         let client = serde_json::to_value(JsonClient::new(row, now)).map_err(io::Error::from)?;
         writer.write_field(safe(row.broker))?;
