@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::json_output::JsonClient;
 use crate::client::Labels;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, ProbedClient};
 use crate::sanitize::sanitized;
 use crate::table::Selection;
 
@@ -68,31 +68,48 @@ pub(super) const COLUMNS: &[&[&str]] = &[
     &["address", "node_number"],
 ];
 
-/// Prints the outcomes to stdout.
-pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp) -> io::Result<()> {
+/// Prints the outcomes to stdout, below a header if this is the first result.
+pub(super) fn print(
+    outcomes: &[Outcome],
+    selection: &Selection,
+    now: Timestamp,
+    is_first: bool,
+) -> io::Result<()> {
     let stdout = BufWriter::new(io::stdout().lock());
-    write(outcomes, selection, now, stdout).map_err(|error| match error.into_kind() {
+    write(outcomes, selection, now, is_first, stdout).map_err(|error| match error.into_kind() {
         ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     })
 }
 
-fn write(outcomes: &[Outcome], selection: &Selection, now: Timestamp, to: impl Write) -> csv::Result<()> {
+fn write(
+    outcomes: &[Outcome],
+    selection: &Selection,
+    now: Timestamp,
+    is_first: bool,
+    to: impl Write,
+) -> csv::Result<()> {
     let mut writer = Writer::from_writer(to);
-    let rows = selection.rows(outcomes, now);
-    // As the columns of a file of clients: only the labels that some client has.
-    let labels = rows.iter().filter_map(|row| row.client.labels()).flat_map(Labels::iter);
-    let labels: BTreeSet<_> = labels.map(|(name, _)| name).collect();
-    writer.write_field("broker")?;
-    let titles = COLUMNS.iter().map(|path| path.join("_"));
-    writer.write_record(titles.chain(labels.iter().map(|name| format!("label_{name}"))))?;
-    for row in rows {
+    let labels = label_names(outcomes);
+    if is_first {
+        writer.write_field("broker")?;
+        let titles = COLUMNS.iter().map(|path| path.join("_"));
+        writer.write_record(titles.chain(labels.iter().map(|name| format!("label_{name}"))))?;
+    }
+    for row in selection.rows(outcomes, now) {
         let client = serde_json::to_value(JsonClient::new(row, now)).map_err(io::Error::from)?;
         writer.write_field(safe(row.broker))?;
         let values = COLUMNS.iter().map(|path| field(&client, path));
         writer.write_record(values.chain(labels.iter().map(|name| field(&client, &["labels", name]))))?;
     }
     Ok(writer.flush()?)
+}
+
+/// Returns the names of the labels that the clients have, also of clients that are not shown: they may be in a later
+/// result below the same header.
+fn label_names(outcomes: &[Outcome]) -> BTreeSet<&str> {
+    let clients = outcomes.iter().flat_map(|outcome| &outcome.clients);
+    clients.filter_map(ProbedClient::labels).flat_map(Labels::iter).map(|(name, _)| name).collect()
 }
 
 /// Returns the value at this path; empty if there is none.

@@ -202,3 +202,13 @@ fn csv_has_a_column_for_every_value_of_json() {
     assert!(expected.remove("labels"), "each label has a column of its own");
     assert_eq!(header, expected);
 }
+
+#[test]
+fn a_fleet_is_not_looked_for_where_none_is_configured() {
+    let (_fake, program) = garden();
+    let run = check(&program, &["--fleet", "pumps"]);
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (1, "unknown fleet \"pumps\"; no fleets are configured for these brokers\n")
+    );
+}

@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use super::html_cell::name;
 use super::view::View;
 use crate::config::Broker;
 
@@ -49,6 +50,11 @@ pub(super) struct Links<'a> {
 }
 
 impl Links<'_> {
+    /// Returns the name of the broker.
+    pub(super) fn broker_name(&self) -> String {
+        name(&self.broker.alias)
+    }
+
     /// Returns the URL of another view, at the anchor of this broker.
     pub(super) fn to(&self, view: &View) -> String {
         if self.is_only_broker { view.link() } else { format!("{}#broker-{}", view.link(), self.index) }
