@@ -232,6 +232,10 @@ fn a_page_is_refreshed_at_the_interval_that_the_visitor_chooses() {
     let overview = page(&exporter, "/?refresh=30");
     assert!(overview.contains("client=Here&#38;refresh=30\""), "{overview}");
     assert!(overview.contains("<input type=\"hidden\" name=\"refresh\" value=\"30\">"), "{overview}");
+    let client = page(&exporter, "/client?broker=LocalEMQX&client=Here&refresh=30");
+    for link in ["href=\"./?refresh=30\"", "href=\"./?broker=LocalEMQX&#38;refresh=30\""] {
+        assert!(client.contains(link), "{link} in {client}");
+    }
 }
 
 /// A screen on a wall recovers by itself.

@@ -48,6 +48,7 @@ struct ClientView {
 struct ClientPage {
     refresh: RefreshBar,
     home: &'static str,
+    all_brokers_link: String,
     broker: String,
     broker_link: String,
     metrics_link: String,
@@ -149,7 +150,8 @@ impl ClientPage {
             }),
             home: links::HOME,
             broker: name(&broker.alias),
-            broker_link: links::overview(&[("broker", broker.alias.clone())]),
+            all_brokers_link: links::all_clients(None, *refresh),
+            broker_link: links::all_clients(Some(&broker.alias), *refresh),
             metrics_link: links::probe(&broker.alias, &[("client", &client.alias)]),
             debug_link: links::probe(&broker.alias, &[("client", &client.alias), ("debug", "true")]),
             alias: name(&client.alias),
