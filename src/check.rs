@@ -67,11 +67,11 @@ pub(crate) enum CheckError {
         configured: String,
     },
     /// `--fleet` names an unknown fleet.
-    #[error("unknown fleet {alias:?}; configured fleets: {configured}")]
+    #[error("unknown fleet {alias:?}; {configured}")]
     UnknownFleet {
         /// The unknown alias.
         alias: String,
-        /// The configured aliases.
+        /// Which fleets are configured.
         configured: String,
     },
     /// `--client` matches no watched client.
@@ -92,7 +92,7 @@ pub(crate) async fn check(config: &Config, task: &CheckTask) -> Result<CheckStat
         return watch::watch(&run, interval).await;
     }
     let result = run.probe_all(ProgressLine::on_stderr()).await;
-    run.printer.print(&result)?;
+    run.printer.print(&result, true)?;
     Ok(result.status)
 }
 
@@ -207,12 +207,15 @@ struct Printer {
 }
 
 impl Printer {
-    /// Prints a result to stdout and its failures to stderr. Returns whether stdout is still read.
-    fn print(&self, result: &CheckResult) -> io::Result<bool> {
+    /// Prints a result to stdout and its failures to stderr; of several, the first one has the header of the CSV. Returns
+    /// whether stdout is still read.
+    fn print(&self, result: &CheckResult, is_first: bool) -> io::Result<bool> {
         let printed = match self.format {
             OutputFormat::Table => table_output::print(&result.outcomes, &self.selection, result.ended_at),
             OutputFormat::Json => json_output::print(&result.outcomes, &self.selection, result.ended_at),
-            OutputFormat::Csv => csv_output::print(&result.outcomes, &self.selection, result.ended_at),
+            OutputFormat::Csv => {
+                csv_output::print(&result.outcomes, &self.selection, result.ended_at, is_first)
+            }
         };
         let is_read = match printed {
             Ok(()) => true,
@@ -248,7 +251,11 @@ fn with_fleets(mut brokers: Vec<Arc<Broker>>, aliases: &[String]) -> Result<Vec<
     let known: BTreeSet<_> =
         brokers.iter().flat_map(|broker| &broker.fleets).map(|fleet| fleet.alias.clone()).collect();
     if let Some(alias) = aliases.iter().find(|alias| !known.contains(*alias)) {
-        let configured = sanitized(&Vec::from_iter(known).join(", "));
+        let configured = if known.is_empty() {
+            "no fleets are configured for these brokers".to_owned()
+        } else {
+            format!("configured fleets: {}", sanitized(&Vec::from_iter(known).join(", ")))
+        };
         return Err(CheckError::UnknownFleet { alias: alias.clone(), configured });
     }
     brokers.retain(|broker| !selected_fleets(broker, aliases).is_empty());
@@ -290,7 +297,7 @@ fn selected_clients<'a>(
 fn status(outcomes: &[Outcome], strict: Option<Strictness>, now: Timestamp) -> CheckStatus {
     let fails = |client: &ProbedClient| match strict {
         Some(Strictness::Connected) => client.status.state() != ClientState::Connected,
-        Some(Strictness::Overdue) => client.overdue(now) == Some(true),
+        Some(Strictness::Overdue) => client.is_overdue(now),
         None => false,
     };
     if !outcomes.iter().all(Outcome::is_success) {

@@ -55,11 +55,15 @@ pub(crate) fn clients_unknown(clients: usize) -> String {
     }
 }
 
-/// Describes the connections of a probe, a line each: the TLS version with the expiry of the certificates, and the phases.
-pub(crate) fn connections(stats: &ConnectionStats) -> Vec<String> {
+/// Describes the connections of a probe at `now`, a line each: the TLS version with the expiry of the certificates, and the
+/// phases.
+pub(crate) fn connections(stats: &ConnectionStats, now: Timestamp) -> Vec<String> {
     let expiry = stats.earliest_cert_expiry.map(|seconds| {
-        let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-        format!("certificate valid until {}", time.map_or_else(|| "the year 9999".to_owned(), utc))
+        match i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok()) {
+            Some(time) if time <= now => format!("certificate expired on {}", utc(time)),
+            Some(time) => format!("certificate valid until {}", utc(time)),
+            None => "certificate valid until the year 9999".to_owned(),
+        }
     });
     let tls: Vec<_> = stats.tls_version.map(ToOwned::to_owned).into_iter().chain(expiry).collect();
     let phases: Vec<_> =

@@ -16,7 +16,7 @@
 //! check, server/pages -> table (the table of columns, filters and order) -> glob, humanize, outcome, client
 //! cli -> table (filters and order), config (the default file), server (the prefix of the routes)
 //! server, server/pages, check -> failure_help (what each failure reason means and what to do)
-//! config/web (own port), tls, config -> watched_files (whether files have changed)
+//! config/web (own port), tls, config -> watched_files (whether files have changed) -> file_glob
 //! tls -> certificate (what a certificate states), humanize
 //! server, check/watch -> signals
 //! emqx/transport, config (secrets), server, tls -> blocking (names, files and reloads, on detached threads)
@@ -33,6 +33,7 @@ pub mod connection_stats;
 pub mod emqx;
 mod error_chain;
 pub mod failure_help;
+mod file_glob;
 pub mod fleet;
 mod glob;
 mod healthcheck;

@@ -8,8 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use glob::{GlobError, MatchOptions, PatternError, glob_with};
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
+
+use crate::file_glob::{FileGlob, ListError};
 
 /// The files from which something was made, and a digest of what each of them contained.
 ///
@@ -45,14 +46,14 @@ impl WatchedFiles {
         content
     }
 
-    /// Returns the files that match a glob, in the order of their names, and watches which these are.
+    /// Returns the files that a glob stands for, in the order of their names, and watches which these are.
     ///
     /// # Errors
-    /// As of [`list`].
-    pub(crate) fn list(&mut self, pattern: &str) -> Result<Vec<PathBuf>, ListError> {
-        let files = list(pattern);
-        let (pattern, listed) = (pattern.to_owned(), files.as_ref().ok().cloned());
-        self.watch(move || list(&pattern).ok() != listed);
+    /// A directory that cannot be read.
+    pub(crate) fn list(&mut self, glob: FileGlob) -> Result<Vec<PathBuf>, ListError> {
+        let files = glob.files();
+        let listed = files.as_ref().ok().cloned();
+        self.watch(move || glob.files().ok() != listed);
         files
     }
 
@@ -73,39 +74,6 @@ impl fmt::Debug for WatchedFiles {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.files.iter().map(|file| &file.path)).finish()
     }
-}
-
-/// Why the files that match a glob cannot be listed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ListError {
-    /// The glob is malformed.
-    #[error("malformed glob")]
-    Malformed(#[from] PatternError),
-    /// A directory cannot be read.
-    #[error(transparent)]
-    Unreadable(#[from] GlobError),
-}
-
-/// Returns the files that match a glob, in the order of their names. Names that begin with a dot are never matched:
-/// editors and Kubernetes keep other things under them.
-///
-/// # Errors
-/// A malformed glob, or a directory that cannot be read.
-fn list(pattern: &str) -> Result<Vec<PathBuf>, ListError> {
-    let options = MatchOptions {
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-        ..Default::default()
-    };
-    let mut files = Vec::new();
-    for file in glob_with(pattern, options)? {
-        let file = file?;
-        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden && !file.is_dir() {
-            files.push(file);
-        }
-    }
-    Ok(files)
 }
 
 /// Reads a regular file of at most `max_bytes` bytes.

@@ -37,6 +37,11 @@ water_meter() {
     sleep 120
 }
 
+# One of several lights, which nobody watches one by one.
+light() {
+    mosquitto_sub -h "$broker" -i "light-$1" -k 30 -t cmd/lights >/dev/null
+}
+
 # Sends the commands. Nobody watches it.
 controller() {
     while true; do
@@ -48,5 +53,8 @@ controller() {
 trap 'trap - INT TERM; kill 0' INT TERM
 for device in valve thermometer gate water_meter controller; do
     keep "$device" &
+done
+for number in 1 2 3 4 5 6; do
+    keep light "$number" &
 done
 wait

@@ -1,5 +1,6 @@
 //! The result of `--check` as CSV: one line per client, with the values of the JSON output.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 use csv::{ErrorKind, Writer};
@@ -7,19 +8,19 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::json_output::JsonClient;
-use crate::outcome::Outcome;
+use crate::client::Labels;
+use crate::outcome::{Outcome, ProbedClient};
 use crate::sanitize::sanitized;
 use crate::table::Selection;
 
-/// The columns after `broker`: the path of each value in a client of the JSON output. Its parts are joined by `_` in
-/// the header.
+/// The columns after `broker` and before those of labels: the path of each value in a client of the JSON output. Its
+/// parts are joined by `_` in the header.
 pub(super) const COLUMNS: &[&[&str]] = &[
     &["alias"],
     &["client_id"],
     &["state"],
     &["overdue"],
     &["offline_after_seconds"],
-    &["labels"],
     &["last_seen"],
     &["banned"],
     &["ban_end"],
@@ -67,25 +68,48 @@ pub(super) const COLUMNS: &[&[&str]] = &[
     &["address", "node_number"],
 ];
 
-/// Prints the outcomes to stdout.
-pub(super) fn print(outcomes: &[Outcome], selection: &Selection, now: Timestamp) -> io::Result<()> {
+/// Prints the outcomes to stdout, below a header if this is the first result.
+pub(super) fn print(
+    outcomes: &[Outcome],
+    selection: &Selection,
+    now: Timestamp,
+    is_first: bool,
+) -> io::Result<()> {
     let stdout = BufWriter::new(io::stdout().lock());
-    write(outcomes, selection, now, stdout).map_err(|error| match error.into_kind() {
+    write(outcomes, selection, now, is_first, stdout).map_err(|error| match error.into_kind() {
         ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     })
 }
 
-fn write(outcomes: &[Outcome], selection: &Selection, now: Timestamp, to: impl Write) -> csv::Result<()> {
+fn write(
+    outcomes: &[Outcome],
+    selection: &Selection,
+    now: Timestamp,
+    is_first: bool,
+    to: impl Write,
+) -> csv::Result<()> {
     let mut writer = Writer::from_writer(to);
-    writer.write_field("broker")?;
-    writer.write_record(COLUMNS.iter().map(|path| path.join("_")))?;
+    let labels = label_names(outcomes);
+    if is_first {
+        writer.write_field("broker")?;
+        let titles = COLUMNS.iter().map(|path| path.join("_"));
+        writer.write_record(titles.chain(labels.iter().map(|name| format!("label_{name}"))))?;
+    }
     for row in selection.rows(outcomes, now) {
         let client = serde_json::to_value(JsonClient::new(row, now)).map_err(io::Error::from)?;
         writer.write_field(safe(row.broker))?;
-        writer.write_record(COLUMNS.iter().map(|path| field(&client, path)))?;
+        let values = COLUMNS.iter().map(|path| field(&client, path));
+        writer.write_record(values.chain(labels.iter().map(|name| field(&client, &["labels", name]))))?;
     }
     Ok(writer.flush()?)
+}
+
+/// Returns the names of the labels that the clients have, also of clients that are not shown: they may be in a later
+/// result below the same header.
+fn label_names(outcomes: &[Outcome]) -> BTreeSet<&str> {
+    let clients = outcomes.iter().flat_map(|outcome| &outcome.clients);
+    clients.filter_map(ProbedClient::labels).flat_map(Labels::iter).map(|(name, _)| name).collect()
 }
 
 /// Returns the value at this path; empty if there is none.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::humanize::plural;
-use crate::outcome::{ClientState, Outcome};
+use crate::outcome::{ClientState, Outcome, ProbedClient};
 use crate::sanitize::sanitized;
 use crate::table::state_label;
 
@@ -28,14 +28,12 @@ pub(super) fn summary(outcomes: &[Outcome], shown: usize, now: Timestamp) -> Opt
     let count = |state| (outcomes.iter().map(|outcome| outcome.count(state)).sum::<usize>(), state);
     let by_state = ClientState::ALL.map(count).into_iter().filter(|(count, _)| *count > 0);
     let by_state: Vec<_> = by_state.map(|(count, state)| format!("{count} {}", state_label(state))).collect();
-    let watched_and_away = || {
-        clients().filter(|client| {
-            let state = client.status.state();
-            client.offline_after().is_some() && matches!(state, ClientState::Disconnected | ClientState::Absent)
-        })
+    let is_undated = |client: &&ProbedClient| {
+        let is_away = matches!(client.status.state(), ClientState::Disconnected | ClientState::Absent);
+        is_away && client.offline_after().is_some() && client.overdue(now).is_none()
     };
-    let overdue = watched_and_away().filter(|client| client.overdue(now) == Some(true)).count();
-    let undated = watched_and_away().filter(|client| client.overdue(now).is_none()).count();
+    let overdue = outcomes.iter().map(|outcome| outcome.overdue_count(now)).sum();
+    let undated = clients().filter(is_undated).count();
     let banned = clients().filter(|client| client.is_banned() == Some(true)).count();
     let notes = [(overdue, "overdue"), (undated, "away for an unknown time"), (banned, "banned")];
     let notes: Vec<_> = notes

@@ -32,19 +32,20 @@ pub(super) async fn watch(run: &CheckRun, interval: Duration) -> Result<CheckSta
 
 /// Prints one result after the other as long as stdout is read.
 async fn print_until(stop: &mut StopSignals, run: &CheckRun, interval: Duration) -> io::Result<CheckStatus> {
-    let mut status = CheckStatus::Incomplete;
+    let (mut status, mut is_first) = (CheckStatus::Incomplete, true);
     loop {
         let next = Instant::now() + interval;
         let Some(result) = stop.run_until_stopped(run.probe_all(ProgressLine::on_stderr())).await else {
             break;
         };
         status = result.status;
-        let mut printing = pin!(print(run.printer.clone(), result));
+        let mut printing = pin!(print(run.printer.clone(), result, is_first));
         let Some(is_read) = stop.run_until_stopped(&mut printing).await else {
             // A reader that stopped reading must not delay the end.
             let _ = timeout(PRINT_TIMEOUT, printing).await;
             break;
         };
+        is_first = false;
         if !is_read? || stop.run_until_stopped(sleep_until(next)).await.is_none() {
             break;
         }
@@ -53,10 +54,10 @@ async fn print_until(stop: &mut StopSignals, run: &CheckRun, interval: Duration)
 }
 
 /// Prints on a separate thread: a full pipe would block the signals.
-async fn print(printer: Printer, result: CheckResult) -> io::Result<bool> {
+async fn print(printer: Printer, result: CheckResult, is_first: bool) -> io::Result<bool> {
     let (sender, receiver) = oneshot::channel();
     // Sending fails only after a stop.
-    thread::Builder::new().spawn(move || drop(sender.send(printer.print(&result))))?;
+    thread::Builder::new().spawn(move || drop(sender.send(printer.print(&result, is_first))))?;
     receiver.await.unwrap_or_else(|_| Err(io::Error::other("the printing thread panicked")))
 }
 

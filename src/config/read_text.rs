@@ -29,6 +29,9 @@ pub(super) fn decode(content: Vec<u8>) -> Result<String, SyntaxError> {
     }
     String::from_utf8(content).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
-        SyntaxError::new(Some(Location::of_byte(error.as_bytes(), offset)), "not valid UTF-8")
+        SyntaxError::new(
+            Some(Location::of_byte(error.as_bytes(), offset)),
+            "not valid UTF-8; save the file as UTF-8",
+        )
     })
 }

@@ -82,6 +82,11 @@ impl<'b> ClientAssignment<'b> {
         let alias = alias_value.as_ref().and_then(|value| value.line(ALIAS));
         let client_id = client_id_value.as_ref().and_then(|value| self.read_client_id(value, &indexes));
         let (Some(alias_value), Some(client_id_value)) = (alias_value, client_id_value) else { return };
+        for (value, text) in [(&alias_value, alias), (&client_id_value, client_id)] {
+            if text.is_some_and(|text| text.trim_matches(' ') != text) {
+                value.warn("begins or ends with a space, which is part of the name");
+            }
+        }
         let client = WatchedClient {
             alias: alias.unwrap_or_default().into(),
             client_id: client_id.unwrap_or_default().into(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ClientState, ProbedClient};
+use super::{ClientState, Outcome, ProbedClient};
 
 impl ProbedClient {
     /// Returns when a client that is away now was last there; `None` if nothing tells.
@@ -31,5 +31,19 @@ impl ProbedClient {
         }
         let seconds = now.as_second().saturating_sub(self.away_since()?.as_second());
         Some(u64::try_from(seconds).unwrap_or(0) > offline_after.as_secs())
+    }
+
+    /// Whether the client is known to be away for longer than its `offline_after`.
+    #[must_use]
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.overdue(now) == Some(true)
+    }
+}
+
+impl Outcome {
+    /// Returns the number of clients that are known to be away for longer than their `offline_after`.
+    #[must_use]
+    pub fn overdue_count(&self, now: Timestamp) -> usize {
+        self.clients.iter().filter(|client| client.is_overdue(now)).count()
     }
 }

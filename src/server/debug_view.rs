@@ -105,7 +105,7 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     }
 
     report.heading("Connections");
-    let connections = humanize::connections(&outcome.connections);
+    let connections = humanize::connections(&outcome.connections, outcome.started_at);
     if connections.is_empty() {
         report.line("None");
     }

@@ -50,7 +50,7 @@ struct DiscoveryQuery {
 /// Why the parameters are refused.
 #[derive(Debug, thiserror::Error)]
 enum BadQuery {
-    #[error("parameter `shards` must be a number from 1 to {MAX_SHARDS}")]
+    #[error("parameter `shards` must be one number from 1 to {MAX_SHARDS}")]
     Shards,
     #[error("parameter `fleets` must be true or false")]
     Fleets,
@@ -67,7 +67,10 @@ impl DiscoveryQuery {
             match name.as_ref() {
                 "shards" => {
                     let number = value.parse().ok().filter(|number| (1..=MAX_SHARDS).contains(number));
-                    parsed.shards = Some(number.ok_or(BadQuery::Shards)?);
+                    let number = number.ok_or(BadQuery::Shards)?;
+                    if parsed.shards.replace(number).is_some_and(|before| before != number) {
+                        return Err(BadQuery::Shards);
+                    }
                 }
                 "fleets" => parsed.fleets = value.parse().map_err(|_| BadQuery::Fleets)?,
                 unknown => return Err(BadQuery::Unknown(excerpt(unknown))),

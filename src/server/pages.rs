@@ -57,12 +57,13 @@ impl PageHead {
     }
 }
 
-/// The error on an error page.
+/// The content of a page that answers no question.
 #[derive(Template)]
 #[template(path = "error.html")]
 struct PageError<'a> {
     home: &'static str,
-    error: &'a ViewError,
+    title: &'a str,
+    error: &'a str,
 }
 
 /// The end of a page.
@@ -84,10 +85,21 @@ fn error_page(error: &ViewError) -> HttpResponse {
         ViewError::UnknownBroker(..) | ViewError::UnknownClient(..) => HttpResponse::NotFound(),
         _ => HttpResponse::BadRequest(),
     };
-    let title = page_title::titled(&[Some("Invalid request")]);
+    failed_page(status, "Invalid request", &error.to_string(), None)
+}
+
+/// Returns the page of a request that may be repeated after a second. A refresh that the visitor chose goes on.
+fn busy_page(refresh: Option<u32>) -> HttpResponse {
+    let mut status = HttpResponse::ServiceUnavailable();
+    status.insert_header((header::RETRY_AFTER, "1"));
+    let error = "Too many concurrent probes (--web.max-probes). Load this page again in a moment.";
+    failed_page(status, "Not probed", error, refresh)
+}
+
+fn failed_page(status: HttpResponseBuilder, title: &str, error: &str, refresh: Option<u32>) -> HttpResponse {
     let chunks = [
-        PageHead::new(title, None).render(),
-        PageError { home: links::HOME, error }.render(),
+        PageHead::new(page_title::titled(&[Some(title)]), refresh).render(),
+        PageError { home: links::HOME, title, error }.render(),
         PageFoot::new().render(),
     ];
     html(status).body(chunks.map(bytes).concat())

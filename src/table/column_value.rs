@@ -49,7 +49,7 @@ impl ColumnValue {
             Self::Age(time) => time(probed).map(|time| Cell::age(time, now)),
             Self::StateAge => {
                 let cell = Cell::age(state_since(probed)?, now);
-                Some(cell.severity_if(probed.overdue(now) == Some(true), Severity::Critical))
+                Some(cell.severity_if(probed.is_overdue(now), Severity::Critical))
             }
             Self::ConnectedFor if state == ClientState::Connected => {
                 state_since(probed).map(|time| Cell::age(time, now))

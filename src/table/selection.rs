@@ -17,7 +17,7 @@ pub(crate) struct Selection {
     pub(crate) order: SortOrder,
 }
 
-/// Selects clients. Those that pass every filter are shown; an empty filter lets everybody pass.
+/// Selects clients. Those that pass every filter are shown; an empty filter lets every client pass.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct ClientFilter {
     /// Only clients whose alias or client ID matches one of these.
@@ -61,7 +61,7 @@ impl ClientFilter {
     #[must_use]
     fn matches(&self, probed: &ProbedClient, now: Timestamp) -> bool {
         (self.states.is_empty() || self.states.contains(&probed.status.state()))
-            && (!self.overdue || probed.overdue(now) == Some(true))
+            && (!self.overdue || probed.is_overdue(now))
             && self.matches_name(probed.alias(), probed.client_id())
             && self.matches_words(probed)
     }

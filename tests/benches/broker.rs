@@ -23,7 +23,7 @@ pub(crate) fn with_clients(clients: usize) -> FakeEmqx {
     fake
 }
 
-fn device(number: usize) -> String {
+pub(crate) fn device(number: usize) -> String {
     format!("device-{number:06}")
 }
 

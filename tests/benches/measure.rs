@@ -31,3 +31,7 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
 pub(crate) fn ratio(duration: Duration, floor: Duration) -> f64 {
     duration.as_secs_f64() / floor.as_secs_f64()
 }
+
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

@@ -8,7 +8,7 @@ use crate::bare::{BareClient, fetch};
 use crate::broker;
 use crate::exporter::{Exporter, Response};
 use crate::floor;
-use crate::measure::{median, milliseconds, ratio, timed};
+use crate::measure::{median, megabytes, milliseconds, ratio, timed};
 
 /// Time from the start of the process to its first response, and its memory then.
 pub(crate) fn start() {
@@ -267,8 +267,4 @@ fn heading(title: &str) {
     println!(
         "\n{title:<37} {processor:>12} {floor:>12} {ratio:>7} {wall:>12} {bytes:>10} {memory:>11} {peak:>10}"
     );
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }

@@ -9,9 +9,10 @@ mod floor;
 mod formats;
 mod measure;
 mod probes;
+mod size;
 
 /// Sections by the name that selects them.
-const SECTIONS: [(&str, fn()); 10] = [
+const SECTIONS: [(&str, fn()); 11] = [
     ("codec", codec::decode_and_encode),
     ("start", probes::start),
     ("lookups", probes::lookups),
@@ -20,6 +21,7 @@ const SECTIONS: [(&str, fn()); 10] = [
     ("page", probes::page),
     ("list", probes::list),
     ("scale", probes::scale),
+    ("size", size::hundred_thousand),
     ("formats", formats::text_and_open_metrics),
     ("stuck", probes::stuck_broker),
 ];

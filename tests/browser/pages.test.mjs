@@ -74,6 +74,15 @@ test("names with markup are shown as text", async () => {
   assert.deepEqual(complaints, []);
 });
 
+test("marks stacked on a letter cover no other client", async () => {
+  const { page } = await open();
+  const cells = table(page, "LocalEMQX").locator(".name, td.text > bdi");
+  assert.ok((await cells.count()) > 6);
+  for (const cell of await cells.all()) {
+    assert.equal(await cell.evaluate((node) => getComputedStyle(node).overflow), "clip", await cell.innerText());
+  }
+});
+
 test("the states are distinguishable without colour", async () => {
   const { page } = await open();
   const region = table(page, "LocalEMQX");
@@ -200,7 +209,14 @@ test("an alert's link opens its section of the runbook", async () => {
   assert.ok(await heading.evaluate((node) => node.matches(":target") && node.getBoundingClientRect().top < 200));
   await page.getByRole("link", { name: "EmqxClientFlapping" }).first().click();
   await page.waitForURL(/#emqxclientflapping$/);
+  await page.getByRole("link", { name: "All alerts" }).click();
+  await page.waitForURL(/#runbook$/);
+  await page.getByRole("link", { name: "State of all clients" }).click();
+  await page.waitForURL(PAGE_URL);
+  await table(page, "LocalEMQX").getByRole("link", { name: "GardenPump" }).click();
   assert.deepEqual(complaints, []);
+  await page.getByRole("link", { name: "debug view" }).click();
+  await page.waitForURL(/probe\?broker=LocalEMQX&client=GardenPump&debug=true/);
 });
 
 const PAGES = { overview: "", client: "client?broker=LocalEMQX&client=QingpingCO2_Room1", runbook: "runbook" };

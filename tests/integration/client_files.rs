@@ -75,7 +75,7 @@ fn labels_are_reported_whatever_the_state() {
 }
 
 #[test]
-fn json_and_page_show_labels_and_the_page_filters_by_them() {
+fn json_csv_and_page_show_labels_and_the_page_filters_by_them() {
     let (_fake, directory) = inventory();
     let program = program(&directory);
     let run = program.run(&["check", "--output", "json"]);
@@ -86,6 +86,12 @@ fn json_and_page_show_labels_and_the_page_filters_by_them() {
     assert_eq!(labels("Gone"), Some(Some(&json!({"site": "south"}))));
     assert_eq!(labels("Silent"), Some(Some(&json!({"site": "north", "team": "power"}))));
     assert_eq!(labels("Lost"), Some(None));
+
+    let run = program.run(&["check", "--output", "csv"]);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    let ends = |line: usize, end: &str| lines[line].ends_with(end);
+    assert!(ends(0, ",label_site,label_team") && ends(1, ",south,") && ends(2, ",,"), "{lines:?}");
+    assert!(ends(3, r#",north,"water ""1""\""#), "{lines:?}");
 
     let served = ServerProcess::start(&program, &[]);
     let page = served.get("/?filter=SITE%3Dnorth");

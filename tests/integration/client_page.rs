@@ -1,6 +1,7 @@
 //! The page of one client and the runbook, and what every page has: titles and refresh.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use fake_emqx::{FakeEmqx, Fault, Row, Version, When};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Exporter, config_of, promtool};
+use crate::support::{Exporter, config_of, promtool, wait_until};
 
 /// A client in each state: of those that are away, one is overdue, and the lookups of the last one fail.
 fn fleet() -> (FakeEmqx, Exporter) {
@@ -231,6 +232,28 @@ fn a_page_is_refreshed_at_the_interval_that_the_visitor_chooses() {
     let overview = page(&exporter, "/?refresh=30");
     assert!(overview.contains("client=Here&#38;refresh=30\""), "{overview}");
     assert!(overview.contains("<input type=\"hidden\" name=\"refresh\" value=\"30\">"), "{overview}");
+    let client = page(&exporter, "/client?broker=LocalEMQX&client=Here&refresh=30");
+    for link in ["href=\"./?refresh=30\"", "href=\"./?broker=LocalEMQX&#38;refresh=30\""] {
+        assert!(client.contains(link), "{link} in {client}");
+    }
+}
+
+/// A screen on a wall recovers by itself.
+#[test]
+fn a_page_that_cannot_probe_now_is_a_page_and_keeps_its_refresh() {
+    let fake = FakeEmqx::start(Version::V5_8_9);
+    fake.add(Row::like("plain-user-1").client_id("c-1"));
+    let exporter = Exporter::start_with(&config_of(&fake, "", &[("Here", "c-1")]), 1);
+    let path = "/client?broker=LocalEMQX&client=Here&refresh=30";
+    fake.inject(When::Any, Fault::Silent);
+    let mut first = TcpStream::connect(exporter.address()).expect("it listens");
+    first.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).expect("it takes a request");
+    wait_until("the first probe runs", || fake.request_count() > 0);
+    let answer = exporter.get(path);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    let page = answer.text();
+    assert!(page.contains("<meta http-equiv=\"refresh\" content=\"30\">"), "{page}");
+    assert!(page.contains("--web.max-probes") && title(&page).starts_with("Not probed"), "{page}");
 }
 
 #[test]

@@ -22,11 +22,14 @@ const AT_MOST: Duration = Duration::from_secs(200);
 const CLIENT: &str = "QingpingCO2_Room2";
 
 /// What Grafana would put for its macros and variables, the longer names first.
-const PUT: [(&str, &str); 5] = [
+const PUT: [(&str, &str); 8] = [
     ("$__rate_interval", "10s"),
     ("$__interval", "1s"),
     ("$__range", "5m"),
     ("$broker", ".+"), // which stands for all of them
+    ("$site", ".*"),   // the same, and those without a site
+    ("$job", ".+"),
+    ("$top", "200"),
     ("$client", CLIENT),
 ];
 
@@ -48,7 +51,7 @@ fn every_panel_has_a_description_and_uses_the_chosen_data_source() {
     let ids: BTreeSet<_> =
         panels.iter().map(|panel| panel["id"].as_u64().expect("a panel has an id")).collect();
     assert_eq!(ids.len(), panels.len(), "an id comes twice");
-    assert_eq!(panels.iter().filter(|panel| is_row(panel)).count(), 3);
+    assert_eq!(panels.iter().filter(|panel| is_row(panel)).count(), 4);
 
     for panel in panels {
         let title = title(panel);
@@ -65,8 +68,10 @@ fn every_panel_has_a_description_and_uses_the_chosen_data_source() {
     }
     let variables = dashboard["templating"]["list"].as_array().expect("variables");
     let names: Vec<_> = variables.iter().filter_map(|variable| variable["name"].as_str()).collect();
-    assert_eq!(names, ["datasource", "broker", "client"]);
-    assert!(variables[1..].iter().all(is_from_the_chosen_source));
+    assert_eq!(names, ["datasource", "broker", "site", "client", "job", "top", "exporter"]);
+    let mut asked =
+        variables.iter().filter(|variable| variable["type"] == "query").chain(annotations(&dashboard));
+    assert!(asked.all(is_from_the_chosen_source));
 }
 
 #[test]
@@ -145,7 +150,7 @@ fn every_metric_exists(dashboard: &Value, exporter: &str) {
     let recorded = recorded();
     let mut known: BTreeSet<&str> = metrics::families().map(|family| family.name).collect();
     known.extend(own.samples.iter().map(|sample| sample.name.as_str()));
-    known.extend(recorded.iter().map(String::as_str).chain(["up"]));
+    known.extend(recorded.iter().map(String::as_str).chain(["up", "ALERTS", "ALERTS_FOR_STATE"]));
 
     for (panel, query) in queries(dashboard) {
         let (DashboardQuery::Now(text) | DashboardQuery::Period(text) | DashboardQuery::Label(_, text)) =
@@ -159,8 +164,9 @@ fn every_metric_exists(dashboard: &Value, exporter: &str) {
 
 #[test]
 fn the_names_of_metrics_are_found_in_a_query() {
-    let query = "max by (broker, a_b) (x:y_z{q=~\"a|b\"} * 1e3) and on (alias) rate(up[5m] @ end()) > bool Inf";
+    let query = "max by (broker, a_b) (x:y_z{q=~\"a|b\"} * 1e3 or f(\"g\")) and on (alias) rate(up[5m] @ end()) > bool Inf";
     assert_eq!(metrics_in(query), BTreeSet::from(["up", "x:y_z"]));
+    assert_eq!(metrics_in("{__name__=~\"a_b|c\", d=~\"e\"}"), BTreeSet::from(["a_b", "c"]));
 }
 
 fn dashboard() -> Value {
@@ -190,7 +196,13 @@ fn is_from_the_chosen_source(part: &Value) -> bool {
     part["datasource"]["type"] == "prometheus" && part["datasource"]["uid"] == "${datasource}"
 }
 
-/// The queries of panels and variables, with the titles and names of these.
+/// The annotations that Prometheus is asked for.
+fn annotations(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    let all = dashboard["annotations"]["list"].as_array().expect("annotations");
+    all.iter().filter(|annotation| annotation["builtIn"].is_null())
+}
+
+/// The queries of panels, annotations and variables, with the titles and names of these.
 fn queries(dashboard: &Value) -> Vec<(String, DashboardQuery)> {
     let mut queries = Vec::new();
     for panel in panels(dashboard) {
@@ -201,6 +213,10 @@ fn queries(dashboard: &Value) -> Vec<(String, DashboardQuery)> {
                 if is_instant { DashboardQuery::Now(expression) } else { DashboardQuery::Period(expression) };
             queries.push((title(panel).to_owned(), query));
         }
+    }
+    for annotation in annotations(dashboard) {
+        let name = annotation["name"].as_str().expect("a name").to_owned();
+        queries.push((name, DashboardQuery::Period(put(annotation["expr"].as_str().expect("a query")))));
     }
     for variable in dashboard["templating"]["list"].as_array().expect("variables") {
         if variable["type"] == "query" {
@@ -238,6 +254,41 @@ fn has_data(query: &DashboardQuery, prometheus: &Prometheus, since: Timestamp) -
     values.is_some_and(|values| values.iter().any(|value| value != "NaN"))
 }
 
+/// Grafana finds the panels, fields and variables that links name, and the exporter has the pages.
+#[test]
+fn links_lead_to_pages_of_the_exporter() {
+    let dashboard = dashboard();
+    let mut urls: Vec<_> = DASHBOARD
+        .lines()
+        .filter_map(|line| Some(line.split_once("\"url\": \"")?.1.split_once('"')?.0))
+        .filter_map(|url| url.strip_prefix("${exporter}"))
+        .collect();
+    urls.sort_unstable();
+    urls.dedup();
+    let paths: BTreeSet<_> = urls.iter().filter_map(|url| url.split(['?', '#']).next()).collect();
+    assert_eq!(paths, BTreeSet::from(["/", "/client", "/runbook"]));
+    let demo = Demo::start();
+    for url in urls {
+        let filled = [
+            ("${__data.fields.Broker:percentencode}", "LocalEMQX"),
+            ("${__field.labels.broker:percentencode}", "LocalEMQX"),
+            ("${__data.fields.Client:percentencode}", CLIENT),
+            ("${__field.labels.alias:percentencode}", CLIENT),
+            ("${client:percentencode}", CLIENT),
+            ("${__data.fields.runbook}", "emqxclientoffline"),
+        ]
+        .iter()
+        .fold(url.to_owned(), |filled, (name, value)| filled.replace(name, value));
+        assert!(!filled.contains('$'), "{filled}");
+        let page = text_of(&format!("http://{}{filled}", demo.address()));
+        let anchor = filled.split_once('#').map_or(String::new(), |(_, anchor)| format!("id=\"{anchor}\""));
+        assert!(page.contains(&anchor), "{filled}");
+    }
+    let exporter = dashboard["templating"]["list"].as_array().into_iter().flatten().last().expect("a variable");
+    let rules = crate::rules::RUNBOOK_URL.trim_end_matches("/runbook");
+    assert_eq!(exporter["query"], rules, "rules and dashboard name the same exporter");
+}
+
 /// A refused probe appears as soon as there was one.
 fn mistype_a_probe(exporter: &str) {
     let refused = ureq::get(format!("http://{exporter}/probe?broker=Misspelt")).call();
@@ -248,20 +299,23 @@ fn text_of(url: &str) -> String {
     ureq::get(url).call().expect("it answers").body_mut().read_to_string().expect("a text")
 }
 
-/// The names of series in a query: words outside of matchers, windows and lists of labels that are no functions.
+/// The names of series in a query: words outside of texts, matchers, windows and lists of labels that are no functions.
 fn metrics_in(query: &str) -> BTreeSet<&str> {
     const BEFORE_LABELS: [&str; 6] = ["by", "on", "without", "ignoring", "group_left", "group_right"];
     const OPERATORS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "Inf"];
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let (mut names, mut rest) = (BTreeSet::new(), query);
-    while let Some(start) = rest.find(|c: char| is_word(c) || c == '{' || c == '[') {
+    while let Some(start) = rest.find(|c: char| is_word(c) || matches!(c, '{' | '[' | '"')) {
         rest = &rest[start..];
         let end = match rest.as_bytes()[0] {
             b'{' => rest.find('}'),
             b'[' => rest.find(']'),
+            b'"' => rest[1..].find('"').map(|end| end + 2),
             _ => rest.find(|c| !is_word(c)),
         };
         let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let alternatives = word.strip_prefix("{__name__=~\"").and_then(|matcher| matcher.split('"').next());
+        names.extend(alternatives.into_iter().flat_map(|names| names.split('|')));
         rest = after.trim_start();
         let is_function = ["(", "by (", "without ("].iter().any(|next| rest.starts_with(next));
         if BEFORE_LABELS.contains(&word) {

@@ -24,6 +24,11 @@ fn the_hints_of_the_demo_work() {
     let debug_view = body_of(demo.url("What fails, and why:"));
     assert!(debug_view.contains("FactoryEMQX"), "{debug_view}");
     Families::parse(&body_of(demo.url("own metrics:")));
+    let fleets = Families::parse(&body_of(demo.url("Fleets as counts:")));
+    let connected = [("fleet", "thermostats"), ("state", "connected")];
+    assert_eq!(fleets.value("emqx_mqtt_fleet_expected_clients", &connected), Some("24"));
+    let counted = fleets.value("emqx_mqtt_fleet_clients", &connected).and_then(|count| count.parse().ok());
+    assert!(counted.is_some_and(|count: u64| (15..24).contains(&count)), "some never come back: {counted:?}");
 
     let mut check = demo.hint("The same in a terminal:").split_whitespace();
     let run = Run::of(

@@ -75,8 +75,9 @@ fn shards_are_targets_of_their_own() {
     };
     assert_eq!(targets, serde_json::json!([target("0/2", "0"), target("1/2", "1")]));
     for (query, answer) in [
-        ("shards=0", "parameter `shards` must be a number from 1 to 1000\n"),
-        ("shards=1001", "parameter `shards` must be a number from 1 to 1000\n"),
+        ("shards=0", "parameter `shards` must be one number from 1 to 1000\n"),
+        ("shards=1001", "parameter `shards` must be one number from 1 to 1000\n"),
+        ("shards=2&shards=3", "parameter `shards` must be one number from 1 to 1000\n"),
         ("shard=2", "unknown parameter \"shard\"; known parameters: shards, fleets\n"),
     ] {
         let refused = exporter.get(&format!("/sd?{query}"));

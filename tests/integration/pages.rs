@@ -188,6 +188,15 @@ fn names_of_clients_are_never_interpreted() {
         assert!(page.contains("&#60;script&#62;document"), "{page}");
         assert!(page.contains("&#38;amp;\u{FFFD}\u{FFFD}[2J\u{FFFD}&#39;"), "{page}");
     }
+    // A name may come from an inventory, that of a broker too.
+    let named = serde_json::Value::from("<b>Broker\u{202E}\u{200F}".repeat(40)).to_string();
+    let config = config_of(&fake, "", &[("Well", "c-1")]).replacen("LocalEMQX", &named, 1);
+    let named = page(&Exporter::start(&config), "");
+    assert!(
+        !named.contains(['\u{202E}', '\u{200F}']) && named.contains("<bdi>&#60;b&#62;Broker\u{FFFD}"),
+        "{named}"
+    );
+    assert!(named.len() < 20_000, "{}", named.len());
     // A broker may say anything, too.
     fake.inject(When::Any, Fault::status(418, "text/html", hostile));
     let page = page(&exporter, "");
@@ -296,6 +305,19 @@ fn a_broker_is_shown_before_others_have_responded() {
     }
     let shown = String::from_utf8_lossy(&shown);
     assert!(shown.contains("<bdi>One</bdi>") && !shown.contains("<bdi>Two</bdi>"), "{shown}");
+}
+
+/// The others are not, so it comes last, after a second in which the order is that of the configuration.
+#[test]
+fn a_broker_that_takes_long_comes_last() {
+    let (fakes, config) = two_brokers();
+    let exporter =
+        Exporter::start(&config.replace("api_secret:", "attempts: 1, timeout_seconds: 3, api_secret:"));
+    assert_eq!(names(&page(&exporter, "")), ["One", "Two"]);
+    fakes[0].inject(When::Any, Fault::Silent);
+    let page = page(&exporter, "");
+    assert_eq!(names(&page), ["Two", "One"]);
+    assert!(page.contains("href=\"#broker-0\"") && page.contains("<section id=\"broker-0\""), "{page}");
 }
 
 #[test]

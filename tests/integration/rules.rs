@@ -182,7 +182,7 @@ fn promtool_accepts_the_rules() {
 }
 
 /// All annotations share this prefix, which the documentation says how to replace.
-const RUNBOOK_URL: &str = "http://emqx-client-monitor:9671/runbook";
+pub(crate) const RUNBOOK_URL: &str = "http://emqx-client-monitor:9671/runbook";
 
 #[test]
 fn every_alert_has_a_severity_a_summary_a_description_and_a_runbook_url() {

@@ -199,5 +199,16 @@ fn csv_has_a_column_for_every_value_of_json() {
         serde_json::from_str(include_str!("../../examples/check.schema.json")).expect("the schema is JSON");
     let mut expected = BTreeSet::from(["broker".to_owned()]);
     columns(&schema, &schema["$defs"]["client"], "", &mut expected);
+    assert!(expected.remove("labels"), "each label has a column of its own");
     assert_eq!(header, expected);
+}
+
+#[test]
+fn a_fleet_is_not_looked_for_where_none_is_configured() {
+    let (_fake, program) = garden();
+    let run = check(&program, &["--fleet", "pumps"]);
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (1, "unknown fleet \"pumps\"; no fleets are configured for these brokers\n")
+    );
 }

@@ -324,6 +324,17 @@ fn in_a_pipe_results_follow_one_another() {
 }
 
 #[test]
+fn repeated_csv_is_one_table() {
+    let (_fake, program) = sensors(2);
+    let mut child = in_pipes(&program, AT_ONCE, &["--output", "csv", "--client", "sensor-*1"]);
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().take(4);
+    let brokers: Vec<_> =
+        lines.map(|line| line.expect("text").split(',').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(brokers, ["broker", "LocalEMQX", "LocalEMQX", "LocalEMQX"]);
+    assert_eq!(Run::of_child(child).status, 0);
+}
+
+#[test]
 fn failures_are_printed_each_time_in_a_pipe() {
     let (fake, program) = sensors(1);
     fake.inject(When::Any, Fault::status(500, "text/plain", ""));

@@ -84,9 +84,12 @@ def check_exporter(service, program, root):
 
 
 def check_devices(script, config):
-    """Every watched client but the lamp is a simulated device."""
+    """Every watched client but the lamp is a simulated device, and the fleet is the lights."""
     simulated = set(re.findall(r"-i (\S+)", script.read_text())) - {"controller"}
-    assert simulated == {client["client_id"] for client in config["monitored_clients"]} - {"lamp"}
+    (fleet,) = config["monitored_fleets"]
+    lights = {one for one in simulated if one.strip('"').startswith(fleet["client_id"].removesuffix("*"))}
+    assert len(lights) == 1
+    assert simulated - lights == {client["client_id"] for client in config["monitored_clients"]} - {"lamp"}
 
 
 def check_inline(readme, config, directory):

@@ -17,11 +17,12 @@ EXAMPLES = pathlib.Path("examples")
 RUNBOOK = "http://emqx-client-monitor:9671/runbook"
 BASE = ["Deployment", "Service"]
 POLICIES = ["NetworkPolicy", "PodDisruptionBudget"]
-MONITORED = ["PrometheusRule", "ScrapeConfig", "ServiceMonitor"]
+MONITORED = ["PrometheusRule", "ScrapeConfig", "ScrapeConfig", "ServiceMonitor"]
+JOBS = {"emqx-clients", "emqx-fleets"}
 KINDS = {  # of each rendering
     "helm-bare": BASE + ["Pod"],
-    "helm-existing": BASE + POLICIES + ["ConfigMap", "Pod", "Probe", "PrometheusRule", "ServiceMonitor"],
-    "helm-fleet": BASE + POLICIES + ["ConfigMap", "Pod", "ScrapeConfig", "ServiceMonitor"],
+    "helm-existing": BASE + POLICIES + ["ConfigMap", "Pod", "Probe", "Probe", "PrometheusRule", "ServiceMonitor"],
+    "helm-fleet": BASE + POLICIES + ["ConfigMap", "Pod", "ScrapeConfig", "ScrapeConfig", "ServiceMonitor"],
     "helm-minimal": BASE + POLICIES + ["ConfigMap", "Pod", "Secret"],
     "helm-operator": BASE + POLICIES + MONITORED + ["ConfigMap", "ConfigMap", "Pod"],
     "helm-readme": BASE + POLICIES + MONITORED + ["ConfigMap", "ConfigMap", "Pod"],
@@ -121,18 +122,25 @@ def check_monitoring(resources, address):
         assert selects(one["spec"]["selector"]["matchLabels"], service["metadata"]["labels"])
         assert service["metadata"]["labels"][one["spec"]["jobLabel"]] == "emqx-client-monitor"
         assert [endpoint["path"] for endpoint in one["spec"]["endpoints"]] == [f"{prefix}/metrics"]
+    jobs = [one["spec"]["jobName"] for kind in ["ScrapeConfig", "Probe"] for one in of_kind(resources, kind)]
+    assert not jobs or sorted(jobs) == sorted(JOBS), jobs
     for one in of_kind(resources, "ScrapeConfig"):
-        assert one["spec"]["jobName"] == "emqx-clients"
         (sd,) = one["spec"]["httpSDConfigs"]
         url, _, query = sd["url"].partition("?")
         assert url == f"http://{address}{prefix}/sd"
+        assert (query == "fleets=true") == (one["spec"]["jobName"] == "emqx-fleets"), query
+        if query == "fleets=true":
+            assert "metricRelabelings" not in one["spec"]
+            continue
         shipped = yaml.safe_load((EXAMPLES / "haproxy/prometheus-shards.yml").read_text())["scrape_configs"][0]
         sharded = query == shipped["http_sd_configs"][0]["url"].partition("?")[2]
         relabelings = [{snake(key): value for key, value in rule.items()}
                        for rule in one["spec"].get("metricRelabelings", [])]
         assert relabelings == (shipped["metric_relabel_configs"] if sharded else []) and sharded == bool(query), query
     for one in of_kind(resources, "Probe"):
-        assert one["spec"]["jobName"] == "emqx-clients"
+        added = one["spec"]["targets"]["staticConfig"].get("relabelingConfigs", [])
+        fleets = [{"targetLabel": "__param_fleets", "replacement": "true"}]
+        assert added == (fleets if one["spec"]["jobName"] == "emqx-fleets" else [])
         assert one["spec"]["prober"]["url"] == address and one["spec"]["prober"]["path"] == f"{prefix}/probe"
     for one in of_kind(resources, "PrometheusRule"):
         groups = one["spec"]["groups"]
@@ -144,8 +152,13 @@ def check_monitoring(resources, address):
         assert groups == [group for text in texts for group in yaml.safe_load(text)["groups"]]
     dashboards = [one for one in of_kind(resources, "ConfigMap") if "grafana_dashboard" in one["metadata"]["labels"]]
     for one in dashboards:
-        shipped = json.loads((EXAMPLES / "grafana/emqx-client-monitor.json").read_text())
-        assert json.loads(one["data"]["emqx-client-monitor.json"]) == shipped
+        shipped = (EXAMPLES / "grafana/emqx-client-monitor.json").read_text()
+        content = one["data"]["emqx-client-monitor.json"]
+        (exporter,) = [variable["query"] for variable in json.loads(content)["templating"]["list"]
+                       if variable["name"] == "exporter"]
+        assert json.loads(content) == json.loads(shipped.replace(RUNBOOK.removesuffix("/runbook"), exporter))
+        options = [f"--web.external-url={exporter}{end}" for end in ["", "/"]]
+        assert exporter == f"http://{address}{prefix}" or set(options) & set(spec["containers"][0]["args"]), exporter
 
 
 def main(rendered, operator):

@@ -194,7 +194,7 @@ pub(crate) const LOCAL: &[Device] = &[
 ];
 
 /// The nodes of `FactoryEMQX`, a cluster.
-const NODES: [&str; 2] = ["emqx@emqx-0.emqx", "emqx@emqx-1.emqx"];
+pub(crate) const NODES: [&str; 2] = ["emqx@emqx-0.emqx", "emqx@emqx-1.emqx"];
 
 /// The client of `FactoryEMQX` whose lookups fail now and then.
 pub(crate) const FAILING: &str = "press-7";

@@ -10,6 +10,7 @@
 )]
 
 mod devices;
+mod fleets;
 mod simulation;
 
 use std::env;
@@ -30,6 +31,7 @@ use emqx_client_monitor::config::Config;
 use emqx_client_monitor::logging::{self, Format, Level};
 use emqx_client_monitor::server::{ListenOn, Options, Routing, Server};
 use fake_emqx::{FakeEmqx, Fault, Version, When};
+use fleets::{FACTORY_FLEETS, Fleet, LOCAL_FLEETS};
 use jiff::Timestamp;
 use simulation::{CYCLE, Simulation};
 
@@ -64,7 +66,10 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 /// Serves until it is interrupted, or for this long.
 fn run_demo(duration: Option<Duration>) -> Result<ExitCode, Box<dyn Error>> {
     logging::init(Level::Warn, Format::Logfmt);
-    let (mut local, mut factory) = (Broker::start("LocalEMQX", LOCAL), Broker::start("FactoryEMQX", FACTORY));
+    let (mut local, mut factory) = (
+        Broker::start("LocalEMQX", "house", LOCAL, LOCAL_FLEETS),
+        Broker::start("FactoryEMQX", "factory", FACTORY, FACTORY_FLEETS),
+    );
 
     let config = configuration(&[&local, &factory]);
     let config_file = ConfigFile::create(&config)?;
@@ -117,13 +122,21 @@ impl Drop for ConfigFile {
 /// A broker and its clients.
 struct Broker {
     alias: &'static str,
+    /// The label `site` of its clients.
+    site: &'static str,
     devices: &'static [Device],
+    fleets: &'static [Fleet],
     fake: FakeEmqx,
     simulations: Vec<Simulation>,
 }
 
 impl Broker {
-    fn start(alias: &'static str, devices: &'static [Device]) -> Self {
+    fn start(
+        alias: &'static str,
+        site: &'static str,
+        devices: &'static [Device],
+        fleets: &'static [Fleet],
+    ) -> Self {
         let fake = FakeEmqx::start(Version::V5_8_9);
         fake.record_requests(false);
         let now = Timestamp::now();
@@ -132,7 +145,7 @@ impl Broker {
         for simulation in &simulations {
             simulation.remember(now, &fake);
         }
-        let mut broker = Self { alias, devices, fake, simulations };
+        let mut broker = Self { alias, site, devices, fleets, fake, simulations };
         broker.advance(0);
         broker
     }
@@ -142,6 +155,9 @@ impl Broker {
         let now = Timestamp::now();
         for simulation in &mut self.simulations {
             simulation.advance(second, now, &self.fake);
+        }
+        for fleet in self.fleets {
+            fleet.advance(second, &self.fake);
         }
     }
 }
@@ -170,7 +186,8 @@ fn unauthorized() -> &'static [u8] {
 
 fn configuration(brokers: &[&Broker]) -> String {
     let (mut config, mut clients) = ("emqx:\n".to_owned(), "monitored_clients:\n".to_owned());
-    for Broker { alias: broker, devices, fake, .. } in brokers {
+    let mut counted = "monitored_fleets:\n".to_owned();
+    for Broker { alias: broker, site, devices, fleets, fake, .. } in brokers {
         // Writing to a `String` never fails.
         let _ = writeln!(
             config,
@@ -183,12 +200,23 @@ fn configuration(brokers: &[&Broker]) -> String {
             let offline_after = offline_after.map(|limit| format!(", offline_after: {limit}"));
             let _ = writeln!(
                 clients,
-                "  - {{alias: {alias:?}, client_id: {client_id:?}, brokers: [{broker}], subscriptions: {expected:?}{}}}",
+                "  - {{alias: {alias:?}, client_id: {client_id:?}, brokers: [{broker}], subscriptions: {expected:?}, \
+                 labels: {{site: {site}}}{}}}",
                 offline_after.unwrap_or_default()
             );
         }
+        for Fleet { alias, pattern, expected_connected, expected_sessions, .. } in *fleets {
+            let _ = writeln!(
+                counted,
+                "  - {{alias: {alias:?}, client_id: {pattern:?}, brokers: [{broker}], labels: {{site: {site}}}, \
+                 expected_connected: {expected_connected}, expected_sessions: {expected_sessions}}}"
+            );
+        }
     }
-    config + &clients + "prometheus: {collect: [session, queue, traffic, seen, banned, subscriptions]}\n"
+    config
+        + &clients
+        + &counted
+        + "prometheus: {collect: [session, queue, traffic, seen, banned, subscriptions]}\n"
 }
 
 fn bind(config_file: &Path, config: &Arc<Config>) -> Result<Server, Box<dyn Error>> {
@@ -212,17 +240,19 @@ fn bind(config_file: &Path, config: &Arc<Config>) -> Result<Server, Box<dyn Erro
 fn print_hints(address: SocketAddr, config_file: &Path) -> io::Result<()> {
     let program = env::args_os().next().map_or_else(|| "demo".into(), PathBuf::from);
     println!(
-        "Two fake EMQX brokers with {clients} MQTT clients, and the exporter beside them. The clients change every second,\n\
-         and FactoryEMQX fails in several ways within each minute.\n\n\
+        "Two fake EMQX brokers with {clients} watched MQTT clients and {fleets} fleets, and the exporter beside them. The\n\
+         clients change every second, and FactoryEMQX fails in several ways within each minute.\n\n\
          The page:                    http://{address}/\n\
          What Prometheus scrapes:     curl 'http://{address}/probe?broker=LocalEMQX'\n\
          Who is connected:            curl -s 'http://{address}/probe?broker=LocalEMQX' | grep _connected{{\n\
          What fails, and why:         curl 'http://{address}/probe?broker=FactoryEMQX&debug=true'\n\
+         Fleets as counts:            curl 'http://{address}/probe?broker=LocalEMQX&fleets=true'\n\
          The targets for Prometheus:  curl 'http://{address}/sd'\n\
          The exporter's own metrics:  curl 'http://{address}/metrics'\n\
          The same in a terminal:      {program} exporter --cfg {config_file} --check\n\n\
          Press Ctrl-C to stop.",
         clients = LOCAL.len() + FACTORY.len(),
+        fleets = LOCAL_FLEETS.len() + FACTORY_FLEETS.len(),
         program = program.display(),
         config_file = config_file.display()
     );

@@ -87,6 +87,11 @@ fn a_table_says_what_a_list_says() {
     assert_eq!((&*other.alias, &*other.client_id, other.offline_after.as_secs()), ("Pump 2", " 0012", 900));
     assert_eq!(labels(&config), [vec![("site", "north")], vec![("site", "south"), ("room", "kitchen")]]);
     assert!(other.origin.to_string().ends_with("/inventory.csv:6"), "{}", other.origin);
+    let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+    assert!(
+        warning.ends_with(":6:14: client_id: begins or ends with a space, which is part of the name"),
+        "{warning}"
+    );
 }
 
 #[test]
@@ -146,8 +151,14 @@ fn a_table_needs_a_head_line_that_says_what_is_in_it() {
     let head = |text| problems_of("[t.csv]", &[("t.csv", text)]);
     let needs_head =
         "t.csv:1:1: must begin with a head line that names the columns, alias and client_id among them";
-    for text in ["", "Pump,pump-1\n", "alias\n"] {
-        assert_eq!(head(text), [needs_head]);
+    let (many, ten) = ("x,".repeat(1_000), format!("; found {}", ["\"x\""; 10].join(", ")));
+    for (text, found) in [
+        ("", ""),
+        ("Pump,pump-1\n", "; found \"Pump\", \"pump-1\""),
+        ("Alias,Client_ID, client id,,\n", "; found \"Alias\", \"Client_ID\", \"client id\""),
+        (&many, &ten),
+    ] {
+        assert_eq!(head(text), [format!("{needs_head}{found}")]);
     }
     assert_eq!(
         head("alias;client_id\na;1\n"),
@@ -163,6 +174,42 @@ fn a_table_needs_a_head_line_that_says_what_is_in_it() {
              __",
         ]
     );
+}
+
+#[test]
+fn what_spreadsheets_and_people_add_does_no_harm() {
+    let table = "\u{feff} alias ,\"client_id\",brokers, offline_after,, \r\nPump 1,1, A , 2h,,\r\n2,2,A B,,,,,,\r\n,,,,,\r\n\r\n";
+    let config = loaded(&directory("[t.csv]", &[("t.csv", table)]));
+    assert_eq!((aliases(&config), config.warnings.as_slice()), (vec!["Pump 1", "2"], &[][..]));
+    assert_eq!(config.brokers[0].clients[0].offline_after.as_secs(), 7200);
+    assert_eq!(
+        problems_of("[t.csv]", &[("t.csv", "alias,client_id,,brokers\na,1,,A,x\nb,2,,A\nc,3\n")]),
+        [
+            "t.csv:1:17: a column has no name; name it, and name it under ignore_columns if it is not for this exporter",
+            "t.csv:2:1: 5 fields, but the head line has 4",
+            "t.csv:4:1: 2 fields, but the head line has 4",
+        ]
+    );
+}
+
+#[test]
+fn texts_in_other_encodings_are_told_apart() {
+    let directory = directory("[t.csv, u.csv]", &[]);
+    fs::write(directory.path().join("t.csv"), b"alias,client_id\nCaf\xe9,1\n").expect("a file");
+    fs::write(directory.path().join("u.csv"), b"\xff\xfea\0,\0").expect("a file");
+    assert_eq!(
+        load(&directory, &[]).expect_err("no UTF-8").lines().collect::<Vec<_>>(),
+        ["t.csv:2:4: not valid UTF-8; save the file as UTF-8", "u.csv: UTF-16 text; save the file as UTF-8"]
+    );
+}
+
+#[test]
+fn a_hundred_thousand_problems_are_a_bounded_text() {
+    let table = HEAD.to_owned() + &"a,b,A,too many\n".repeat(100_000);
+    let problems = problems_of("[t.csv, t.csv, u.csv]", &[("t.csv", &table), ("u.csv", &table)]);
+    assert_eq!(problems.len(), 51);
+    assert_eq!(problems[50], "... and 199950 more");
+    assert!(problems.iter().all(|problem| problem.len() < 200), "{problems:?}");
 }
 
 #[test]
@@ -283,6 +330,13 @@ fn labels_are_checked() {
     assert_eq!(
         label_problem("[a]"),
         "9:11: monitored_clients[0].labels: must be a mapping of label names to values, such as {site: north}"
+    );
+    let columns = (0..40).map(|number| format!(",label_l{number}")).collect::<Vec<_>>().concat();
+    let table = format!("alias,client_id,brokers{columns}\na,1,A{},x{}\n", ",".repeat(20), ",".repeat(19));
+    assert_eq!(
+        labels(&loaded(&directory("[t.csv]", &[("t.csv", &table)]))),
+        [[("l20", "x")]],
+        "empty ones are none"
     );
     let many: Vec<_> = (0..33).map(|number| format!("l{number}: x")).collect();
     assert_eq!(

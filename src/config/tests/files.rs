@@ -78,7 +78,7 @@ fn a_file_that_cannot_be_read_is_named() {
 #[test]
 fn a_file_is_utf_8() {
     let (_directory, path) = directory_with(b"emqx:\n  alias: \xc3\xa9\xff\n");
-    assert_eq!(error_of(&path), "FILE:2:11: not valid UTF-8");
+    assert_eq!(error_of(&path), "FILE:2:11: not valid UTF-8; save the file as UTF-8");
     let (_directory, path) = directory_with(b"\xff\xfee\0m\0q\0x\0");
     assert_eq!(error_of(&path), "FILE: UTF-16 text; save the file as UTF-8");
 }

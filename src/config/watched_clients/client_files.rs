@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use glob::Pattern;
-
 use super::ClientAssignment;
 use super::csv_table::CsvTable;
 use crate::client::Origin;
@@ -16,7 +14,7 @@ use crate::config::mapping::Mapping;
 use crate::config::node_ref::NodeRef;
 use crate::config::read_text;
 use crate::config::report::Report;
-use crate::error_chain::chain;
+use crate::file_glob::FileGlob;
 use crate::watched_files::WatchedFiles;
 
 const LIST: &str = "a list of files or globs, such as [\"clients.d/*.yaml\", inventory.csv]";
@@ -95,23 +93,20 @@ impl<'f> ClientFiles<'f> {
 
     /// Returns the files that a name or a glob stands for.
     fn find(&mut self, pattern: &NodeRef<'_>, path: &str) -> Vec<PathBuf> {
-        if !path.contains(['*', '?', '[']) {
+        if !FileGlob::is_glob(path) {
             return vec![pattern.diagnostics().resolve(path)];
         }
-        if let Err(error) = Pattern::new(path) {
-            pattern.error(format_args!("malformed glob at character {}: {}", error.pos + 1, error.msg));
-            return Vec::new();
-        }
-        let directory = pattern.diagnostics().directory();
-        let glob = if Path::new(path).is_absolute() || directory.as_os_str().is_empty() {
-            path.to_owned()
-        } else {
-            format!("{}/{path}", Pattern::escape(&directory.to_string_lossy()))
+        let glob = match FileGlob::parse(path, pattern.diagnostics().directory()) {
+            Ok(glob) => glob,
+            Err(error) => {
+                pattern.error(format_args!("malformed glob at character {}: {}", error.pos + 1, error.msg));
+                return Vec::new();
+            }
         };
-        let mut files = match self.watched.list(&glob) {
+        let mut files = match self.watched.list(glob) {
             Ok(files) => files,
             Err(error) => {
-                pattern.error(format_args!("cannot list the files: {}", chain(&error)));
+                pattern.error_from(&error);
                 return Vec::new();
             }
         };

@@ -11,9 +11,13 @@ use crate::config::error::SyntaxError;
 use crate::config::location::Location;
 use crate::config::node_path::NodePath;
 
-/// The columns with a text, and those with a list separated by spaces.
-const TEXTS: [&str; 3] = ["alias", "client_id", "offline_after"];
+/// The columns with a text, with a word, around which spaces mean nothing, and with a list separated by spaces.
+const TEXTS: [&str; 2] = ["alias", "client_id"];
+const WORDS: [&str; 1] = ["offline_after"];
 const LISTS: [&str; 3] = ["brokers", "seen_topics", "subscriptions"];
+/// Maximum number of fields shown of what should be a head line.
+const MAX_NAMES_SHOWN: usize = 10;
+
 const LABEL_PREFIX: &str = "label_";
 
 /// A table whose head line has been read.
@@ -35,6 +39,7 @@ pub(super) struct CsvTable<'t> {
 #[derive(Clone, Copy, PartialEq)]
 enum Column {
     Text,
+    Word,
     List,
     Label,
     Ignored,
@@ -66,7 +71,11 @@ impl<'t> CsvTable<'t> {
         let mut record = StringRecord::new();
         let is_read = reader.read_record(&mut record).unwrap_or(false);
         let (head, _) = start_of(text, &record);
-        let names: Vec<_> = record.iter().map(str::trim).collect();
+        let mut names: Vec<_> = record.iter().map(str::trim).collect();
+        // Spreadsheets write columns that were in use once.
+        while names.last().is_some_and(|name| name.is_empty()) {
+            names.pop();
+        }
         if !is_read || !["alias", "client_id"].iter().all(|required| names.contains(required)) {
             return Err(SyntaxError::new(Some(Location::of_byte(text.as_bytes(), head)), explain_head(&names)));
         }
@@ -82,7 +91,7 @@ impl<'t> CsvTable<'t> {
                 diagnostics.problem(NodePath::default().value(head).value(index), problem);
             }
             match column {
-                Column::Text | Column::List => {
+                Column::Text | Column::Word | Column::List => {
                     layout.push(index);
                     entries.push((scalar(name), scalar("")));
                 }
@@ -122,7 +131,9 @@ impl<'t> CsvTable<'t> {
             }
             let (offset, line) = start_of(self.text, &self.record);
             let path = NodePath::default().value(offset);
-            if self.record.len() == self.columns.len() {
+            let is_empty = |index| self.record.get(index).is_none_or(|field| field.trim().is_empty());
+            let is_complete = self.record.len() >= self.columns.len();
+            if is_complete && (self.columns.len()..self.record.len()).all(is_empty) {
                 self.fill_in(is_broker);
                 return Some(Record { client: &self.client, path, line });
             }
@@ -138,11 +149,14 @@ impl<'t> CsvTable<'t> {
         let Node::Mapping(entries) = &mut self.client else { return };
         for ((_, value), index) in entries.iter_mut().zip(&self.layout) {
             let field = self.record.get(*index).unwrap_or_default();
-            let is_list = self.columns[*index] == Column::List && !is_broker(field);
-            if is_list && field.trim().contains(char::is_whitespace) {
+            let column = self.columns[*index];
+            // The alias of a broker may have spaces.
+            if column == Column::Text || is_broker(field) {
+                set(value, field);
+            } else if column == Column::List && field.trim().contains(char::is_whitespace) {
                 *value = Node::Sequence(field.split_whitespace().map(scalar).collect());
             } else {
-                set(value, if is_list { field.trim() } else { field });
+                set(value, field.trim());
             }
         }
         if let Some((_, Node::Mapping(labels))) = entries.get_mut(self.layout.len()) {
@@ -188,8 +202,7 @@ fn start_of_field(text: &str, column: usize) -> usize {
         is_quoted ^= *byte == b'"';
         *byte == b',' && !is_quoted
     });
-    let starts = std::iter::once(0).chain(separators.map(|(offset, _)| offset + 1));
-    let mut starts = starts;
+    let mut starts = std::iter::once(0).chain(separators.map(|(offset, _)| offset + 1));
     starts.nth(column).unwrap_or_default()
 }
 
@@ -208,8 +221,16 @@ fn column(name: &str, ignored: &[String]) -> Result<Column, String> {
     if ignored.iter().any(|ignored| ignored == name) {
         return Ok(Column::Ignored);
     }
+    if name.is_empty() {
+        let problem =
+            "a column has no name; name it, and name it under ignore_columns if it is not for this exporter";
+        return Err(problem.to_owned());
+    }
     if TEXTS.contains(&name) {
         return Ok(Column::Text);
+    }
+    if WORDS.contains(&name) {
+        return Ok(Column::Word);
     }
     if LISTS.contains(&name) {
         return Ok(Column::List);
@@ -221,10 +242,9 @@ fn column(name: &str, ignored: &[String]) -> Result<Column, String> {
             quoted(name)
         )),
         None => Err(format!(
-            "unknown column {}; known columns: {}, {}, label_NAME; others can be named under ignore_columns",
+            "unknown column {}; known columns: {}, label_NAME; others can be named under ignore_columns",
             quoted(name),
-            TEXTS.join(", "),
-            LISTS.join(", ")
+            [&TEXTS[..], &WORDS, &LISTS].concat().join(", ")
         )),
     }
 }
@@ -233,12 +253,14 @@ fn column(name: &str, ignored: &[String]) -> Result<Column, String> {
 fn explain_head(names: &[&str]) -> String {
     let first = names.first().copied().unwrap_or_default();
     let separator = [(';', "a semicolon"), ('\t', "a tab")].into_iter().find(|(sign, _)| first.contains(*sign));
-    match separator {
-        Some((_, separator)) => {
-            format!("the fields must be separated by commas; this file seems to separate them by {separator}")
-        }
-        None => "must begin with a head line that names the columns, alias and client_id among them".to_owned(),
+    if let Some((_, separator)) = separator {
+        return format!(
+            "the fields must be separated by commas; this file seems to separate them by {separator}"
+        );
     }
+    let found: Vec<_> = names.iter().take(MAX_NAMES_SHOWN).map(|name| quoted(name)).collect();
+    let found = if found.is_empty() { String::new() } else { format!("; found {}", found.join(", ")) };
+    format!("must begin with a head line that names the columns, alias and client_id among them{found}")
 }
 
 fn scalar(text: &str) -> Node {

@@ -25,16 +25,16 @@ impl SharedLabels {
     /// Reads the labels at `value`. A label without a value is none, as in Prometheus.
     pub(in crate::config) fn read(&mut self, value: &NodeRef<'_>) -> Labels {
         let entries = value.entries(EXPECTED).unwrap_or_default();
-        if entries.len() > MAX_LABELS {
-            value.error(format_args!("too many labels; at most {MAX_LABELS} are possible"));
-            return Labels::default();
-        }
         let mut labels: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-        for (name, value) in entries {
+        for (name, entry) in entries {
             let Some(name_text) = read_name(&name) else { continue };
             if labels.iter().any(|(other, _)| **other == *name_text) {
                 name.under(name_text).error("duplicate label; keep one of them");
-            } else if let Some(text) = read_value(&value.under(name_text)) {
+            } else if let Some(text) = read_value(&entry.under(name_text)) {
+                if labels.len() == MAX_LABELS {
+                    value.error(format_args!("too many labels; at most {MAX_LABELS} are possible"));
+                    return Labels::default();
+                }
                 labels.push((self.share(name_text), self.share(text)));
             }
         }

@@ -28,7 +28,7 @@ struct ProbedBroker<'a> {
     counts: Vec<ClientCount>,
     /// Number of watched clients.
     watched: usize,
-    fleets: FleetTable<'a>,
+    fleets: FleetTable,
     clients: ClientTable<'a>,
 }
 
@@ -73,7 +73,7 @@ fn counts(outcome: &Outcome, links: &Links<'_>, now: Timestamp) -> Vec<ClientCou
         }
     });
     let is_selected = links.view.filter().overdue;
-    let count = outcome.clients.iter().filter(|client| client.overdue(now) == Some(true)).count();
+    let count = outcome.overdue_count(now);
     let overdue = (count > 0 || is_selected).then(|| ClientCount {
         count: thousands(count as u64),
         label: "overdue",

@@ -15,16 +15,16 @@ use super::promql::{Query, queries};
 use super::refresh::{self, RefreshBar};
 use super::series::{ClientSeries, Series};
 use super::view::ViewError;
-use super::{PageFoot, PageHead, bytes, error_page, html, links, page_title};
+use super::{PageFoot, PageHead, busy_page, bytes, error_page, html, links, page_title};
 use crate::client::{Group, Groups, WatchedClient};
 use crate::config::{Broker, Config, duration};
 use crate::humanize;
 use crate::outcome::Outcome;
 use crate::probe::{ProbeSpec, Targets};
 use crate::sanitize::sanitized;
+use crate::server::AppState;
 use crate::server::body::send_head;
 use crate::server::query::{default_timeout, excerpt};
-use crate::server::{AppState, busy};
 use crate::table::{COLUMNS, Column, TableRow};
 
 /// Maximum number of characters of the labels of a series.
@@ -48,6 +48,7 @@ struct ClientView {
 struct ClientPage {
     refresh: RefreshBar,
     home: &'static str,
+    all_brokers_link: String,
     broker: String,
     broker_link: String,
     metrics_link: String,
@@ -91,7 +92,7 @@ pub(in super::super) async fn get(request: HttpRequest, state: Data<AppState>) -
         broker: Arc::clone(&view.broker),
     };
     let Ok(outcome) = state.probe_for_page(spec).await else {
-        return busy("too many concurrent probes; retry in a moment\n");
+        return busy_page(view.refresh);
     };
     let refresh = view.refresh;
     let page = ClientPage::new(&view, outcome, Timestamp::now());
@@ -149,7 +150,8 @@ impl ClientPage {
             }),
             home: links::HOME,
             broker: name(&broker.alias),
-            broker_link: links::overview(&[("broker", broker.alias.clone())]),
+            all_brokers_link: links::all_clients(None, *refresh),
+            broker_link: links::all_clients(Some(&broker.alias), *refresh),
             metrics_link: links::probe(&broker.alias, &[("client", &client.alias)]),
             debug_link: links::probe(&broker.alias, &[("client", &client.alias), ("debug", "true")]),
             alias: name(&client.alias),

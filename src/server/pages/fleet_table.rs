@@ -9,8 +9,8 @@ use crate::outcome::Outcome;
 /// The fleets of a broker, each with a bar of its connected clients.
 #[derive(Template)]
 #[template(path = "fleet_table.html")]
-pub(super) struct FleetTable<'a> {
-    broker: &'a str,
+pub(super) struct FleetTable {
+    broker: String,
     pub(super) fleets: Vec<FleetRow>,
 }
 
@@ -25,11 +25,11 @@ pub(super) struct FleetRow {
     bar: Option<(u64, u64)>,
 }
 
-impl<'a> FleetTable<'a> {
+impl FleetTable {
     /// Prepares the table from the outcome of the probe.
-    pub(super) fn new(outcome: &'a Outcome) -> Self {
+    pub(super) fn new(outcome: &Outcome) -> Self {
         let fleets = outcome.fleets.iter().flatten().map(FleetRow::from).collect();
-        Self { broker: &outcome.broker, fleets }
+        Self { broker: name(&outcome.broker), fleets }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use super::html_cell::name;
 use super::view::View;
 use crate::config::Broker;
 
@@ -16,11 +17,20 @@ pub(super) fn overview(parameters: &[(&str, String)]) -> String {
     with_query(HOME, parameters)
 }
 
+/// Returns the URL of the overview, or of its view of one broker, with an interval of its refresh.
+pub(super) fn all_clients(broker: Option<&str>, refresh: Option<u32>) -> String {
+    let broker = broker.map(|broker| ("broker", broker.to_owned()));
+    overview(&broker.into_iter().chain(interval(refresh)).collect::<Vec<_>>())
+}
+
 /// Returns the URL of the page of a client, with an interval of its refresh.
 pub(super) fn client_page(broker: &str, client: &str, refresh: Option<u32>) -> String {
-    let mut parameters = vec![("broker", broker.to_owned()), ("client", client.to_owned())];
-    parameters.extend(refresh.map(|seconds| ("refresh", seconds.to_string())));
-    with_query("client", &parameters)
+    let client = [("broker", broker.to_owned()), ("client", client.to_owned())];
+    with_query("client", &client.into_iter().chain(interval(refresh)).collect::<Vec<_>>())
+}
+
+fn interval(refresh: Option<u32>) -> Option<(&'static str, String)> {
+    refresh.map(|seconds| ("refresh", seconds.to_string()))
 }
 
 /// Returns the URL of a probe with these parameters.
@@ -49,6 +59,11 @@ pub(super) struct Links<'a> {
 }
 
 impl Links<'_> {
+    /// Returns the name of the broker.
+    pub(super) fn broker_name(&self) -> String {
+        name(&self.broker.alias)
+    }
+
     /// Returns the URL of another view, at the anchor of this broker.
     pub(super) fn to(&self, view: &View) -> String {
         if self.is_only_broker { view.link() } else { format!("{}#broker-{}", view.link(), self.index) }

@@ -1,4 +1,4 @@
-//! `GET /`: every broker with its watched clients. It is streamed: each broker appears when its probe has ended.
+//! `GET /`: every broker with its watched clients. It is streamed: a broker that takes long holds up no other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::broker_section::BrokerSection;
+use super::html_cell::name;
 use super::links::{self, Links};
 use super::page_title::Tally;
 use super::refresh::RefreshBar;
@@ -34,12 +35,19 @@ const TITLE_PATIENCE: Duration = Duration::from_secs(1);
 struct OverviewHead<'a> {
     home: &'static str,
     refresh: RefreshBar,
-    brokers: &'a [Arc<Broker>],
+    /// Their names.
+    brokers: Vec<String>,
     view: &'a View,
 }
 
-/// The section of a broker as HTML, and what the title counts of it.
-type Section = (askama::Result<String>, Tally);
+/// The section of a broker.
+struct Section {
+    /// Its place in the configuration.
+    index: usize,
+    html: askama::Result<String>,
+    /// What the title counts of it.
+    tally: Tally,
+}
 
 /// Probes the brokers and shows their watched clients.
 pub(in super::super) async fn get(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
@@ -52,7 +60,8 @@ pub(in super::super) async fn get(request: HttpRequest, state: Data<AppState>) -
     let (count, is_only_broker) = (brokers.len(), brokers.len() == 1);
     let clients = brokers.iter().map(|broker| broker.clients.len()).sum();
     let refresh = RefreshBar::new(view.refresh, |refresh| view.with_refresh(refresh).link());
-    let header = OverviewHead { home: links::HOME, refresh, brokers: &brokers, view: &view }.render();
+    let names = brokers.iter().map(|broker| name(&broker.alias)).collect();
+    let header = OverviewHead { home: links::HOME, refresh, brokers: names, view: &view }.render();
 
     let sections = stream::iter(brokers.into_iter().enumerate()).map({
         let view = Arc::clone(&view);
@@ -62,12 +71,12 @@ pub(in super::super) async fn get(request: HttpRequest, state: Data<AppState>) -
             async move { section(&state, view, groups, broker, index, is_only_broker).await }
         }
     });
-    let mut sections = Box::pin(sections.buffered(BROKERS_AT_ONCE));
+    let mut sections = Box::pin(sections.buffer_unordered(BROKERS_AT_ONCE));
     let early = early(&mut sections, count).await;
-    let tally = (early.len() == count).then(|| early.iter().map(|(_, tally)| *tally).sum());
+    let tally = (early.len() == count).then(|| early.iter().map(|section| section.tally).sum());
     let head = PageHead::new(super::page_title::overview(tally, view.broker.as_deref()), view.refresh);
 
-    let sections = stream::iter(early).chain(sections).map(|(section, _)| section);
+    let sections = stream::iter(early).chain(sections).map(|section| section.html);
     let chunks = stream::iter([head.render(), header]).chain(sections);
     let chunks = chunks.chain(stream::iter([PageFoot::new().render()])).map(bytes);
     send_stream(&request, &mut html(HttpResponse::Ok()), clients, chunks)
@@ -81,7 +90,7 @@ pub(in super::super) async fn head(request: HttpRequest, state: Data<AppState>) 
     }
 }
 
-/// Returns the sections that are ready in time, in their order.
+/// Returns the sections that are ready in time, in the order of the configuration. The others follow as they end.
 async fn early(sections: &mut (impl Stream<Item = Section> + Unpin), count: usize) -> Vec<Section> {
     let deadline = Instant::now() + TITLE_PATIENCE;
     let mut early = Vec::new();
@@ -90,6 +99,7 @@ async fn early(sections: &mut (impl Stream<Item = Section> + Unpin), count: usiz
     {
         early.push(section);
     }
+    early.sort_by_key(|section| section.index);
     early
 }
 
@@ -127,8 +137,8 @@ async fn section(
     let rendered = run_detached(move || {
         let now = Timestamp::now();
         let links = Links { broker: &broker, index, is_only_broker, view: &view };
-        let section = BrokerSection::new(links, probed.as_ref(), now).render();
-        (section, Tally::of(probed.as_ref(), now))
+        (BrokerSection::new(links, probed.as_ref(), now).render(), Tally::of(probed.as_ref(), now))
     });
-    rendered.await.unwrap_or_else(|_| (Err(askama::Error::Fmt), Tally::default()))
+    let (html, tally) = rendered.await.unwrap_or_else(|_| (Err(askama::Error::Fmt), Tally::default()));
+    Section { index, html, tally }
 }

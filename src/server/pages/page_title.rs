@@ -28,7 +28,7 @@ impl Tally {
         let Some(outcome) = outcome else { return Self { failed: 1, ..Self::default() } };
         Self {
             failed: usize::from(!outcome.is_success()),
-            overdue: outcome.clients.iter().filter(|client| client.overdue(now) == Some(true)).count(),
+            overdue: outcome.overdue_count(now),
             connected: outcome.count(ClientState::Connected),
             watched: outcome.clients.len(),
         }

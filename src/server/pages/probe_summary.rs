@@ -46,7 +46,7 @@ impl From<&Outcome> for ProbeSummary {
         Self {
             status: status(outcome),
             cost: cost(outcome),
-            connections: humanize::connections(&outcome.connections),
+            connections: humanize::connections(&outcome.connections, outcome.started_at),
             failures: failures(outcome),
         }
     }

@@ -51,13 +51,24 @@ fn is_secret(text: &str) -> bool {
 }
 
 fn hide_secrets(broker: &mut Value) {
-    for key in ["api_url", "api_key", "api_secret"] {
-        match broker.get_mut(key) {
-            // Names of files and variables are shown.
-            Some(Value::Mapping(reference)) if key != "api_url" && reference.len() == 1 => {}
-            Some(secret) => *secret = Value::Null,
-            None => {}
+    for key in ["api_url", "proxy_url"] {
+        if let Some(url) = broker.get_mut(key) {
+            *url = Value::Null;
         }
+    }
+    for key in ["api_key", "api_secret"] {
+        broker.get_mut(key).into_iter().for_each(hide_secret);
+    }
+    for key in ["headers", "proxy_connect_header"] {
+        let headers = broker.get_mut(key).and_then(Value::as_mapping_mut);
+        headers.into_iter().flatten().for_each(|(_, secret)| hide_secret(secret));
+    }
+}
+
+fn hide_secret(secret: &mut Value) {
+    // Names of files and variables are shown.
+    if !matches!(secret, Value::Mapping(reference) if reference.len() == 1) {
+        *secret = Value::Null;
     }
 }
 

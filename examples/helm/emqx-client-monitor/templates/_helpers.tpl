@@ -64,7 +64,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* Options for it. */}}
+{{/* The address that links in alerts and in the dashboard begin with. */}}
+{{- define "emqx-client-monitor.externalUrl" -}}
+{{- $service := printf "%s://%s%s" (include "emqx-client-monitor.scheme" .) (include "emqx-client-monitor.address" .) (include "emqx-client-monitor.prefix" .) -}}
+{{- .Values.web.externalUrl | default $service | trimSuffix "/" -}}
+{{- end -}}
+
+{{/* Options for address and prefix. */}}
 {{- define "emqx-client-monitor.webArgs" -}}
 {{- with .Values.web.externalUrl }}
 - --web.external-url={{ . }}
