@@ -26,7 +26,7 @@ use wire::{ClientRow, ListApiLevel, Page};
 pub use error::{RequestError, Retry};
 pub use http::Exchange;
 pub use list_query::{ListFilter, ListQuery};
-pub use memory::Bans;
+pub use memory::BanPage;
 pub use url::{Addressing, lookup_line_bytes, retained_line_bytes};
 
 /// What is needed to reach a broker.

@@ -154,12 +154,12 @@ impl BrokerRun<'_> {
                     Combined::new(&clients, &self.broker.topics, self.groups, self.deadline, progress);
                 let mut ended = self.run(plan.first(), &mut plan, recorder).await;
                 if self.api.saw_unsolicited_bytes() {
-                    let doubted = plan.doubt_absences();
+                    let doubted = plan.doubt();
                     if ended.is_none() && !doubted.is_empty() {
                         self.api.reconnect();
                         ended = self.run(doubted, &mut plan, recorder).await;
                         if self.api.saw_unsolicited_bytes() {
-                            plan.disbelieve_absences(&RequestError::Protocol {
+                            plan.disbelieve(&RequestError::Protocol {
                                 what: "unsolicited bytes came over new connections too, which makes absences doubtful"
                                     .to_owned(),
                                 source: None,

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::http::RawResponse;
-use super::wire::{self, Ban, ListPage, RetainedMessage};
+use super::wire::{self, BanRow, ListPage, RetainedMessage};
 use super::{EmqxApi, RequestError, RequestLimits, Response, url};
 
-/// Bans, and when they were current.
+/// A page of bans, and when they were current.
 #[derive(Debug)]
-pub struct Bans {
-    /// Each ban on a client ID, and `None` for each other ban.
-    pub rows: Vec<Option<Ban>>,
+pub struct BanPage {
+    /// Its rows, in the broker's order.
+    pub rows: Vec<BanRow>,
     /// How many bans the broker has, if it says so.
     pub count: Option<u64>,
     /// When the broker answered, by its own clock.
@@ -46,8 +46,8 @@ impl EmqxApi {
         url::subscriptions_path(client_id)
     }
 
-    /// Requests a page of the retained messages whose topics match a filter, without their payloads; the first page is 1, and
-    /// the oldest message comes first. EMQX before 5.5 ignores the filter.
+    /// Requests a page of the retained messages whose topics match a filter, without their payloads; the first page is 1,
+    /// and the oldest message comes first. EMQX before 5.5 ignores the filter.
     ///
     /// # Errors
     /// Every [`RequestError`].
@@ -89,7 +89,7 @@ impl EmqxApi {
     ///
     /// # Errors
     /// Every [`RequestError`].
-    pub async fn bans(&self, page: u64, limit: usize, limits: RequestLimits) -> Response<Bans> {
+    pub async fn bans(&self, page: u64, limit: usize, limits: RequestLimits) -> Response<BanPage> {
         self.read(Self::bans_target(page, limit), limits, |response| read_bans(response, limit)).await
     }
 
@@ -97,7 +97,7 @@ impl EmqxApi {
     ///
     /// # Errors
     /// Every [`RequestError`].
-    pub async fn ban(&self, client_id: &str, limits: RequestLimits) -> Response<Bans> {
+    pub async fn ban(&self, client_id: &str, limits: RequestLimits) -> Response<BanPage> {
         self.read(Self::ban_target(client_id), limits, |response| read_bans(response, usize::MAX)).await
     }
 
@@ -132,7 +132,7 @@ impl EmqxApi {
     }
 }
 
-fn read_bans(response: &RawResponse, limit: usize) -> Result<Bans, RequestError> {
+fn read_bans(response: &RawResponse, limit: usize) -> Result<BanPage, RequestError> {
     let ListPage { rows, count } = wire::bans(response.json(), limit)?;
-    Ok(Bans { rows, count, at: response.date() })
+    Ok(BanPage { rows, count, at: response.date() })
 }

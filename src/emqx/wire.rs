@@ -23,7 +23,7 @@ use fact::store;
 use fields::{prepared, store_field, wants_node};
 use object::{FieldName, not_an_object};
 
-pub use bans::{Ban, bans};
+pub use bans::{BanRow, bans};
 pub use list::ListPage;
 pub use retained::{RetainedMessage, is_retainer_enabled, retained_messages};
 pub use subscriptions::subscriptions;

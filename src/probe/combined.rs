@@ -49,16 +49,21 @@ impl<'a> Combined<'a> {
         requests
     }
 
-    /// See [`Watching::doubt_absences`].
-    pub(super) fn doubt_absences(&mut self) -> Vec<Request> {
-        let requests = self.watching.doubt_absences();
-        self.open += requests.len();
+    /// Forgets which clients are absent and what the broker remembers, and returns the requests that repeat these questions.
+    /// A connection received unrequested data, so the response to another request may have been taken for an answer.
+    pub(super) fn doubt(&mut self) -> Vec<Request> {
+        let mut requests = self.watching.doubt_absences();
+        self.open = requests.len();
+        self.memory = self.memory.anew();
+        (self.has_begun_memory, self.has_begun_last) = (false, false);
+        requests.extend(self.next_of_memory());
         requests
     }
 
-    /// See [`Watching::disbelieve_absences`].
-    pub(super) fn disbelieve_absences(&mut self, error: &RequestError) {
+    /// Drops the same answers for good, because of this error.
+    pub(super) fn disbelieve(&mut self, error: &RequestError) {
         self.watching.disbelieve_absences(error);
+        self.memory.fail(error);
     }
 
     /// Returns what was found, `ended` being why the run ended early, if it did.

@@ -25,6 +25,10 @@ pub(super) use request::{MemoryAnswer, MemoryRequest};
 
 /// The plans of the requested groups that have something to ask.
 pub(super) struct MemoryPlan<'a> {
+    clients: &'a [Arc<WatchedClient>],
+    topics: &'a Topics,
+    groups: Groups,
+    deadline: Instant,
     seen: Option<Seen<'a>>,
     bans: Option<Bans<'a>>,
     subscriptions: Option<Subscriptions<'a>>,
@@ -40,12 +44,21 @@ impl<'a> MemoryPlan<'a> {
     ) -> Self {
         let requested = |group: Group| groups.contains(group) && !clients.is_empty();
         Self {
+            clients,
+            topics,
+            groups,
+            deadline,
             seen: requested(Group::Seen).then(|| Seen::new(clients, topics, deadline)).flatten(),
             bans: requested(Group::Banned).then(|| Bans::new(clients)),
             subscriptions: requested(Group::Subscriptions)
                 .then(|| Subscriptions::new(clients, topics))
                 .flatten(),
         }
+    }
+
+    /// Returns the same plan, of which nothing is asked yet.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.clients, self.topics, self.groups, self.deadline)
     }
 
     /// Returns the requests that follow when every client has been asked for once.
@@ -60,8 +73,8 @@ impl<'a> MemoryPlan<'a> {
         self.subscriptions.as_mut().map(|subscriptions| subscriptions.begin(statuses)).unwrap_or_default()
     }
 
-    /// Takes the final answer to a request, and returns the requests that follow from it; `statuses` are those of the clients
-    /// so far.
+    /// Takes the final answer to a request, and returns the requests that follow from it; `statuses` are those of the
+    /// clients so far.
     pub(super) fn on_answer(
         &mut self,
         request: &MemoryRequest,
@@ -81,10 +94,21 @@ impl<'a> MemoryPlan<'a> {
 
     /// Returns whether a request is still to be sent: not when its group has failed.
     pub(super) fn is_wanted(&self, request: &MemoryRequest) -> bool {
-        match request.group() {
-            Group::Seen => self.seen.as_ref().is_some_and(|seen| !seen.run.is_over()),
-            Group::Banned => self.bans.as_ref().is_some_and(|bans| !bans.run.is_over()),
-            _ => self.subscriptions.as_ref().is_some_and(|subscriptions| !subscriptions.run.is_over()),
+        let run = match request.group() {
+            Group::Seen => self.seen.as_ref().map(|seen| &seen.run),
+            Group::Banned => self.bans.as_ref().map(|bans| &bans.run),
+            _ => self.subscriptions.as_ref().map(|subscriptions| &subscriptions.run),
+        };
+        run.is_some_and(|run| !run.is_over())
+    }
+
+    /// Ends every group, which has no series then, because of this error.
+    pub(super) fn fail(&mut self, error: &RequestError) {
+        let seen = self.seen.as_mut().map(|seen| &mut seen.run);
+        let bans = self.bans.as_mut().map(|bans| &mut bans.run);
+        let subscriptions = self.subscriptions.as_mut().map(|subscriptions| &mut subscriptions.run);
+        for run in [seen, bans, subscriptions].into_iter().flatten() {
+            run.disbelieve(error);
         }
     }
 

@@ -77,8 +77,11 @@ pub(super) enum Rank {
 }
 
 impl Rank {
+    /// All ranks, the first first.
+    pub(super) const ALL: [Self; 3] = [Self::State, Self::Memory, Self::Last];
+
     /// The number of ranks.
-    pub(super) const COUNT: usize = Self::Last as usize + 1;
+    pub(super) const COUNT: usize = Self::ALL.len();
 }
 
 /// How the scheduler treats a kind of request.
@@ -131,10 +134,8 @@ impl Request {
                 let time = page.until.saturating_duration_since(Instant::now());
                 let limits = RequestLimits { time, body: MAX_PAGE_BYTES };
                 // A page costs the broker far more than it costs us to wait for it.
-                {
-                    let retries = if page.is_retried { Retries::NoTimeouts } else { Retries::Nothing };
-                    Policy { limits, retries, is_keyed: false, ..lookup }
-                }
+                let retries = if page.is_retried { Retries::NoTimeouts } else { Retries::Nothing };
+                Policy { limits, retries, is_keyed: false, ..lookup }
             }
             Self::Memory(request) => request.policy(request_timeout),
         }

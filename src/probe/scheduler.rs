@@ -1,8 +1,9 @@
 //! Schedules the requests of a probe, and their retries.
 //!
 //! Every request is sent once before any of its rank is retried, and requests of an earlier rank go first. A keyed read
-//! that stalls no longer counts towards `concurrency`, so a hung node of a cluster affects only its own clients. The plan
-//! interprets each answer and returns the requests that follow from it.
+//! that stalls no longer counts towards `concurrency`, so a hung node of a cluster affects only its own clients. Nor does
+//! any request that stalls while one of an earlier rank waits. The plan interprets each answer and returns the requests
+//! that follow from it.
 
 mod queue;
 
@@ -16,11 +17,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use super::recorder::Recorder;
-use super::request::{Answer, Policy, Request, Retries};
+use super::request::{Answer, Policy, Rank, Request, Retries};
 use crate::emqx::{RequestError, RequestLimits, Response, Retry};
 use queue::{Job, Queue};
 
-/// A keyed read has stalled when it takes this many times longer than the average of those answered so far...
+/// A request has stalled when it takes this many times longer than the average of the keyed reads answered so far...
 const STALLED_FACTOR: u32 = 4;
 
 /// ... but never before this time.
@@ -149,6 +150,7 @@ struct InFlightRequest {
     id: u64,
     job: Job,
     started: Instant,
+    rank: Rank,
     is_keyed: bool,
     abort: AbortHandle,
 }
@@ -168,8 +170,8 @@ struct Scheduler<'a> {
     /// Consecutive findings that the broker could not be reached.
     unreachable: u32,
     unreachable_at: Option<Instant>,
-    /// Nothing is sent before this time.
-    pause_until: Option<Instant>,
+    /// For each rank, when the broker may be asked again.
+    pauses: [Option<Instant>; Rank::COUNT],
     /// How long the broker asked for pauses, in all.
     paused: Duration,
     /// Whether any keyed read had a response.
@@ -198,7 +200,7 @@ impl<'a> Scheduler<'a> {
             retries: 0,
             unreachable: 0,
             unreachable_at: None,
-            pause_until: None,
+            pauses: [None; Rank::COUNT],
             paused: Duration::ZERO,
             has_response: false,
             answered: 0,
@@ -211,7 +213,8 @@ impl<'a> Scheduler<'a> {
     /// Returns the request to send now, if there is one and a place for it.
     fn next(&mut self, now: Instant) -> Option<Job> {
         self.queue.drop_unwanted(|request| self.plan.is_wanted(request));
-        if self.pause_until.is_some_and(|until| until > now) || !self.has_place(now) {
+        let rank = self.queue.next_rank(now)?;
+        if self.pauses[rank as usize].is_some_and(|until| until > now) || !self.has_place(rank, now) {
             return None;
         }
         self.queue.pop(now)
@@ -221,21 +224,24 @@ impl<'a> Scheduler<'a> {
         request.policy(self.bounds.request_timeout)
     }
 
-    /// Returns whether fewer than `concurrency` requests are in progress, stalled ones aside.
-    fn has_place(&self, now: Instant) -> bool {
+    /// Returns whether fewer than `concurrency` requests are in progress, those aside that have stalled for this rank.
+    fn has_place(&self, rank: Rank, now: Instant) -> bool {
         let concurrency = self.bounds.concurrency;
         if !self.has_response && self.in_flight.len() >= concurrency * CONCURRENCY_FACTOR_BEFORE_RESPONSE {
             return false;
         }
-        self.in_flight.len() - self.stalled(now) < concurrency
+        self.in_flight.len() - self.stalled(rank, now) < concurrency
     }
 
-    fn stalled(&self, now: Instant) -> usize {
+    /// Returns how many requests have stalled and do not keep one of this rank from being sent: keyed reads, and whatever
+    /// is of a later rank.
+    fn stalled(&self, rank: Rank, now: Instant) -> usize {
         let stalled_after = self.stalled_after();
-        self.in_flight.iter().filter(|one| one.is_keyed && one.started + stalled_after <= now).count()
+        let gives_way = |one: &&InFlightRequest| one.is_keyed || one.rank > rank;
+        self.in_flight.iter().filter(gives_way).filter(|one| one.started + stalled_after <= now).count()
     }
 
-    /// Returns how long a keyed read may take before it has stalled.
+    /// Returns how long a request may take before it has stalled.
     fn stalled_after(&self) -> Duration {
         match self.answered_in.checked_div(self.answered) {
             Some(average) => STALLED_AT_LEAST.max(average * STALLED_FACTOR),
@@ -247,10 +253,10 @@ impl<'a> Scheduler<'a> {
     fn start(&mut self, mut job: Job, now: Instant, abort: AbortHandle) -> u64 {
         self.recorder.sent(job.attempts > 0);
         job.attempts += 1;
-        let is_keyed = self.policy(&job.request).is_keyed;
+        let Policy { rank, is_keyed, .. } = self.policy(&job.request);
         let id = self.next_id;
         self.next_id += 1;
-        self.in_flight.push_back(InFlightRequest { id, job, started: now, is_keyed, abort });
+        self.in_flight.push_back(InFlightRequest { id, job, started: now, rank, is_keyed, abort });
         if self.in_flight.len() > self.bounds.concurrency + MAX_STALLED {
             let oldest = self.in_flight.iter().position(|one| one.is_keyed);
             if let Some(one) = oldest.and_then(|index| self.in_flight.remove(index)) {
@@ -275,7 +281,7 @@ impl<'a> Scheduler<'a> {
         let stalls = self.in_flight.iter().map(|one| one.started + stalled_after);
         stalls
             .chain(self.queue.first_delayed())
-            .chain(self.pause_until)
+            .chain(self.pauses.into_iter().flatten())
             .chain([self.bounds.deadline])
             .filter(|at| *at > now)
             .min()
@@ -327,7 +333,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Queues a retry if the policy, the attempts, the budget and the deadline allow it. While a `Retry-After` of the broker
-    /// lasts, no request is sent.
+    /// lasts, no request of this rank or a later one is sent.
     fn retry(&mut self, mut job: Job, error: RequestError) {
         let policy = self.policy(&job.request);
         let is_retried = match policy.retries {
@@ -347,9 +353,9 @@ impl<'a> Scheduler<'a> {
         };
         if let Some(retry_after) = retry_after {
             let until = now + retry_after;
-            self.paused +=
-                until.saturating_duration_since(self.pause_until.map_or(now, |before| before.max(now)));
-            self.pause_until = self.pause_until.max(Some(until));
+            let before = self.pauses[policy.rank as usize].map_or(now, |before| before.max(now));
+            self.paused += until.saturating_duration_since(before);
+            self.pause(policy.rank, until);
         }
         self.retries += 1;
         job.error = Some(error);
@@ -367,7 +373,7 @@ impl<'a> Scheduler<'a> {
                 self.ended = Some(Ended::Aborted(error));
                 return;
             }
-            self.pause_until = Some(Instant::now() + pause(self.unreachable));
+            self.pause(Rank::State, Instant::now() + pause(self.unreachable));
         }
         if job.attempts < self.bounds.attempts {
             self.queue.push_front(self.policy(&job.request).rank, job);
@@ -377,11 +383,18 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// Sends nothing of this rank or a later one until this time.
+    fn pause(&mut self, rank: Rank, until: Instant) {
+        for pause in &mut self.pauses[rank as usize..] {
+            *pause = (*pause).max(Some(until));
+        }
+    }
+
     fn pace(&self, now: Instant) -> Pace {
         Pace {
             answered: self.answered,
             unsent: self.queue.unsent(),
-            stalled: self.stalled(now),
+            stalled: self.stalled(Rank::Last, now),
             duration: now - self.started,
             paused: self.paused,
         }

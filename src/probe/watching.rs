@@ -111,8 +111,7 @@ impl<'a> Watching<'a> {
         &self.statuses
     }
 
-    /// Resets every absent client to unknown, and returns the requests that repeat their lookups. A connection received
-    /// unrequested data, so the response to another request may have been taken for theirs.
+    /// Resets every absent client to unknown, and returns the requests that repeat their lookups over new connections.
     pub(super) fn doubt_absences(&mut self) -> Vec<Request> {
         let is_absent = |index: &usize| self.statuses[*index] == ClientStatus::Absent;
         let absent: Vec<_> = (0..self.clients.len()).filter(is_absent).collect();

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::super::error::RequestError;
 use super::fact::Stored;
 
 /// The name of a field. Unlike serde's `Cow`, it is borrowed from the body unless it holds an escape.
@@ -72,7 +73,21 @@ pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Stored, A::Err
     map.next_value::<IgnoredAny>().map(|_| Ok(()))
 }
 
-/// Reads an object; the inner error says what is wrong with it, and what follows it stays readable.
+/// An object, as far as it could be read.
+pub(super) struct ReadObject<T> {
+    pub(super) object: T,
+    /// What is wrong with the first field that could not be read.
+    pub(super) odd_field: Option<String>,
+}
+
+impl<T> ReadObject<T> {
+    /// Returns the object, if every field could be read.
+    pub(super) fn whole(self) -> Result<T, RequestError> {
+        self.odd_field.map_or(Ok(self.object), |odd_field| Err(RequestError::decode(odd_field)))
+    }
+}
+
+/// Reads an object. Whatever is wrong with it, what follows it stays readable.
 pub(super) struct ObjectSeed<T>(PhantomData<T>);
 
 impl<T> Default for ObjectSeed<T> {
@@ -90,7 +105,7 @@ impl<T> Clone for ObjectSeed<T> {
 impl<T> Copy for ObjectSeed<T> {}
 
 impl<'de, T: Object> DeserializeSeed<'de> for ObjectSeed<T> {
-    type Value = Result<T, String>;
+    type Value = ReadObject<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -98,7 +113,7 @@ impl<'de, T: Object> DeserializeSeed<'de> for ObjectSeed<T> {
 }
 
 impl<'de, T: Object> Visitor<'de> for ObjectSeed<T> {
-    type Value = Result<T, String>;
+    type Value = ReadObject<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
@@ -111,11 +126,10 @@ impl<'de, T: Object> Visitor<'de> for ObjectSeed<T> {
             let stored = object.store_field(&name, &mut map)?;
             odd_field = odd_field.or(stored.err());
         }
-        Ok(match odd_field {
-            Some(odd_field) => Err(odd_field),
-            None => Ok(object),
-        })
+        Ok(ReadObject { object, odd_field })
     }
 
-    not_an_object! { Err("a row that is no JSON object".to_owned()) }
+    not_an_object! {
+        ReadObject { object: T::default(), odd_field: Some("a row that is no JSON object".to_owned()) }
+    }
 }

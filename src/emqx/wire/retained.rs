@@ -8,18 +8,20 @@ use serde::de::MapAccess;
 use super::super::error::RequestError;
 use super::fact::{Stored, store};
 use super::list::{ListPage, read_list};
-use super::object::{Object, ObjectSeed, skip};
+use super::object::{Object, ObjectSeed, ReadObject, skip};
 use super::{Json, read};
 
-/// A retained message.
+/// A retained message, as far as it could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetainedMessage {
     /// Its topic.
-    pub topic: String,
+    pub topic: Option<String>,
     /// The client ID of its publisher. Bridges, rules and the REST API have IDs of their own.
     pub from_clientid: Option<String>,
     /// When the broker received it, by the clock of the broker.
-    pub published_at: Timestamp,
+    pub published_at: Option<Timestamp>,
+    /// What is wrong with the first field that could not be read or is missing.
+    pub odd_field: Option<String>,
 }
 
 #[derive(Default)]
@@ -40,13 +42,13 @@ impl Object for RetainedRow {
     }
 }
 
-impl RetainedRow {
-    fn into_message(self) -> Result<RetainedMessage, RequestError> {
-        let Self { topic, from_clientid, publish_at } = self;
-        let (topic, published_at) = topic
-            .zip(publish_at)
-            .ok_or_else(|| RequestError::decode("a retained message without `topic` or `publish_at`"))?;
-        Ok(RetainedMessage { topic, from_clientid, published_at })
+impl From<ReadObject<RetainedRow>> for RetainedMessage {
+    fn from(row: ReadObject<RetainedRow>) -> Self {
+        let ReadObject { object: RetainedRow { topic, from_clientid, publish_at }, odd_field } = row;
+        let is_short = topic.is_none() || publish_at.is_none();
+        let missing = || is_short.then(|| "a retained message without `topic` or `publish_at`".to_owned());
+        let odd_field = odd_field.or_else(missing);
+        Self { topic, from_clientid, published_at: publish_at, odd_field }
     }
 }
 
@@ -54,11 +56,10 @@ impl RetainedRow {
 ///
 /// # Errors
 /// [`RequestError::Protocol`] for a truncated body, [`RequestError::TooManyRows`] for more rows than requested,
-/// [`RequestError::Decode`] for anything else that is not a list of retained messages.
+/// [`RequestError::Decode`] for anything else that is not a list. What is wrong with a row is no error of the list.
 pub fn retained_messages(json: Json<'_>, limit: usize) -> Result<ListPage<RetainedMessage>, RequestError> {
     let ListPage { rows, count } = read_list(json, ObjectSeed::<RetainedRow>::default(), limit)?;
-    let rows = rows.into_iter().map(|row| row.map_err(RequestError::decode)?.into_message());
-    Ok(ListPage { rows: rows.collect::<Result<_, _>>()?, count })
+    Ok(ListPage { rows: rows.into_iter().map(RetainedMessage::from).collect(), count })
 }
 
 #[derive(Default)]
@@ -80,6 +81,6 @@ impl Object for Settings {
 /// # Errors
 /// [`RequestError::Protocol`] for a truncated body, [`RequestError::Decode`] for anything else that does not say so.
 pub fn is_retainer_enabled(json: Json<'_>) -> Result<bool, RequestError> {
-    let Settings { enable } = read(json, ObjectSeed::default())?.map_err(RequestError::decode)?;
+    let Settings { enable } = read(json, ObjectSeed::default())?.whole()?;
     enable.ok_or_else(|| RequestError::decode("`enable` of the retainer is missing"))
 }

@@ -34,7 +34,7 @@ pub fn subscriptions(json: Json<'_>, client_id: &str) -> Result<Vec<String>, Req
     let rows = read_array(json, ObjectSeed::<Subscription>::default(), usize::MAX)?;
     rows.into_iter()
         .map(|row| {
-            let Subscription { topic, client_id: of } = row.map_err(RequestError::decode)?;
+            let Subscription { topic, client_id: of } = row.whole()?;
             if of.is_some_and(|of| of != client_id) {
                 return Err(RequestError::decode("a subscription of another client than the requested one"));
             }

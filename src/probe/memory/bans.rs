@@ -2,7 +2,7 @@
 //!
 //! The list of bans is read once. Where it is long, and few clients are away, each of these is asked for by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,8 +12,8 @@ use super::group_run::GroupRun;
 use super::memory;
 use super::request::{MemoryAnswer, MemoryRequest};
 use crate::client::{BanEnd, Group, WatchedClient};
-use crate::emqx::wire::Ban;
-use crate::emqx::{self, RequestError};
+use crate::emqx::wire::BanRow;
+use crate::emqx::{BanPage, RequestError};
 use crate::outcome::{ClientStatus, Remembered};
 
 /// Rows of the first page, which says how many bans there are.
@@ -36,6 +36,10 @@ pub(super) struct Bans<'a> {
     indexes: HashMap<&'a str, usize>,
     /// What is known of each client.
     ends: Vec<Remembered<BanEnd>>,
+    /// The clients whose bans cannot be read.
+    unreadable: HashSet<usize>,
+    /// Whether a ban cannot be read that may be on any client.
+    may_be_on_any: bool,
     /// The clients to ask for when one of them has shown that the broker filters by client ID.
     to_ask: Vec<usize>,
 }
@@ -48,6 +52,8 @@ impl<'a> Bans<'a> {
             clients,
             indexes: indexes.collect(),
             ends: vec![Remembered::Unknown; clients.len()],
+            unreadable: HashSet::new(),
+            may_be_on_any: false,
             to_ask: Vec::new(),
         }
     }
@@ -74,9 +80,9 @@ impl<'a> Bans<'a> {
                 self.ask_for_the_others()
             }
             (MemoryRequest::Bans { page, limit }, Ok(MemoryAnswer::Bans(bans))) => {
-                self.on_page(*page, *limit, &bans, statuses)
+                self.on_page(request, (*page, *limit), &bans, statuses)
             }
-            (MemoryRequest::Ban(index, _), Ok(MemoryAnswer::Bans(bans))) => self.on_ban(*index, &bans),
+            (MemoryRequest::Ban(index, _), Ok(MemoryAnswer::Bans(bans))) => self.on_ban(request, *index, &bans),
             _ => Vec::new(),
         };
         self.run.ask(follow_ups)
@@ -84,22 +90,15 @@ impl<'a> Bans<'a> {
 
     fn on_page(
         &mut self,
-        page: u64,
-        limit: usize,
-        bans: &emqx::Bans,
+        request: &MemoryRequest,
+        (page, limit): (u64, usize),
+        bans: &BanPage,
         statuses: &[ClientStatus],
     ) -> Vec<MemoryRequest> {
-        for Ban { client_id, end } in bans.rows.iter().flatten().filter(|ban| is_current(ban.end, bans.at)) {
-            if let Some(index) = self.indexes.get(client_id.as_str()) {
-                self.ends[*index] = Remembered::Fact(*end);
-            }
-        }
+        self.add_rows(request, bans);
         let is_whole = page == 1 && bans.count == Some(bans.rows.len() as u64);
         if is_whole || bans.rows.len() < limit {
-            self.ends
-                .iter_mut()
-                .filter(|ban| **ban == Remembered::Unknown)
-                .for_each(|ban| *ban = Remembered::Nothing);
+            self.set_others_free();
             return Vec::new();
         }
         if limit == FIRST_LIMIT {
@@ -108,10 +107,43 @@ impl<'a> Bans<'a> {
         if page >= MAX_PAGES {
             let error =
                 RequestError::TooManyRows { limit: limit * usize::try_from(MAX_PAGES).unwrap_or(usize::MAX) };
-            self.run.fail(&MemoryRequest::Bans { page, limit }, &error);
+            self.run.fail(request, &error);
             return Vec::new();
         }
         vec![MemoryRequest::Bans { page: page + 1, limit }]
+    }
+
+    /// Adds the bans of requested clients that have not ended.
+    fn add_rows(&mut self, request: &MemoryRequest, bans: &BanPage) {
+        for row in &bans.rows {
+            match row {
+                BanRow::ClientId { client_id, end } if is_current(*end, bans.at) => {
+                    if let Some(index) = self.indexes.get(client_id.as_str()) {
+                        self.ends[*index] = Remembered::Fact(*end);
+                    }
+                }
+                BanRow::ClientId { .. } | BanRow::Other => {}
+                BanRow::Unreadable { client_id, what } => {
+                    match client_id {
+                        None => self.may_be_on_any = true,
+                        Some(client_id) => {
+                            let Some(index) = self.indexes.get(client_id.as_str()) else { continue };
+                            self.unreadable.insert(*index);
+                        }
+                    }
+                    self.run.add_failure(request, &RequestError::decode(what.as_str()));
+                }
+            }
+        }
+    }
+
+    /// Takes the clients without a ban in the whole list for not banned, where every ban could be read.
+    fn set_others_free(&mut self) {
+        for (index, ban) in self.ends.iter_mut().enumerate() {
+            if *ban == Remembered::Unknown && !self.may_be_on_any && !self.unreadable.contains(&index) {
+                *ban = Remembered::Nothing;
+            }
+        }
     }
 
     /// Chooses between the whole list and questions about the clients that may be away.
@@ -139,9 +171,15 @@ impl<'a> Bans<'a> {
         others.into_iter().map(|index| self.question(index)).collect()
     }
 
-    fn on_ban(&mut self, index: usize, bans: &emqx::Bans) -> Vec<MemoryRequest> {
-        let client_id = &*self.clients[index].client_id;
-        let is_own = |ban: &Option<Ban>| ban.as_ref().is_some_and(|ban| ban.client_id == client_id);
+    fn on_ban(&mut self, request: &MemoryRequest, index: usize, bans: &BanPage) -> Vec<MemoryRequest> {
+        let own = &*self.clients[index].client_id;
+        let is_own = |row: &BanRow| match row {
+            BanRow::ClientId { client_id, .. } => client_id == own,
+            BanRow::Other => false,
+            BanRow::Unreadable { client_id, .. } => {
+                client_id.as_deref().is_none_or(|client_id| client_id == own)
+            }
+        };
         if !bans.rows.iter().all(is_own) {
             self.run.decisions.push(
                 "the broker ignores the filter of bans (EMQX before 5.8.1 does): listing the bans".to_owned(),
@@ -149,8 +187,11 @@ impl<'a> Bans<'a> {
             self.to_ask.clear();
             return vec![MemoryRequest::Bans { page: 1, limit: LIMIT }];
         }
-        let current = bans.rows.iter().flatten().map(|ban| ban.end).find(|end| is_current(*end, bans.at));
-        self.ends[index] = current.map_or(Remembered::Nothing, Remembered::Fact);
+        self.add_rows(request, bans);
+        let is_readable = bans.rows.iter().all(|row| !matches!(row, BanRow::Unreadable { .. }));
+        if self.ends[index] == Remembered::Unknown && is_readable {
+            self.ends[index] = Remembered::Nothing;
+        }
         self.ask_for_the_others()
     }
 

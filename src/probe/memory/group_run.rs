@@ -72,6 +72,12 @@ impl GroupRun {
         }
     }
 
+    /// Ends the group, which has no series then, because of an error that no single request had.
+    pub(super) fn disbelieve(&mut self, error: &RequestError) {
+        self.failures.push((reason(error), format!("group `{}`: {}", self.group, chain(error))));
+        self.state = State::Failed;
+    }
+
     /// Ends the group, which has no series then.
     pub(super) fn fail(&mut self, request: &MemoryRequest, error: &RequestError) {
         self.add_failure(request, error);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::request::{Policy, Rank, Retries};
 use crate::client::{Group, WatchedClient};
 use crate::emqx::wire::{ListPage, RetainedMessage};
-use crate::emqx::{Bans, EmqxApi, RequestLimits, Response};
+use crate::emqx::{BanPage, EmqxApi, RequestLimits, Response};
 
 /// Maximum body of a response about one client or one topic, or of the settings, in bytes.
 const MAX_SMALL_BYTES: usize = 1024 * 1024;
@@ -54,7 +54,7 @@ pub(in crate::probe) enum MemoryAnswer {
     /// Whether messages are retained.
     Retainer(bool),
     /// To a request for bans.
-    Bans(Bans),
+    Bans(BanPage),
     /// The topic filters of a client's subscriptions, if the broker knows the client.
     Subscriptions(Option<Vec<String>>),
 }

@@ -3,7 +3,7 @@
 //! The message of one topic is a keyed read. Where many clients are requested, their topics are listed instead. A filter
 //! without a placeholder is always listed, and its messages belong to the clients that published them.
 
-mod listing;
+mod message_listing;
 mod signs;
 
 use std::collections::HashMap;
@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use super::super::Findings;
 use super::super::watching::MAX_ALWAYS_LOOKED_UP;
-use super::group_run::{GroupRun, is_refusal};
+use super::group_run::GroupRun;
 use super::memory;
 use super::request::{MemoryAnswer, MemoryRequest};
 use crate::client::{Group, TopicTemplate, Topics, WatchedClient};
 use crate::emqx::RequestError;
 use crate::emqx::wire::{ListPage, RetainedMessage};
-use listing::{Listing, Step};
+use message_listing::{MessageListing, Step};
 use signs::Signs;
 
 /// What a message of another topic means.
@@ -36,7 +36,7 @@ pub(super) struct Seen<'a> {
     of_broker: &'a Topics,
     deadline: Instant,
     topics: Vec<ExactTopic>,
-    listings: Vec<Listing<'a>>,
+    listings: Vec<MessageListing<'a>>,
     signs: Vec<Signs>,
     /// Whether any message was found at all. If not, the retainer may be disabled.
     has_message: bool,
@@ -101,15 +101,15 @@ impl<'a> Seen<'a> {
     }
 
     /// Returns how a template of the broker is listed; `None` where exact reads cost the broker less.
-    fn listing_of(&mut self, template: &'a TopicTemplate) -> Option<Listing<'a>> {
+    fn listing_of(&mut self, template: &'a TopicTemplate) -> Option<MessageListing<'a>> {
         if !template.has_placeholder() {
             self.run.decisions.push(format!("{}: listing its messages by their publishers", template.as_str()));
-            return Some(Listing::by_publisher(template, self.clients));
+            return Some(MessageListing::by_publisher(template, self.clients));
         }
         if self.clients.len() <= MAX_ALWAYS_LOOKED_UP {
             return None;
         }
-        let listing = Listing::by_topic(template, self.clients)?;
+        let listing = MessageListing::by_topic(template, self.clients)?;
         self.run.decisions.push(format!(
             "{}: requested clients: {}; listing {}",
             template.as_str(),
@@ -126,15 +126,26 @@ impl<'a> Seen<'a> {
     ) -> std::ops::Range<usize> {
         let first = self.topics.len();
         let mut known = HashMap::new();
+        let mut without_topic = 0;
         for (index, template) in pairs {
-            // A client whose ID is no level of a topic has published none.
-            let Some(topic) = template.topic_of(&self.clients[index]) else { continue };
+            // EMQX refuses control characters in a request.
+            let askable =
+                template.topic_of(&self.clients[index]).filter(|topic| !topic.contains(char::is_control));
+            let Some(topic) = askable else {
+                without_topic += 1;
+                continue;
+            };
             let position = *known.entry(topic).or_insert_with_key(|topic| {
                 self.topics.push(ExactTopic { text: topic.as_str().into(), clients: Vec::new() });
                 self.topics.len() - 1
             });
             self.topics[position].clients.push(index);
             self.signs[index].ask();
+        }
+        if without_topic > 0 {
+            self.run.decisions.push(format!(
+                "topics that cannot be asked for, because IDs or aliases hold `+`, `#` or control characters: {without_topic}"
+            ));
         }
         let new = first..self.topics.len();
         if !new.is_empty() {
@@ -181,8 +192,8 @@ impl<'a> Seen<'a> {
                 self.on_message(request, *topic, page);
                 Vec::new()
             }
-            (MemoryRequest::Retained(topic, _), Err(error)) => {
-                self.on_message_error(request, *topic, &error);
+            (MemoryRequest::Retained(..), Err(error)) => {
+                self.run.on_error(request, &error);
                 Vec::new()
             }
             (MemoryRequest::RetainedPage(listing, _), Ok(MemoryAnswer::Retained(page))) => {
@@ -214,28 +225,22 @@ impl<'a> Seen<'a> {
 
     fn on_message(&mut self, request: &MemoryRequest, topic: usize, page: ListPage<RetainedMessage>) {
         let ExactTopic { text, clients } = &self.topics[topic];
-        for message in page.rows {
-            if message.topic != **text {
+        for RetainedMessage { topic, published_at, odd_field, .. } in page.rows {
+            if topic.as_ref().is_some_and(|topic| *topic != **text) {
                 self.run.fail(request, &RequestError::decode(FILTER_IGNORED));
                 return;
             }
             self.has_message = true;
+            let Some(published_at) = published_at.filter(|_| topic.is_some()) else {
+                self.run.add_failure(request, &RequestError::decode(odd_field.unwrap_or_default()));
+                return;
+            };
             for client in clients {
-                self.signs[*client].add(message.published_at);
+                self.signs[*client].add(published_at);
             }
         }
         for client in clients {
             self.signs[*client].answered();
-        }
-    }
-
-    /// Handles a failed exact read, which leaves its clients without an answer.
-    fn on_message_error(&mut self, request: &MemoryRequest, topic: usize, error: &RequestError) {
-        // EMQX refuses control characters in a request, which concerns no other client.
-        if is_refusal(error) && self.topics[topic].text.contains(char::is_control) {
-            self.run.add_failure(request, error);
-        } else {
-            self.run.on_error(request, error);
         }
     }
 
@@ -250,13 +255,22 @@ impl<'a> Seen<'a> {
         let step = match answer {
             Ok(ListPage { rows, .. }) => {
                 self.has_message |= !rows.is_empty();
-                self.listings[index].on_page(page, &rows, |client, at| signs[client].add(at))
+                let listing = &mut self.listings[index];
+                let step = listing.on_page(page, &rows, |client, published_at| match published_at {
+                    Some(published_at) => signs[client].add(published_at),
+                    // It may be the newest, so that its client has no answer.
+                    None => signs[client].ask(),
+                });
+                if let Some(odd_field) = listing.take_odd_field() {
+                    self.run.add_failure(request, &RequestError::decode(odd_field));
+                }
+                step
             }
-            Err(error) => Listing::on_error(page, error),
+            Err(error) => MessageListing::on_error(page, error),
         };
         match step {
             Step::Next(page) => return vec![MemoryRequest::RetainedPage(index, page)],
-            Step::Complete => self.settle(index, true),
+            Step::Complete => self.settle(index, self.listings[index].is_clear()),
             Step::Truncated(error) => {
                 self.run.add_failure(request, &error);
                 self.settle(index, false);

@@ -38,6 +38,14 @@ struct RankQueue {
     delayed: BTreeMap<(Instant, u64), Job>,
 }
 
+impl RankQueue {
+    /// Returns whether a request may be sent now.
+    fn has_due(&self, now: Instant) -> bool {
+        let is_due = |((not_before, _), _): (&(Instant, u64), &Job)| *not_before <= now;
+        !self.ready.is_empty() || self.delayed.first_key_value().is_some_and(is_due)
+    }
+}
+
 impl Queue {
     /// Adds a request after all that are ready.
     pub(super) fn push(&mut self, rank: Rank, job: Job) {
@@ -67,14 +75,15 @@ impl Queue {
         }
     }
 
+    /// Returns the rank of the request to send now, if there is one.
+    pub(super) fn next_rank(&self, now: Instant) -> Option<Rank> {
+        Rank::ALL.into_iter().find(|rank| self.ranks[*rank as usize].has_due(now))
+    }
+
     /// Takes the request to send now, if there is one.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Job> {
-        self.ranks.iter_mut().find_map(|RankQueue { ready, delayed }| {
-            ready.pop_front().or_else(|| {
-                let due = delayed.first_entry().filter(|entry| entry.key().0 <= now)?;
-                Some(due.remove())
-            })
-        })
+        let RankQueue { ready, delayed } = self.ranks.iter_mut().find(|rank| rank.has_due(now))?;
+        ready.pop_front().or_else(|| delayed.pop_first().map(|(_, job)| job))
     }
 
     pub(super) fn is_empty(&self) -> bool {

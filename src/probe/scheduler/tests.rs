@@ -1,11 +1,14 @@
 //! The order and the bounds of the requests, on a clock that only advances when nothing else is to be done.
 
+mod ranks;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::time::sleep;
 
+use super::super::memory::MemoryRequest;
 use super::*;
 use crate::client::WatchedClient;
 use crate::emqx::Exchange;
@@ -19,11 +22,11 @@ const SILENCE: Scripted = (Duration::from_secs(3_600), Ok(()));
 
 /// A run that has ended.
 struct Over {
-    /// The final answer to each lookup, where there was one.
+    /// The final answer to each request, where there was one.
     answers: Vec<Option<Result<(), RequestError>>>,
     ended: Option<Ended>,
     requests: RequestStats,
-    /// Which lookup was sent, and when, since the start.
+    /// Which request was sent, and when, since the start.
     sent: Vec<(Duration, usize)>,
     /// The most requests that were in progress at once.
     most_at_once: usize,
@@ -47,27 +50,45 @@ impl Over {
     }
 }
 
-/// Keeps the answers, and makes follow-ups of the first.
-struct Answers<F> {
+/// Keeps the answers, and makes follow-ups of them.
+struct TestPlan<F, W> {
     answers: Vec<Option<Result<(), RequestError>>>,
     follow_ups: F,
+    wants: W,
 }
 
-impl<F: FnMut(usize) -> Vec<FollowUp>> Plan for Answers<F> {
+impl<F: FnMut(usize) -> Vec<FollowUp>, W: Fn(usize) -> bool> Plan for TestPlan<F, W> {
     fn on_answer(&mut self, request: &Request, answer: Result<Answer, RequestError>) -> Vec<FollowUp> {
-        let Request::Lookup(lookup, _) = request else { panic!("only lookups are sent") };
-        self.answers[*lookup] = Some(answer.map(|_| ()));
-        (self.follow_ups)(*lookup)
+        let index = index_of(request);
+        self.answers[index] = Some(answer.map(|_| ()));
+        (self.follow_ups)(index)
+    }
+
+    fn is_wanted(&self, request: &Request) -> bool {
+        (self.wants)(index_of(request))
     }
 }
 
-fn lookup(index: usize) -> Request {
-    let client = WatchedClient {
+fn client(index: usize) -> Arc<WatchedClient> {
+    Arc::new(WatchedClient {
         alias: format!("client {index}").into(),
         client_id: format!("client-{index}").into(),
         ..WatchedClient::default()
-    };
-    Request::Lookup(index, Arc::new(client))
+    })
+}
+
+fn lookup(index: usize) -> Request {
+    Request::Lookup(index, client(index))
+}
+
+/// Returns the number of a request, of whatever kind.
+fn index_of(request: &Request) -> usize {
+    match request {
+        Request::Lookup(index, _)
+        | Request::Memory(MemoryRequest::Ban(index, _) | MemoryRequest::Subscriptions(index, _)) => *index,
+        Request::Memory(MemoryRequest::Bans { page, .. }) => usize::try_from(*page).expect("it is small"),
+        _ => panic!("no such request is sent"),
+    }
 }
 
 /// Runs lookups with a deadline of 9.5 s. `answer` says what comes of a lookup when it is sent for the nth time, from 1.
@@ -77,17 +98,31 @@ async fn ask(
     attempts: u32,
     answer: impl Fn(usize, usize) -> Scripted,
 ) -> Over {
-    ask_with_follow_ups(lookups, lookups, concurrency, attempts, answer, |_| Vec::new()).await
+    ask_requests((0..lookups).map(lookup).collect(), lookups, concurrency, attempts, answer, |_| Vec::new())
+        .await
 }
 
-/// The same, where answers bring follow-ups; of `lookups` in all, the `first` are sent at first.
-async fn ask_with_follow_ups(
-    first: usize,
-    lookups: usize,
+/// The same with these requests, where answers bring follow-ups; in all there are `count` requests.
+async fn ask_requests(
+    first: Vec<Request>,
+    count: usize,
     concurrency: usize,
     attempts: u32,
     answer: impl Fn(usize, usize) -> Scripted,
     follow_ups: impl FnMut(usize) -> Vec<FollowUp>,
+) -> Over {
+    ask_wanted(first, count, concurrency, attempts, answer, follow_ups, |_| true).await
+}
+
+/// The same, where some requests are not wanted any more.
+async fn ask_wanted(
+    first: Vec<Request>,
+    count: usize,
+    concurrency: usize,
+    attempts: u32,
+    answer: impl Fn(usize, usize) -> Scripted,
+    follow_ups: impl FnMut(usize) -> Vec<FollowUp>,
+    wants: impl Fn(usize) -> bool,
 ) -> Over {
     let started = Instant::now();
     let sent = RefCell::new(Vec::new());
@@ -95,12 +130,13 @@ async fn ask_with_follow_ups(
     let deadline = started + Duration::from_millis(9_500);
     let bounds = Bounds { concurrency, attempts, request_timeout: Duration::MAX, deadline };
     let mut recorder = Recorder::default();
-    let mut plan = Answers { answers: std::iter::repeat_with(|| None).take(lookups).collect(), follow_ups };
-    let ended = run((0..first).map(lookup).collect(), bounds, &mut recorder, &mut plan, |request, _| {
-        let Request::Lookup(lookup, _) = request else { panic!("only lookups are sent") };
-        sent.borrow_mut().push((started.elapsed(), lookup));
-        let nth = sent.borrow().iter().filter(|(_, sent)| *sent == lookup).count();
-        let (duration, answer) = answer(lookup, nth);
+    let answers = std::iter::repeat_with(|| None).take(count).collect();
+    let mut plan = TestPlan { answers, follow_ups, wants };
+    let ended = run(first, bounds, &mut recorder, &mut plan, |request, _| {
+        let index = index_of(&request);
+        sent.borrow_mut().push((started.elapsed(), index));
+        let nth = sent.borrow().iter().filter(|(_, sent)| *sent == index).count();
+        let (duration, answer) = answer(index, nth);
         let counted = Rc::clone(&at_once);
         most_at_once.set(most_at_once.get().max(Rc::strong_count(&at_once) - 1));
         async move {
@@ -300,7 +336,7 @@ async fn before_the_first_response_twice_the_concurrency_is_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn follow_ups_come_after_every_first_request() {
     let follow = |index| if index < 3 { vec![lookup(index + 6).into()] } else { Vec::new() };
-    let over = ask_with_follow_ups(6, 9, 2, 1, |_, _| after(10, Ok(())), follow).await;
+    let over = ask_requests((0..6).map(lookup).collect(), 9, 2, 1, |_, _| after(10, Ok(())), follow).await;
     assert_eq!(over.order(), (0..9).collect::<Vec<_>>());
     assert_eq!(over.requests.retries, 0, "follow-ups are no retries");
 }
@@ -312,7 +348,7 @@ async fn a_delayed_follow_up_waits_and_holds_up_nobody() {
         0 => vec![FollowUp { request: lookup(3), not_before: Some(not_before) }],
         _ => Vec::new(),
     };
-    let over = ask_with_follow_ups(3, 4, 1, 1, |_, _| after(10, Ok(())), follow).await;
+    let over = ask_requests((0..3).map(lookup).collect(), 4, 1, 1, |_, _| after(10, Ok(())), follow).await;
     assert_eq!((over.times_of(2), over.times_of(3)), (vec![milliseconds(20)], vec![milliseconds(250)]));
     assert_eq!(over.good(), [0, 1, 2, 3]);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use emqx_client_monitor::client::{Client, Group, Groups};
 use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::emqx::RequestError;
-use emqx_client_monitor::emqx::wire::{self, ClientRow, Json};
+use emqx_client_monitor::emqx::wire::{self, BanRow, ClientRow, Json, ListPage};
 use emqx_client_monitor::metrics::exposition::Exposition;
 use emqx_client_monitor::outcome::{
     ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
@@ -28,6 +28,7 @@ mod families;
 fuzz_target!(|body: &[u8]| {
     let clients = decode_row(body).into_iter().chain(decode_page(body));
     expose(clients);
+    decode_memory(body);
 });
 
 /// Decodes the response to a lookup.
@@ -70,6 +71,51 @@ fn decode_page(body: &[u8]) -> Vec<Client> {
         }
     }
     clients
+}
+
+/// Decodes the responses about what a broker remembers.
+fn decode_memory(body: &[u8]) {
+    let value = serde_json::from_slice::<Value>(body).ok();
+    let rows = |count: usize| {
+        let rows = value.as_ref()?["data"].as_array().expect("a list has rows");
+        assert_eq!(rows.len(), count, "a row was lost");
+        Some(rows)
+    };
+    if let Ok(ListPage { rows: messages, .. }) =
+        decode_all(body, |json, _| wire::retained_messages(json, 10_000))
+    {
+        for (message, row) in messages.iter().zip(rows(messages.len()).into_iter().flatten()) {
+            if message.odd_field.is_none() {
+                assert!(message.topic.is_some() && message.published_at.is_some());
+                assert_eq!(row["topic"].as_str(), message.topic.as_deref());
+                assert_eq!(row["from_clientid"].as_str(), message.from_clientid.as_deref());
+            }
+        }
+    }
+    if let Ok(ListPage { rows: bans, .. }) = decode_all(body, |json, _| wire::bans(json, 10_000)) {
+        for (ban, row) in bans.iter().zip(rows(bans.len()).into_iter().flatten()) {
+            match ban {
+                BanRow::ClientId { client_id, .. } => {
+                    assert_eq!(
+                        (row["as"].as_str(), row["who"].as_str()),
+                        (Some("clientid"), Some(&**client_id))
+                    );
+                }
+                BanRow::Other => {}
+                BanRow::Unreadable { what, .. } => assert!(!what.is_empty()),
+            }
+        }
+    }
+    if let Ok(topics) = decode_all(body, |json, _| wire::subscriptions(json, "sub-all"))
+        && let Some(value) = &value
+    {
+        let rows = value.as_array().expect("it is a list").iter();
+        assert!(rows.map(|row| row["topic"].as_str()).eq(topics.iter().map(|topic| Some(topic.as_str()))));
+    }
+    let is_enabled = decode_all(body, |json, _| wire::is_retainer_enabled(json)).ok();
+    if let (Some(is_enabled), Some(value)) = (is_enabled, &value) {
+        assert_eq!(value["enable"].as_bool(), Some(is_enabled));
+    }
 }
 
 /// Decodes all groups. Whether a body is known to be complete changes only the error of a bad one.

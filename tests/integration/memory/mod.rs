@@ -1,6 +1,7 @@
 //! What the broker remembers of watched clients: signs of life, bans, and expected subscriptions.
 
 mod banned;
+mod odd_answers;
 mod people;
 mod seen;
 mod seen_listings;

@@ -23,7 +23,7 @@ const OLD_LIMIT: usize = 1_000;
 const MAX_PAGES: u64 = 4;
 
 /// A list of the retained messages that match a filter.
-pub(super) struct Listing<'a> {
+pub(super) struct MessageListing<'a> {
     filter: Arc<str>,
     template: &'a TopicTemplate,
     clients: &'a [Arc<WatchedClient>],
@@ -33,6 +33,10 @@ pub(super) struct Listing<'a> {
     is_for: Vec<bool>,
     /// Which clients have been named so far.
     has_named: Vec<bool>,
+    /// Whether there is a message of which cannot be read whose it is.
+    is_unclear: bool,
+    /// What is wrong with the first message that cannot be read and may be a requested client's.
+    odd_field: Option<String>,
 }
 
 /// What names the client of a message.
@@ -42,6 +46,16 @@ enum Key {
     Publisher,
     /// This level of its topic, which only one message has.
     Level(usize),
+}
+
+/// Whose message it is.
+enum Owner {
+    /// This requested client's.
+    Client(usize),
+    /// None of the requested clients'.
+    Nobody,
+    /// Perhaps one of them; that cannot be read.
+    Unclear,
 }
 
 /// What follows from a page.
@@ -60,7 +74,7 @@ pub(super) enum Step {
     Failed(RequestError),
 }
 
-impl<'a> Listing<'a> {
+impl<'a> MessageListing<'a> {
     /// Lists the messages of a filter without a placeholder, which belong to their publishers.
     pub(super) fn by_publisher(template: &'a TopicTemplate, clients: &'a [Arc<WatchedClient>]) -> Self {
         let indexes = clients.iter().enumerate().map(|(index, client)| (&*client.client_id, index));
@@ -72,6 +86,8 @@ impl<'a> Listing<'a> {
             indexes: indexes.collect(),
             is_for: vec![true; clients.len()],
             has_named: vec![false; clients.len()],
+            is_unclear: false,
+            odd_field: None,
         }
     }
 
@@ -80,14 +96,26 @@ impl<'a> Listing<'a> {
         let TopicListing { filter, level, placeholder } = template.listing()?;
         let levels = |topic: &str| topic.matches('/').count();
         let is_listed = |client: &Arc<WatchedClient>| {
-            template.topic_of(client).is_some_and(|topic| levels(&topic) == levels(template.as_str()))
+            template.topic_of(client).is_some_and(|topic| {
+                levels(&topic) == levels(template.as_str()) && !is_passed_over(&filter, &topic)
+            })
         };
         let is_for: Vec<_> = clients.iter().map(is_listed).collect();
         let listed = clients.iter().enumerate().filter(|(index, _)| is_for[*index]);
         let indexes = listed.map(|(index, client)| (placeholder.of(client), index)).collect();
         let has_named = vec![false; clients.len()];
         let (filter, key) = (filter.into(), Key::Level(level));
-        Some(Self { filter, template, clients, key, indexes, is_for, has_named })
+        Some(Self {
+            filter,
+            template,
+            clients,
+            key,
+            indexes,
+            is_for,
+            has_named,
+            is_unclear: false,
+            odd_field: None,
+        })
     }
 
     pub(super) fn filter(&self) -> &str {
@@ -108,31 +136,49 @@ impl<'a> Listing<'a> {
         self.key != Key::Publisher && self.has_named[client]
     }
 
+    /// Returns whether every message so far was either of a known client or of nobody who is requested.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.is_unclear
+    }
+
+    /// Takes what is wrong with the first message that cannot be read and may be a requested client's.
+    pub(super) fn take_odd_field(&mut self) -> Option<String> {
+        self.odd_field.take()
+    }
+
     /// Returns the request for the first page.
     pub(super) fn first(&self, until: Instant) -> RetainedPage {
         RetainedPage { filter: Arc::clone(&self.filter), page: 1, limit: LIMIT, until }
     }
 
-    /// Takes the rows of a page, and passes on each sign of life.
+    /// Takes the rows of a page, and passes on each sign of life of a client, `None` where its time cannot be read.
     pub(super) fn on_page(
         &mut self,
         page: &RetainedPage,
         rows: &[RetainedMessage],
-        mut on_sign: impl FnMut(usize, Timestamp),
+        mut on_sign: impl FnMut(usize, Option<Timestamp>),
     ) -> Step {
         let mut requested = 0;
         for message in rows {
-            if !levels_match(&self.filter, &message.topic) {
+            let topic = message.topic.as_deref();
+            if topic.is_some_and(|topic| !levels_match(&self.filter, topic)) {
                 return Step::Unfiltered;
             }
-            // EMQX 5.5 to 5.8.1 lists them, and newer versions do not.
-            if message.topic.starts_with('$') && self.filter.starts_with(['+', '#']) {
+            if topic.is_some_and(|topic| is_passed_over(&self.filter, topic)) {
                 continue;
             }
-            if let Some(client) = self.client_of(message) {
-                requested += 1;
-                self.has_named[client] = true;
-                on_sign(client, message.published_at);
+            let published_at = message.published_at.filter(|_| topic.is_some());
+            match self.owner_of(message) {
+                Owner::Client(client) => {
+                    requested += 1;
+                    self.has_named[client] = true;
+                    on_sign(client, published_at);
+                }
+                Owner::Unclear => self.is_unclear = true,
+                Owner::Nobody => continue,
+            }
+            if published_at.is_none() || self.is_unclear {
+                self.odd_field = self.odd_field.take().or_else(|| message.odd_field.clone());
             }
         }
         if rows.len() < page.limit {
@@ -158,14 +204,24 @@ impl<'a> Listing<'a> {
         }
     }
 
-    fn client_of(&self, message: &RetainedMessage) -> Option<usize> {
-        let key = match self.key {
-            Key::Publisher => message.from_clientid.as_deref()?,
-            Key::Level(level) => message.topic.split('/').nth(level)?,
+    fn owner_of(&self, message: &RetainedMessage) -> Owner {
+        let topic = message.topic.as_deref();
+        let name = match self.key {
+            Key::Publisher => message.from_clientid.as_deref(),
+            Key::Level(level) => topic.and_then(|topic| topic.split('/').nth(level)),
         };
-        let client = *self.indexes.get(key)?;
+        let Some(name) = name else {
+            return if message.odd_field.is_some() { Owner::Unclear } else { Owner::Nobody };
+        };
+        let Some(client) = self.indexes.get(name).copied() else { return Owner::Nobody };
         // A template may have several placeholders, of which only one was compared.
-        let is_own = || self.template.topic_of(&self.clients[client]).as_deref() == Some(&message.topic);
-        (self.key == Key::Publisher || is_own()).then_some(client)
+        let is_own = || self.template.topic_of(&self.clients[client]).as_deref() == topic;
+        if self.key == Key::Publisher || is_own() { Owner::Client(client) } else { Owner::Nobody }
     }
+}
+
+/// Returns whether a message does not count for a filter that matches its topic, because the filter begins with a
+/// wildcard and the topic with `$`. EMQX 5.5 to 5.8.1 lists it, and newer versions do not.
+fn is_passed_over(filter: &str, topic: &str) -> bool {
+    filter.starts_with(['+', '#']) && topic.starts_with('$')
 }
