@@ -16,7 +16,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::config;
-use crate::logging::{Format, Level};
+use crate::logging::{Level, LogFormat};
 use crate::server::Routing;
 use crate::table::{ClientFilter, Selection};
 use arguments::{Arguments, CheckOptions, ServeOptions, Subcommand};
@@ -33,7 +33,7 @@ pub(crate) struct Invocation {
     /// Lowest level that is logged.
     pub log_level: Level,
     /// Format of log messages.
-    pub log_format: Format,
+    pub log_format: LogFormat,
     /// What is suspicious about the environment, a sentence each.
     pub warnings: Vec<String>,
     /// The task.

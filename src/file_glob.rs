@@ -15,12 +15,12 @@ use glob::{Pattern, PatternError};
 pub(crate) struct FileGlob {
     /// The directory from which the parts count.
     start: PathBuf,
-    parts: Vec<Part>,
+    parts: Vec<GlobPart>,
 }
 
 /// What stands between two slashes.
 #[derive(Debug, Clone)]
-enum Part {
+enum GlobPart {
     /// A name without wildcards, also `.` and `..`.
     Name(PathBuf),
     /// A pattern for names.
@@ -55,9 +55,9 @@ impl FileGlob {
         for component in Path::new(text).components() {
             match (component, component.as_os_str().to_str()) {
                 (Component::RootDir | Component::Prefix(_), _) => start.push(component),
-                (_, Some("**")) => parts.push(Part::Directories),
-                (_, Some(name)) if Self::is_glob(name) => parts.push(Part::Pattern(Pattern::new(name)?)),
-                _ => parts.push(Part::Name(component.as_os_str().into())),
+                (_, Some("**")) => parts.push(GlobPart::Directories),
+                (_, Some(name)) if Self::is_glob(name) => parts.push(GlobPart::Pattern(Pattern::new(name)?)),
+                _ => parts.push(GlobPart::Name(component.as_os_str().into())),
             }
         }
         Ok(Self { start, parts })
@@ -77,7 +77,7 @@ impl FileGlob {
 }
 
 /// Adds the files below `path` that the parts stand for.
-fn find(parts: &[Part], path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), ListError> {
+fn find(parts: &[GlobPart], path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), ListError> {
     let Some((part, rest)) = parts.split_first() else {
         // A link that leads nowhere is a file that cannot be read.
         if !path.is_dir() && path.symlink_metadata().is_ok() {
@@ -86,13 +86,13 @@ fn find(parts: &[Part], path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), L
         return Ok(());
     };
     match part {
-        Part::Name(name) => find(rest, path.join(name), files),
-        Part::Pattern(pattern) => {
+        GlobPart::Name(name) => find(rest, path.join(name), files),
+        GlobPart::Pattern(pattern) => {
             let is_match = |entry: &fs::DirEntry| pattern.matches(&entry.file_name().to_string_lossy());
             let mut entries = entries(&path)?.into_iter().filter(is_match);
             entries.try_for_each(|entry| find(rest, path.join(entry.file_name()), files))
         }
-        Part::Directories => {
+        GlobPart::Directories => {
             // Linked directories are left out: a link to a directory above it would be followed without an end.
             let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
             find(rest, path.clone(), files)?;

@@ -58,7 +58,7 @@ impl From<Level> for LevelFilter {
 
 /// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum LogFormat {
     /// `level=info message=...`, as Prometheus and its exporters log.
     Logfmt,
     /// One JSON object per line.
@@ -70,14 +70,14 @@ pub enum Format {
 pub struct LogGuard(Option<WorkerGuard>);
 
 /// Starts logging for a command: each line is written before the command goes on. A second call changes nothing.
-pub fn init(level: Level, format: Format) {
+pub fn init(level: Level, format: LogFormat) {
     start(level, format, io::stderr);
 }
 
 /// Starts logging for a server, which never waits for the reader of stderr: lines that cannot be written in time are
 /// dropped and counted. A second call changes nothing.
 #[must_use]
-pub fn init_for_server(level: Level, format: Format) -> LogGuard {
+pub fn init_for_server(level: Level, format: LogFormat) -> LogGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(MAX_WAITING_LINES)
@@ -108,7 +108,7 @@ impl Drop for LogGuard {
     }
 }
 
-fn start<W>(level: Level, format: Format, writer: W)
+fn start<W>(level: Level, format: LogFormat, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -125,8 +125,8 @@ where
         .with_target(env!("CARGO_CRATE_NAME"), level);
     let writer = BoundedLines { writer, format };
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        Format::Logfmt => Box::new(tracing_logfmt::builder().with_target(false).layer().with_writer(writer)),
-        Format::Json => Box::new(
+        LogFormat::Logfmt => Box::new(tracing_logfmt::builder().with_target(false).layer().with_writer(writer)),
+        LogFormat::Json => Box::new(
             tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_writer(writer),
         ),
     };
@@ -137,7 +137,7 @@ where
 /// Makes writers of lines of bounded length and without characters that could manipulate a terminal.
 struct BoundedLines<W> {
     writer: W,
-    format: Format,
+    format: LogFormat,
 }
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for BoundedLines<W> {
@@ -151,7 +151,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for BoundedLines<W> {
 /// Writes one line.
 struct BoundedLine<W> {
     writer: W,
-    format: Format,
+    format: LogFormat,
 }
 
 impl<W: Write> Write for BoundedLine<W> {
@@ -169,7 +169,7 @@ impl<W: Write> Write for BoundedLine<W> {
 }
 
 /// Shortens a line that is too long. What is left of one in JSON becomes a text in an object of its own.
-fn bounded(line: String, format: Format) -> String {
+fn bounded(line: String, format: LogFormat) -> String {
     if line.len() <= MAX_LINE_BYTES {
         return line;
     }
@@ -177,8 +177,10 @@ fn bounded(line: String, format: Format) -> String {
     let end = (0..=MAX_LINE_BYTES / 3).rev().find(|end| line.is_char_boundary(*end)).unwrap_or_default();
     let start = &line[..end];
     match format {
-        Format::Logfmt => format!("{start}... (shortened from {} bytes)", line.len()),
-        Format::Json => serde_json::json!({ "shortened_from_bytes": line.len(), "start": start }).to_string(),
+        LogFormat::Logfmt => format!("{start}... (shortened from {} bytes)", line.len()),
+        LogFormat::Json => {
+            serde_json::json!({ "shortened_from_bytes": line.len(), "start": start }).to_string()
+        }
     }
 }
 
@@ -186,7 +188,7 @@ fn bounded(line: String, format: Format) -> String {
 mod tests {
     use super::*;
 
-    fn written(line: &str, format: Format) -> String {
+    fn written(line: &str, format: LogFormat) -> String {
         let mut text = Vec::new();
         BoundedLine { writer: &mut text, format }.write_all(line.as_bytes()).expect("memory takes everything");
         String::from_utf8(text).expect("text")
@@ -195,18 +197,18 @@ mod tests {
     #[test]
     fn lines_are_bounded_and_stay_lines() {
         let long = format!("level=info query={}\n", "é".repeat(100_000));
-        for format in [Format::Logfmt, Format::Json] {
+        for format in [LogFormat::Logfmt, LogFormat::Json] {
             assert_eq!(written("level=info message=\"grüß\"\n", format), "level=info message=\"grüß\"\n");
             let line = written(&long, format);
             assert!(line.len() <= MAX_LINE_BYTES && line.ends_with('\n') && line.lines().count() == 1);
         }
-        let json: serde_json::Value = serde_json::from_str(&written(&long, Format::Json)).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(&written(&long, LogFormat::Json)).expect("JSON");
         assert_eq!(json["shortened_from_bytes"], long.len() - 1);
     }
 
     #[test]
     fn no_character_deceives_a_terminal() {
-        let line = written("a\u{1b}[31mb\u{9b}c\u{2028}d\u{202e}e\nf\n", Format::Logfmt);
+        let line = written("a\u{1b}[31mb\u{9b}c\u{2028}d\u{202e}e\nf\n", LogFormat::Logfmt);
         assert!(
             line.trim_end_matches('\n').chars().all(|c| !c.is_control() && c != '\u{2028}' && c != '\u{202e}'),
             "{line:?}"

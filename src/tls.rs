@@ -1,5 +1,6 @@
 //! TLS towards a broker, loaded from the files of the configuration and loaded again when they change.
 
+mod delegate_signatures;
 mod error;
 mod handshake_failure;
 mod named_clients;

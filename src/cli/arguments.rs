@@ -12,7 +12,7 @@ use super::value_parsers::{
     seconds, seconds_or_zero, watch_seconds,
 };
 use crate::glob::Glob;
-use crate::logging::{Format, Level};
+use crate::logging::{Level, LogFormat};
 use crate::outcome::ClientState;
 use crate::server::Routing;
 use crate::table::SortOrder;
@@ -241,5 +241,5 @@ pub(super) struct LogOptions {
 
     /// Format of log messages
     #[arg(long = "log.format", value_enum, value_name = "FORMAT", default_value = "logfmt")]
-    pub(super) format: Format,
+    pub(super) format: LogFormat,
 }

@@ -14,11 +14,11 @@ use super::location::Location;
 pub(super) struct NodePath {
     /// The index of the element or entry in each sequence or mapping on the way, the outermost first.
     steps: Vec<usize>,
-    part: Part,
+    part: EntryPart,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum EntryPart {
     Key,
     #[default]
     Value,
@@ -27,12 +27,12 @@ enum Part {
 impl NodePath {
     /// Returns the path to the value of the element or entry number `index` of this node.
     pub(super) fn value(&self, index: usize) -> Self {
-        Self { steps: self.steps.iter().copied().chain([index]).collect(), part: Part::Value }
+        Self { steps: self.steps.iter().copied().chain([index]).collect(), part: EntryPart::Value }
     }
 
     /// Returns the path to the key of the entry number `index` of this mapping.
     pub(super) fn key(&self, index: usize) -> Self {
-        Self { part: Part::Key, ..self.value(index) }
+        Self { part: EntryPart::Key, ..self.value(index) }
     }
 
     /// Returns the indexes on the way, the outermost first.
@@ -52,7 +52,7 @@ impl NodePath {
 #[derive(Clone, Copy)]
 struct Seeker<'p> {
     steps: &'p [usize],
-    part: Part,
+    part: EntryPart,
 }
 
 impl<'de> DeserializeSeed<'de> for Seeker<'_> {
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Seeker<'_> {
         for _ in 0..*index {
             entries.next_entry::<IgnoredAny, IgnoredAny>()?;
         }
-        if steps.is_empty() && self.part == Part::Key {
+        if steps.is_empty() && self.part == EntryPart::Key {
             entries.next_key_seed(Seeker { steps, ..self })?;
         } else if entries.next_key::<IgnoredAny>()?.is_some() {
             entries.next_value_seed(Seeker { steps, ..self })?;

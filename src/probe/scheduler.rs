@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use super::recorder::Recorder;
 use super::request::{Answer, Policy, Rank, Request, Retries};
 use crate::emqx::{RequestError, RequestLimits, Response, Retry};
-use queue::{Job, Queue};
+use queue::{Job, RequestQueue};
 
 /// A request has stalled when it takes this many times longer than the average of the keyed reads answered so far...
 const STALLED_FACTOR: u32 = 4;
@@ -160,7 +160,7 @@ struct Scheduler<'a> {
     bounds: Bounds,
     recorder: &'a mut Recorder,
     plan: &'a mut dyn Plan,
-    queue: Queue,
+    queue: RequestQueue,
     /// In progress, oldest first.
     in_flight: VecDeque<InFlightRequest>,
     next_id: u64,
@@ -185,7 +185,7 @@ struct Scheduler<'a> {
 impl<'a> Scheduler<'a> {
     fn new(first: Vec<Request>, bounds: Bounds, recorder: &'a mut Recorder, plan: &'a mut dyn Plan) -> Self {
         let planned = first.len();
-        let mut queue = Queue::default();
+        let mut queue = RequestQueue::default();
         for request in first {
             queue.push(request.policy(bounds.request_timeout).rank, request.into());
         }

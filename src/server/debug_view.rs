@@ -53,9 +53,9 @@ impl Iterator for DebugView {
 
 /// Writes the lines of the report. Unsafe characters in them, which may come from the broker, are replaced.
 #[derive(Default)]
-struct Report(String);
+struct DebugReport(String);
 
-impl Report {
+impl DebugReport {
     fn line(&mut self, line: &str) {
         self.0.push_str(&sanitized(line));
         self.0.push('\n');
@@ -69,7 +69,7 @@ impl Report {
 }
 
 fn report(api_url: &Url, outcome: &Outcome) -> String {
-    let mut report = Report::default();
+    let mut report = DebugReport::default();
     let result = if outcome.is_success() { "succeeded" } else { "failed" };
     let [duration, timeout] = [outcome.duration, outcome.timeout].map(|duration| duration.as_secs_f64());
     report.line(&format!(
@@ -132,7 +132,7 @@ fn report(api_url: &Url, outcome: &Outcome) -> String {
     report.0
 }
 
-fn report_clients(outcome: &Outcome, report: &mut Report) {
+fn report_clients(outcome: &Outcome, report: &mut DebugReport) {
     report.heading("Clients");
     for (state, count) in outcome.by_state() {
         if outcome.is_complete || state != ClientState::Unknown {
@@ -144,7 +144,7 @@ fn report_clients(outcome: &Outcome, report: &mut Report) {
     }
 }
 
-fn report_fleets(fleets: &[FleetResult], report: &mut Report) {
+fn report_fleets(fleets: &[FleetResult], report: &mut DebugReport) {
     report.heading("Fleets");
     for FleetResult { fleet, counts } in fleets {
         report.line(&match counts {

@@ -29,8 +29,8 @@ async fn try_answer(request: &HttpRequest, state: &AppState) -> Result<HttpRespo
     let outcome = state.probe(spec).await?;
     let clients = outcome.clients.len();
     Ok(match view {
-        View::Debug => send(request, &mut answer, clients, DebugView::new(&api_url, outcome)),
-        View::Metrics(format, groups) => {
+        ProbeView::Debug => send(request, &mut answer, clients, DebugView::new(&api_url, outcome)),
+        ProbeView::Metrics(format, groups) => {
             send(request, &mut answer, clients, Exposition::in_format(format, groups, outcome))
         }
     })
@@ -45,7 +45,7 @@ pub(super) async fn head(request: HttpRequest, state: Data<AppState>) -> HttpRes
 }
 
 /// What a request asks for.
-enum View {
+enum ProbeView {
     /// The report for people.
     Debug,
     /// The metrics of these groups.
@@ -56,14 +56,14 @@ enum View {
 fn prepare(
     request: &HttpRequest,
     state: &AppState,
-) -> Result<(HttpResponseBuilder, View, ProbeSpec), ProbeRefusal> {
+) -> Result<(HttpResponseBuilder, ProbeView, ProbeSpec), ProbeRefusal> {
     let query = ProbeQuery::parse(request.query_string())?;
     let config = state.active_config.config();
     let mut spec = query.to_spec(&config, request.headers(), state.timeout_offset)?;
     let mut answer = HttpResponse::Ok();
     if query.debug() {
         answer.content_type("text/plain; charset=utf-8");
-        return Ok((answer, View::Debug, spec));
+        return Ok((answer, ProbeView::Debug, spec));
     }
     let mut format = Format::Text;
     if config.prometheus.created_timestamps {
@@ -71,7 +71,7 @@ fn prepare(
         answer.append_header((header::VARY, "accept"));
     }
     answer.content_type(format.content_type());
-    let view = View::Metrics(format, spec.groups);
+    let view = ProbeView::Metrics(format, spec.groups);
     spec.groups = format.groups_to_request(spec.groups);
     Ok((answer, view, spec))
 }

@@ -10,9 +10,9 @@ const ALL_GROUPS: &str =
     "collect[]=session&collect[]=queue&collect[]=traffic&collect[]=process&collect[]=address";
 
 /// The series of a group: the name without prefix, the extra label, and EMQX's field.
-type Fact = (&'static str, Option<(&'static str, &'static str)>, &'static str);
+type ExpectedSample = (&'static str, Option<(&'static str, &'static str)>, &'static str);
 
-const FACTS: &[Fact] = &[
+const FACTS: &[ExpectedSample] = &[
     ("keepalive_seconds", None, "keepalive"),
     ("session_expiry_interval_seconds", None, "expiry_interval"),
     ("session_expired", None, "is_expired"),

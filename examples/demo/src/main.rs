@@ -28,7 +28,7 @@ use std::time::Duration;
 use actix_rt::{System, time};
 use devices::{Device, FACTORY, FAILING, LOCAL};
 use emqx_client_monitor::config::Config;
-use emqx_client_monitor::logging::{self, Format, Level};
+use emqx_client_monitor::logging::{self, Level, LogFormat};
 use emqx_client_monitor::server::{ListenOn, Options, Routing, Server};
 use fake_emqx::{FakeEmqx, Fault, Version, When};
 use fleets::{FACTORY_FLEETS, Fleet, LOCAL_FLEETS};
@@ -65,7 +65,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Serves until it is interrupted, or for this long.
 fn run_demo(duration: Option<Duration>) -> Result<ExitCode, Box<dyn Error>> {
-    logging::init(Level::Warn, Format::Logfmt);
+    logging::init(Level::Warn, LogFormat::Logfmt);
     let (mut local, mut factory) = (
         Broker::start("LocalEMQX", "house", LOCAL, LOCAL_FLEETS),
         Broker::start("FactoryEMQX", "factory", FACTORY, FACTORY_FLEETS),

@@ -14,7 +14,7 @@ const BRIEF: std::ops::Range<u64> = 30..32;
 
 /// State of a device on its broker.
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum DeviceState {
     Connected,
     /// Disconnected; the broker keeps the session.
     Disconnected,
@@ -25,7 +25,7 @@ enum State {
 /// A device and what its broker knows about it.
 pub(crate) struct Simulation {
     device: &'static Device,
-    state: State,
+    state: DeviceState,
     created_at: Timestamp,
     connected_at: Timestamp,
     disconnected_at: Timestamp,
@@ -51,7 +51,7 @@ impl Simulation {
         let connected_since = if is_sleeping { 0 } else { device.session_hours * 3600 };
         Self {
             device,
-            state: State::Absent,
+            state: DeviceState::Absent,
             created_at,
             connected_at: if is_sleeping { ago(8) } else { created_at },
             disconnected_at: ago(7),
@@ -83,13 +83,14 @@ impl Simulation {
     pub(crate) fn advance(&mut self, second: u64, now: Timestamp, fake: &FakeEmqx) {
         let state = self.device.state(second);
         let previous = std::mem::replace(&mut self.state, state);
-        if self.device.reconnects(second) || state == State::Connected && previous != state && second > 0 {
+        if self.device.reconnects(second) || state == DeviceState::Connected && previous != state && second > 0
+        {
             self.connect(previous, now);
         }
-        if state != State::Connected && previous == State::Connected {
+        if state != DeviceState::Connected && previous == DeviceState::Connected {
             self.disconnected_at = now;
         }
-        if state == State::Connected {
+        if state == DeviceState::Connected {
             self.exchange(second);
         }
         self.queue(second);
@@ -101,10 +102,10 @@ impl Simulation {
     }
 
     /// Resets the counters of the connection, and the session unless the broker kept it.
-    fn connect(&mut self, previous: State, now: Timestamp) {
+    fn connect(&mut self, previous: DeviceState, now: Timestamp) {
         self.connected_at = now;
         (self.received, self.sent, self.dropped, self.unreleased) = ([0; 3], [0; 3], 0, 0);
-        if previous == State::Absent || self.device.expiry == 0 {
+        if previous == DeviceState::Absent || self.device.expiry == 0 {
             (self.created_at, self.queued, self.queue_dropped) = (now, 0, 0);
         }
     }
@@ -130,18 +131,18 @@ impl Simulation {
         self.sent[1] += taken;
         self.dropped += left - self.queued;
         self.queue_dropped += left - self.queued;
-        self.inflight = if self.state == State::Connected { self.queued.min(10) } else { 0 };
+        self.inflight = if self.state == DeviceState::Connected { self.queued.min(10) } else { 0 };
     }
 
     /// Updates the broker in one step.
-    fn update(&self, previous: State, fake: &FakeEmqx) {
+    fn update(&self, previous: DeviceState, fake: &FakeEmqx) {
         let id = self.device.client_id;
         match (previous, self.state) {
-            (State::Absent, State::Absent) => {}
-            (_, State::Absent) => {
+            (DeviceState::Absent, DeviceState::Absent) => {}
+            (_, DeviceState::Absent) => {
                 fake.remove(id);
             }
-            (State::Absent, _) => fake.add(self.row()),
+            (DeviceState::Absent, _) => fake.add(self.row()),
             _ => fake.change(id, |_| self.row()),
         }
     }
@@ -150,8 +151,8 @@ impl Simulation {
     fn row(&self) -> Row {
         let device = self.device;
         let row = Row::like(match (self.state, device.protocol) {
-            (State::Connected, Protocol::V311) => "plain-user-1",
-            (State::Connected, Protocol::V5) => "v5-props",
+            (DeviceState::Connected, Protocol::V311) => "plain-user-1",
+            (DeviceState::Connected, Protocol::V5) => "v5-props",
             (_, Protocol::V311) => "persist-v311",
             (_, Protocol::V5) => "persist-v5",
         })
@@ -166,7 +167,7 @@ impl Simulation {
         .set("connected_at", time_of(self.connected_at))
         .subscribed(device.subscribed.iter().copied());
         let row = self.with_traffic(row);
-        if self.state == State::Connected {
+        if self.state == DeviceState::Connected {
             // Only a connected client has byte counters.
             return row
                 .set("recv_oct", 42 + 64 * sum(self.received))
@@ -204,7 +205,7 @@ impl Device {
         matches!(self.behavior, Behavior::Polling | Behavior::SlowConsumer)
     }
 
-    fn state(&self, second: u64) -> State {
+    fn state(&self, second: u64) -> DeviceState {
         let in_cycle = second % CYCLE;
         let is_connected = match self.behavior {
             Behavior::Stable | Behavior::Flapping | Behavior::SlowConsumer => true,
@@ -213,12 +214,12 @@ impl Device {
             Behavior::LongOutages => second % (4 * CYCLE) < 150,
             Behavior::Brief => BRIEF.contains(&in_cycle),
             Behavior::Sleeping => false,
-            Behavior::Stopped | Behavior::Banned | Behavior::NeverConnects => return State::Absent,
+            Behavior::Stopped | Behavior::Banned | Behavior::NeverConnects => return DeviceState::Absent,
         };
         match self.expiry {
-            _ if is_connected => State::Connected,
-            0 => State::Absent,
-            _ => State::Disconnected,
+            _ if is_connected => DeviceState::Connected,
+            0 => DeviceState::Absent,
+            _ => DeviceState::Disconnected,
         }
     }
 
@@ -228,9 +229,9 @@ impl Device {
     }
 
     /// Number of queued messages that it accepts in this second.
-    fn accepts(&self, second: u64, state: State) -> u64 {
+    fn accepts(&self, second: u64, state: DeviceState) -> u64 {
         match self.behavior {
-            _ if state != State::Connected => 0,
+            _ if state != DeviceState::Connected => 0,
             Behavior::Polling => 150,
             Behavior::SlowConsumer if second % 32 < 20 => 4,
             Behavior::SlowConsumer => 30,

@@ -27,7 +27,7 @@ pub(super) struct CsvTable<'t> {
     record: StringRecord,
     /// Where the head line begins.
     head: usize,
-    columns: Vec<Column>,
+    columns: Vec<CsvColumn>,
     /// The mapping of the current record. Its entries are the columns that are not ignored, labels as the last of them.
     client: Node,
     /// The column of each entry, and behind them those of the labels.
@@ -37,7 +37,7 @@ pub(super) struct CsvTable<'t> {
 
 /// What a column contains.
 #[derive(Clone, Copy, PartialEq)]
-enum Column {
+enum CsvColumn {
     Text,
     Word,
     List,
@@ -84,22 +84,22 @@ impl<'t> CsvTable<'t> {
         for (index, name) in names.iter().enumerate() {
             let column = column(name, ignored).unwrap_or_else(|problem| {
                 diagnostics.problem(NodePath::default().value(head).value(index), problem);
-                Column::Ignored
+                CsvColumn::Ignored
             });
-            if column != Column::Ignored && names[..index].contains(name) {
+            if column != CsvColumn::Ignored && names[..index].contains(name) {
                 let problem = format!("duplicate column {}", quoted(name));
                 diagnostics.problem(NodePath::default().value(head).value(index), problem);
             }
             match column {
-                Column::Text | Column::Word | Column::List => {
+                CsvColumn::Text | CsvColumn::Word | CsvColumn::List => {
                     layout.push(index);
                     entries.push((scalar(name), scalar("")));
                 }
-                Column::Label => {
+                CsvColumn::Label => {
                     labels.push(index);
                     label_entries.push((scalar(&name[LABEL_PREFIX.len()..]), scalar("")));
                 }
-                Column::Ignored => {}
+                CsvColumn::Ignored => {}
             }
             columns.push(column);
         }
@@ -151,9 +151,9 @@ impl<'t> CsvTable<'t> {
             let field = self.record.get(*index).unwrap_or_default();
             let column = self.columns[*index];
             // The alias of a broker may have spaces.
-            if column == Column::Text || is_broker(field) {
+            if column == CsvColumn::Text || is_broker(field) {
                 set(value, field);
-            } else if column == Column::List && field.trim().contains(char::is_whitespace) {
+            } else if column == CsvColumn::List && field.trim().contains(char::is_whitespace) {
                 *value = Node::Sequence(field.split_whitespace().map(scalar).collect());
             } else {
                 set(value, field.trim());
@@ -217,9 +217,9 @@ fn is_unclosed(record: &str) -> bool {
 }
 
 /// Returns what the column of this name contains, or what is wrong with it.
-fn column(name: &str, ignored: &[String]) -> Result<Column, String> {
+fn column(name: &str, ignored: &[String]) -> Result<CsvColumn, String> {
     if ignored.iter().any(|ignored| ignored == name) {
-        return Ok(Column::Ignored);
+        return Ok(CsvColumn::Ignored);
     }
     if name.is_empty() {
         let problem =
@@ -227,16 +227,16 @@ fn column(name: &str, ignored: &[String]) -> Result<Column, String> {
         return Err(problem.to_owned());
     }
     if TEXTS.contains(&name) {
-        return Ok(Column::Text);
+        return Ok(CsvColumn::Text);
     }
     if WORDS.contains(&name) {
-        return Ok(Column::Word);
+        return Ok(CsvColumn::Word);
     }
     if LISTS.contains(&name) {
-        return Ok(Column::List);
+        return Ok(CsvColumn::List);
     }
     match name.strip_prefix(LABEL_PREFIX) {
-        Some(label) if is_label_name(label) => Ok(Column::Label),
+        Some(label) if is_label_name(label) => Ok(CsvColumn::Label),
         Some(_) => Err(format!(
             "{}: label names consist of letters, digits and _, and do not begin with a digit or with __",
             quoted(name)

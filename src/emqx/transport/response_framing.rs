@@ -25,7 +25,7 @@ const MAX_HEAD_BYTES: usize = 128 * 1024;
 /// Follows the responses on one connection.
 #[derive(Debug, Default)]
 pub(super) struct ResponseFraming {
-    state: State,
+    state: FramingState,
     /// A complete head, and the part of the body that was received with it.
     ready: Bytes,
     is_http: bool,
@@ -33,7 +33,7 @@ pub(super) struct ResponseFraming {
 }
 
 #[derive(Debug, Default)]
-enum State {
+enum FramingState {
     /// No request was sent, or its response is complete.
     #[default]
     Idle,
@@ -71,40 +71,40 @@ impl ResponseFraming {
     /// Expects a response, because a request is sent.
     pub(super) fn expect_response(&mut self) {
         if self.is_idle() {
-            self.state = State::Head { received: Vec::new(), interim: 0 };
+            self.state = FramingState::Head { received: Vec::new(), interim: 0 };
         }
     }
 
     /// Returns the part of a response that is due.
     pub(super) fn due(&self) -> Option<Phase> {
         match self.state {
-            State::Head { .. } => Some(Phase::Processing),
-            State::Body(_) => Some(Phase::Transfer),
-            State::Idle | State::Malformed => None,
+            FramingState::Head { .. } => Some(Phase::Processing),
+            FramingState::Body(_) => Some(Phase::Transfer),
+            FramingState::Idle | FramingState::Malformed => None,
         }
     }
 
     /// Returns whether no response is due.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
+        matches!(self.state, FramingState::Idle)
     }
 
     /// Returns whether a response is due of which no byte was received.
     pub(super) fn is_unanswered(&self) -> bool {
-        matches!(&self.state, State::Head { received, interim: 0 } if received.is_empty())
+        matches!(&self.state, FramingState::Head { received, interim: 0 } if received.is_empty())
     }
 
     /// Returns whether the response in progress ends with the connection.
     pub(super) fn ends_with_connection(&self) -> bool {
-        matches!(self.state, State::Body(Body::UntilClose))
+        matches!(self.state, FramingState::Body(Body::UntilClose))
     }
 
     /// Returns whether the end of the connection cuts the response in progress short.
     pub(super) fn is_incomplete(&self) -> bool {
         match &self.state {
-            State::Head { .. } => !self.is_unanswered(),
-            State::Body(_) => !self.ends_with_connection(),
-            State::Idle | State::Malformed => false,
+            FramingState::Head { .. } => !self.is_unanswered(),
+            FramingState::Body(_) => !self.ends_with_connection(),
+            FramingState::Idle | FramingState::Malformed => false,
         }
     }
 
@@ -130,14 +130,14 @@ impl ResponseFraming {
     /// Too many interim responses.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = match &mut self.state {
-            State::Head { received, .. } => {
+            FramingState::Head { received, .. } => {
                 received.extend_from_slice(bytes);
                 self.receive_head()?;
                 return Ok(0);
             }
-            State::Body(body) => body.advance(bytes),
-            State::Malformed => bytes.len(),
-            State::Idle => 0,
+            FramingState::Body(body) => body.advance(bytes),
+            FramingState::Malformed => bytes.len(),
+            FramingState::Idle => 0,
         };
         self.finish(length < bytes.len());
         Ok(length)
@@ -145,7 +145,7 @@ impl ResponseFraming {
 
     /// Passes on the head that is due, if it is complete, with what was received of its body.
     fn receive_head(&mut self) -> io::Result<()> {
-        let State::Head { received, interim } = &mut self.state else { return Ok(()) };
+        let FramingState::Head { received, interim } = &mut self.state else { return Ok(()) };
         self.is_http |= received.starts_with(b"HTTP/");
         loop {
             let head = match Head::parse(received) {
@@ -153,7 +153,7 @@ impl ResponseFraming {
                 Ok(None) if received.len() <= MAX_HEAD_BYTES => return Ok(()),
                 Ok(None) | Err(_) => {
                     self.ready = mem::take(received).into();
-                    self.state = State::Malformed;
+                    self.state = FramingState::Malformed;
                     return Ok(());
                 }
             };
@@ -174,7 +174,7 @@ impl ResponseFraming {
             let has_more = end < received.len();
             received.truncate(end);
             self.ready = mem::take(received).into();
-            self.state = State::Body(body);
+            self.state = FramingState::Body(body);
             self.finish(has_more);
             return Ok(());
         }
@@ -182,9 +182,11 @@ impl ResponseFraming {
 
     /// Ends a response that is complete, and notes whether more than it was received.
     fn finish(&mut self, has_more: bool) {
-        if matches!(self.state, State::Body(Body::Length(0) | Body::Chunked(Chunks { is_complete: true, .. })))
-        {
-            self.state = State::Idle;
+        if matches!(
+            self.state,
+            FramingState::Body(Body::Length(0) | Body::Chunked(Chunks { is_complete: true, .. }))
+        ) {
+            self.state = FramingState::Idle;
         }
         self.has_unsolicited |= has_more;
     }

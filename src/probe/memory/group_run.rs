@@ -13,13 +13,13 @@ pub(super) struct GroupRun {
     has_begun: bool,
     /// Requests without a final answer.
     open: usize,
-    state: State,
+    state: GroupState,
     failures: Vec<(FailureReason, String)>,
     pub(super) decisions: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum GroupState {
     Running,
     /// Nothing more is asked; what was answered holds.
     Stopped,
@@ -30,7 +30,7 @@ enum State {
 impl GroupRun {
     pub(super) fn new(group: Group) -> Self {
         let (failures, decisions) = (Vec::new(), Vec::new());
-        Self { group, has_begun: false, open: 0, state: State::Running, failures, decisions }
+        Self { group, has_begun: false, open: 0, state: GroupState::Running, failures, decisions }
     }
 
     /// Counts the requests that are about to be sent.
@@ -47,19 +47,19 @@ impl GroupRun {
 
     /// Returns whether nothing more is to be asked.
     pub(super) fn is_over(&self) -> bool {
-        self.state != State::Running
+        self.state != GroupState::Running
     }
 
     /// Returns whether every request so far was answered.
     pub(super) fn is_success(&self) -> bool {
-        self.open == 0 && self.state == State::Running && self.failures.is_empty()
+        self.open == 0 && self.state == GroupState::Running && self.failures.is_empty()
     }
 
     /// Adds a failure, and ends the group if every other request of this kind would be refused too.
     pub(super) fn on_error(&mut self, request: &MemoryRequest, error: &RequestError) {
         self.add_failure(request, error);
         if is_refusal(error) {
-            self.state = State::Failed;
+            self.state = GroupState::Failed;
         }
     }
 
@@ -75,18 +75,18 @@ impl GroupRun {
     /// Ends the group, which has no series then, because of an error that no single request had.
     pub(super) fn disbelieve(&mut self, error: &RequestError) {
         self.failures.push((reason(error), format!("group `{}`: {}", self.group, chain(error))));
-        self.state = State::Failed;
+        self.state = GroupState::Failed;
     }
 
     /// Ends the group, which has no series then.
     pub(super) fn fail(&mut self, request: &MemoryRequest, error: &RequestError) {
         self.add_failure(request, error);
-        self.state = State::Failed;
+        self.state = GroupState::Failed;
     }
 
     /// Asks for nothing more.
     pub(super) fn stop(&mut self) {
-        self.state = State::Stopped;
+        self.state = GroupState::Stopped;
     }
 
     /// Adds how the group went. Returns whether what was answered is reported.
@@ -96,7 +96,7 @@ impl GroupRun {
             findings.failures.add(*reason, text, 0);
         }
         findings.decisions.extend(self.decisions);
-        self.state != State::Failed
+        self.state != GroupState::Failed
     }
 }
 

@@ -24,7 +24,7 @@ impl From<Request> for Job {
 
 /// The requests of each rank.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct RequestQueue {
     ranks: [RankQueue; Rank::COUNT],
     next_id: u64,
 }
@@ -46,7 +46,7 @@ impl RankQueue {
     }
 }
 
-impl Queue {
+impl RequestQueue {
     /// Adds a request after all that are ready.
     pub(super) fn push(&mut self, rank: Rank, job: Job) {
         self.ranks[rank as usize].ready.push_back(job);

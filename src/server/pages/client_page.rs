@@ -56,7 +56,7 @@ struct ClientPage {
     alias: String,
     state: HtmlCell,
     summary: ProbeSummary,
-    facts: Vec<Fact>,
+    facts: Vec<ClientFact>,
     /// `PromQL` selector of all series of the client.
     selector: String,
     series: Vec<SeriesRow>,
@@ -64,7 +64,7 @@ struct ClientPage {
 }
 
 /// What is known about the client, as in the table of the overview.
-struct Fact {
+struct ClientFact {
     title: &'static str,
     cell: HtmlCell,
 }
@@ -166,11 +166,11 @@ impl ClientPage {
 }
 
 /// Returns what is known of the client: its identity, and its cell in every column.
-fn facts(row: TableRow<'_>, client: &WatchedClient, now: Timestamp) -> Vec<Fact> {
-    let text = |title, text| Fact { title, cell: HtmlCell { text, ..HtmlCell::default() } };
+fn facts(row: TableRow<'_>, client: &WatchedClient, now: Timestamp) -> Vec<ClientFact> {
+    let text = |title, text| ClientFact { title, cell: HtmlCell { text, ..HtmlCell::default() } };
     let cells =
         COLUMNS.iter().filter(|column| column.is_on_page() && !["alias", "state"].contains(&column.name));
-    let cells = cells.map(|column| Fact { title: column.title, cell: HtmlCell::new(column, row, now) });
+    let cells = cells.map(|column| ClientFact { title: column.title, cell: HtmlCell::new(column, row, now) });
     let labels: Vec<_> = client.labels.texts().collect();
     let identity = [
         text("Client ID", name(&client.client_id)),
