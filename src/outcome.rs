@@ -52,6 +52,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Returns the outcome of a probe that found these clients, in no time and with nothing else to tell.
+    #[must_use]
+    pub fn new(broker: &str, groups: Groups, clients: Vec<ProbedClient>) -> Self {
+        Self {
+            broker: broker.to_owned(),
+            groups,
+            clients,
+            fleets: None,
+            is_complete: true,
+            group_results: Vec::new(),
+            failures: Failures::default(),
+            requests: RequestStats::default(),
+            connections: ConnectionStats::default(),
+            started_at: Timestamp::UNIX_EPOCH,
+            timeout: Duration::ZERO,
+            duration: Duration::ZERO,
+        }
+    }
+
     /// Returns whether every request was answered.
     #[must_use]
     pub fn is_success(&self) -> bool {

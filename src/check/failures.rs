@@ -51,12 +51,10 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use jiff::Timestamp;
-
     use super::*;
     use crate::client::{Groups, WatchedClient};
-    use crate::connection_stats::ConnectionStats;
-    use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient, RequestStats};
+
+    use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient};
 
     fn outcome(unknown: usize, failures: Failures) -> Outcome {
         let client = |number| WatchedClient {
@@ -68,18 +66,9 @@ mod tests {
             ProbedClient::new(ClientIdentity::Watched(Arc::new(client(number))), ClientStatus::Unknown)
         };
         Outcome {
-            broker: "LocalEMQX".to_owned(),
-            groups: Groups::STATE,
-            clients: (0..unknown).map(probed).collect(),
-            fleets: None,
-            is_complete: true,
-            group_results: Vec::new(),
             failures,
-            requests: RequestStats::default(),
-            connections: ConnectionStats::default(),
-            started_at: Timestamp::UNIX_EPOCH,
             timeout: Duration::from_secs(15),
-            duration: Duration::ZERO,
+            ..Outcome::new("LocalEMQX", Groups::STATE, (0..unknown).map(probed).collect())
         }
     }
 

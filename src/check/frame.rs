@@ -118,10 +118,8 @@ mod tests {
     use super::*;
     use crate::check::CheckStatus;
     use crate::client::Groups;
-    use crate::connection_stats::ConnectionStats;
-    use crate::outcome::{
-        ClientIdentity, ClientStatus, FailureReason, Failures, Outcome, ProbedClient, RequestStats,
-    };
+
+    use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Outcome, ProbedClient};
 
     const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -133,18 +131,8 @@ mod tests {
             )
         };
         let mut outcome = Outcome {
-            broker: "LocalEMQX".to_owned(),
-            groups: Groups::STATE,
-            clients: (0..clients).map(probed).collect(),
-            fleets: None,
-            is_complete: true,
-            group_results: Vec::new(),
-            failures: Failures::default(),
-            requests: RequestStats::default(),
-            connections: ConnectionStats::default(),
-            started_at: Timestamp::UNIX_EPOCH,
             timeout: Duration::from_secs(15),
-            duration: Duration::ZERO,
+            ..Outcome::new("LocalEMQX", Groups::STATE, (0..clients).map(probed).collect())
         };
         for number in 0..failures {
             let text = format!("failure {number} with many a word that nobody wants to miss, and another");

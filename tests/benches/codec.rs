@@ -4,13 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emqx_client_monitor::client::{Group, Groups};
-use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::emqx::wire::{self, Json, Page};
 use emqx_client_monitor::metrics::exposition::Exposition;
-use emqx_client_monitor::outcome::{
-    ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
-};
-use jiff::Timestamp;
+use emqx_client_monitor::outcome::{ClientIdentity, ClientStatus, Outcome, ProbedClient};
 
 use crate::bare::BareClient;
 use crate::broker;
@@ -79,20 +75,7 @@ fn outcome(page: Page, groups: Groups) -> Outcome {
     let clients = clients.map(|client| {
         ProbedClient::new(ClientIdentity::Listed(Arc::clone(&client.client_id)), ClientStatus::Known(client))
     });
-    Outcome {
-        broker: "LocalEMQX".to_owned(),
-        groups,
-        clients: clients.collect(),
-        fleets: None,
-        is_complete: true,
-        group_results: Vec::new(),
-        failures: Failures::default(),
-        requests: RequestStats::default(),
-        connections: ConnectionStats::default(),
-        started_at: Timestamp::UNIX_EPOCH,
-        timeout: Duration::from_secs(10),
-        duration: Duration::ZERO,
-    }
+    Outcome { timeout: Duration::from_secs(10), ..Outcome::new("LocalEMQX", groups, clients.collect()) }
 }
 
 /// Asserts that exporter and floor write the same text; otherwise the comparison means nothing.

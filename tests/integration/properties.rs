@@ -8,11 +8,8 @@ use std::time::Duration;
 use emqx_client_monitor::client::{
     Address, Client, ExpiryInterval, Group, Groups, Limit, Process, Queue, Session, Traffic, WatchedClient,
 };
-use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::metrics::exposition::Exposition;
-use emqx_client_monitor::outcome::{
-    ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
-};
+use emqx_client_monitor::outcome::{ClientIdentity, ClientStatus, Outcome, ProbedClient};
 use fake_emqx::{FakeEmqx, Row, Version};
 use jiff::Timestamp;
 use proptest::collection::{btree_set, vec};
@@ -115,18 +112,9 @@ fn all_groups() -> Groups {
 
 fn outcome_of(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
     Outcome {
-        broker: broker.to_owned(),
-        groups: all_groups(),
-        clients,
-        fleets: None,
-        is_complete: true,
-        group_results: Vec::new(),
-        failures: Failures::default(),
-        requests: RequestStats::default(),
-        connections: ConnectionStats::default(),
-        started_at: Timestamp::UNIX_EPOCH,
         timeout: Duration::from_secs(10),
         duration: Duration::from_millis(7),
+        ..Outcome::new(broker, all_groups(), clients)
     }
 }
 

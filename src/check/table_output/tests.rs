@@ -7,8 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 use crate::client::{Client, Groups, MessagesByQos, Queue, Session, Traffic, WatchedClient};
-use crate::connection_stats::ConnectionStats;
-use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, Failures, ProbedClient, RequestStats};
+use crate::outcome::{ClientIdentity, ClientStatus, FailureReason, ProbedClient};
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
@@ -54,20 +53,7 @@ fn known(created: i64, keepalive: u64, connected: i64, counts: [u64; 6]) -> Clie
 }
 
 fn outcome(broker: &str, clients: Vec<ProbedClient>) -> Outcome {
-    Outcome {
-        broker: broker.to_owned(),
-        groups: Groups::STATE,
-        clients,
-        fleets: None,
-        is_complete: true,
-        group_results: Vec::new(),
-        failures: Failures::default(),
-        requests: RequestStats::default(),
-        connections: ConnectionStats::default(),
-        started_at: Timestamp::UNIX_EPOCH,
-        timeout: Duration::from_secs(15),
-        duration: Duration::ZERO,
-    }
+    Outcome { timeout: Duration::from_secs(15), ..Outcome::new(broker, Groups::STATE, clients) }
 }
 
 /// What a terminal of this width shows, without colours.

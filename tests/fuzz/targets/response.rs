@@ -7,14 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emqx_client_monitor::client::{Client, Group, Groups};
-use emqx_client_monitor::connection_stats::ConnectionStats;
 use emqx_client_monitor::emqx::RequestError;
 use emqx_client_monitor::emqx::wire::{self, BanRow, ClientRow, Json, ListPage};
 use emqx_client_monitor::metrics::exposition::Exposition;
-use emqx_client_monitor::outcome::{
-    ClientIdentity, ClientStatus, Failures, Outcome, ProbedClient, RequestStats,
-};
-use jiff::Timestamp;
+use emqx_client_monitor::outcome::{ClientIdentity, ClientStatus, Outcome, ProbedClient};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -157,18 +153,9 @@ fn expose(clients: impl Iterator<Item = Client>) {
     let probed =
         |(client_id, client)| ProbedClient::new(ClientIdentity::Listed(client_id), ClientStatus::Known(client));
     let outcome = Outcome {
-        broker: "LocalEMQX".to_owned(),
-        groups: Group::ALL.into_iter().collect(),
-        clients: by_id.into_iter().map(probed).collect(),
-        fleets: None,
-        is_complete: true,
-        group_results: Vec::new(),
-        failures: Failures::default(),
-        requests: RequestStats::default(),
-        connections: ConnectionStats::default(),
-        started_at: Timestamp::UNIX_EPOCH,
         timeout: Duration::from_secs(10),
         duration: Duration::from_millis(7),
+        ..Outcome::new("LocalEMQX", Group::ALL.into_iter().collect(), by_id.into_iter().map(probed).collect())
     };
     let text: Vec<u8> = Exposition::new(outcome).flatten().collect();
     let families = Families::parse(str::from_utf8(&text).expect("the exposition is UTF-8"));
